@@ -1,4 +1,4 @@
-# Everything a person or CI does here. `make` alone says what there is.
+# The tasks of developers and CI. `make` without arguments lists them.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -14,19 +14,19 @@ COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit
 .DEFAULT_GOAL := help
 .PHONY: help run free-port test lint types docs bench boards lock clean tools
 
-help: ## say what can be done here
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 run: free-port $(VENV)/.installed ## start the service on 127.0.0.1:8080 (LISTEN=...) with the embedded store
 	@$(BIN)/receiver serve --listen $(LISTEN)
 
-# Before the installation, which takes minutes; without a Python, .ci/venv says what is missing.
+# Runs before the installation, which takes minutes; if Python is missing, .ci/venv reports it.
 free-port:
 	@! command -v '$(PYTHON)' >/dev/null || '$(PYTHON)' .ci/port '$(LISTEN)'
 
-# Tests that say how soon something is done have the machine to themselves. Those in which the store fails over wait for its
-# servers, so two run at once. Tests of whole processes wait for most of their time and run beside all others. Every part
-# runs, even if one before it fails.
+# Tests that measure time have the machine to themselves. Tests of failovers wait for the store's servers, so two of them run
+# at once. Tests of whole processes wait most of the time and run next to all others. Every part runs, even if an earlier one
+# fails.
 test: $(VENV)/.installed-test tools tests/clients/node_modules/.installed lint types ## install what the tests need, then run all of them
 	@mkdir -p build; \
 	$(BIN)/pytest -m '$(ALONE)'; first=$$?; \
@@ -45,27 +45,27 @@ lint: $(VENV)/.installed-test ## style of the code, the tests and the Dockerfile
 types: $(VENV)/.installed-test ## mypy --strict
 	$(BIN)/mypy
 
-docs: $(VENV)/.installed-test ## write the pages that are made of the code, and build the site into build/site
+docs: $(VENV)/.installed-test ## generate the pages from the code, and build the site into build/site
 	@$(BIN)/python -m reference
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(VENV)/.installed-test ## the benchmark, in ratios, in under two minutes
 	$(BIN)/python -m bench
 
-boards: $(VENV)/.installed-test ## write the dashboard anew, and what the package and the operator have of deploy/
+boards: $(VENV)/.installed-test ## generate the dashboard, and the copies of deploy/ in the package and for the operator
 	$(BIN)/python -m deploy.grafana
 	$(BIN)/python deploy/k8s/prometheusrule.py
 
 tools: ## the programs that end-to-end tests run (Debian's packages)
 	@.ci/tools
 
-lock: $(VENV)/.installed-test ## resolve the dependencies anew and write the three lock files
+lock: $(VENV)/.installed-test ## resolve the dependencies again and write the three lock files
 	$(INSTALL) 'pip-tools>=7.6'
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements-test.lock --extra test --constraint requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements-build.lock --allow-unsafe --only-build-deps --all-build-deps pyproject.toml
 
-clean: ## remove what was made here; ./receiver-data, where incidents are, stays
+clean: ## remove generated files; ./receiver-data, which has the incidents, stays
 	rm -rf $(VENV) build dist *.egg-info tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
@@ -84,7 +84,7 @@ $(VENV)/.installed-test: $(VENV)/.installed requirements-test.lock requirements-
 	@$(INSTALL) --require-hashes --no-deps --ignore-requires-python --requirement requirements-phones.lock
 	@touch $@
 
-# Clients that other people wrote, for tests/web/test_foreign_clients.py; their own scripts are not run.
+# Third-party clients for tests/web/test_foreign_clients.py; their install scripts are not run.
 tests/clients/node_modules/.installed: tests/clients/package-lock.json | tools
 	@echo "Installing the clients that the tests run into tests/clients/node_modules."
 	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -92,7 +92,7 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     hint = "" if messages else f" ({me} init sets up a pager)"
     facts = {
         "Console": record.get("console"),
-        "Pages go to": f"this terminal only, which calls nobody{hint}" if only_here else ", ".join(pages),
+        "Pages go to": f"this terminal only, which calls no one{hint}" if only_here else ", ".join(pages),
         **({"Messages go to": ", ".join(messages)} if messages else {}),
         "Configuration": record.get("config"),
         "Data": record.get("data") or record.get("store"),

@@ -1,4 +1,4 @@
-"""The page of the HTTP API, out of its OpenAPI document."""
+"""The page of the HTTP API, from its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 ```
 
 - **Tokens** are in `auth.tokens`, each with scopes: `ingest` (Alertmanager's webhooks), `metrics`, `read`, `respond`,
-  `admin`. Without any tokens, which is possible only on the loopback, everything is open.
+  `admin`. Without any tokens, which is possible only on the loopback interface, everything is open.
 - **Times** are RFC 3339 in UTC, durations are in seconds, severities are `SEV-1` to `SEV-4`. An unknown field is an
   error that names it.
 - **Lists** are `{"items": [...], "next": CURSOR or null}`; pass `next` as `cursor` to get the next page.
 - **Errors** are `application/problem+json`: `type`, `title`, `status`, `detail`, and `errors` with the path of each
   mistake in the body.
-- **Idempotency:** a request repeated with the same `Idempotency-Key` is done once and gets the first answer. An
+- **Idempotency:** a request repeated with the same `Idempotency-Key` is executed once and gets the first response. An
   incident's response has an `ETag`; with `If-Match`, a change is made only if the incident has not changed since (412
   otherwise).
 - **503** means that the store is unavailable or that this replica is stopping. Retry; repeat a change with the same
-  `Idempotency-Key`, because it may have been made all the same.
+  `Idempotency-Key`, because it may already have been made.
 
 ## Webhooks and probes
 
@@ -44,7 +44,7 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 | `POST /hooks/twilio/voice` | Twilio: a key pressed during a call | its signature |
 | `POST /hooks/twilio/sms` | Twilio: an SMS from a person | its signature |
 | `POST /hooks/twilio/status` | Twilio: delivery reports | its signature |
-| `POST /hooks/ntfy` | phones, where an ntfy channel has `answers: hook` | a token in the body |
+| `POST /hooks/ntfy` | phones, if an ntfy channel has `answers: hook` | a token in the body |
 | `POST /slack/commands` | Slack | its signature |
 | `POST /slack/interactions` | Slack | its signature |
 | `POST /slack/events` | Slack | its signature |
@@ -53,8 +53,8 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 | `GET /readyz` | Kubernetes: does it accept requests? | - |
 | `GET /metrics` | Prometheus | a token with `metrics`, if any token has it |
 
-Alertmanager gets 200 once its notification is stored durably, 400 for a body that can never be accepted, 401, 413 or
-415, and 503 when it should retry. It retries only after 5xx, so no response here is ever 429.
+Alertmanager gets 200 once its notification is stored durably; 400, 401, 413 or 415 for a request that can never be
+accepted; and 503 when it should retry. It retries only after a 5xx, so it never gets a 429.
 """
 
 
@@ -78,7 +78,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
     (good,) = [status for status in operation["responses"] if status.startswith("2")]
     answer = _answer(operation["responses"][good])
     refused = ", ".join(status for status in operation["responses"] if status not in (good, "400", "401", "403", "503"))
-    scope = operation["description"].partition(".")[0]  # what follows is said once, above
+    scope = operation["description"].partition(".")[0]  # the rest is explained once, above
     refuses = f" Errors: {refused}." if refused else ""
     yield f"{operation['summary']} {scope}. Returns {good}{answer}.{refuses}\n"
     query = [item for item in operation["parameters"] if item["in"] == "query"]
@@ -88,7 +88,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
     body = operation.get("requestBody")
     if body is not None:
         given = next(iter(body["content"].values()))["schema"]
-        # Alertmanager's own form is told elsewhere.
+        # Alertmanager's own format is described elsewhere.
         schema = schemas[_named(given)] if "$ref" in given and _named(given) != "Notification" else {}
         needed = schema.get("required", ())
         fields = [

@@ -1,4 +1,4 @@
-"""The page of the metrics, out of the registry."""
+"""The page of metrics, from the registry."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ min(receiver_store_up) == 0
 histogram_quantile(0.99, sum by (le) (rate(receiver_delivery_lag_seconds_bucket[5m])))
 ```
 
-No label has unbounded values: there are no incident ids, and no alert names other than those of rules; beyond a hundred
-services, `service` is `other`.
+No label has unbounded values: there are no incident ids, and no names of alerts other than those of rules. After the
+first hundred services, `service` is `other`.
 
 This table is generated from the code (`python -m reference`).
 """
@@ -66,7 +66,7 @@ _NAMED: dict[str, tuple[str, ...]] = {
     for collector, names in Metrics().registry._collector_to_names.items()
     for name in names
 }
-"""Labels by name: a metric without any series yet has none to read them from."""
+"""Labels by name, for metrics that have no series yet."""
 
 
 def _labels(metric: Metric) -> str:

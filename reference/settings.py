@@ -1,4 +1,4 @@
-"""The page of the settings: every key of the configuration and of the severity rules, out of the settings' own text."""
+"""The page of settings: every key of the configuration and of the severity rules, from the settings' own text."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ INTRODUCTION = f"""# Every setting
 This page is generated from the settings in the code (`python -m reference`). `config/receiver.yaml` shows nearly all of
 them in use; `receiver check-config` finds mistakes in your file, and so does an editor with the schemas in `config/`.
 
-- `[]` is an entry of a list, `NAME` a key that you choose. A *required* setting is required if its section is
+- `[]` is an entry of a list, and `NAME` is a key that you choose. A *required* setting is required if its section is
   present.
 - Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`. Units can be combined, as in `1m30s`. Sizes are `B`, `KB`, `MB`,
   `GB`, `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the time zone of the same section.
 - `${{NAME}}` anywhere in a value is an environment variable; `${{NAME:-text}}` has a default. A *secret* may also
   be read from a file: write `token{SUFFIX}: /run/secrets/token` instead of `token:`.
 - An empty secret or address turns its feature off; it never opens access.
-- The file is read at startup, and again on SIGHUP or `POST /-/reload`. A file with a mistake changes nothing.
+- The file is read at startup, and again on SIGHUP or `POST /-/reload`. If it has a mistake, nothing changes.
 """
 RULES = "The file named by `severity_rules`. [Rules](../rules.md) explains it with examples."
 TESTS = "Files for `receiver test-rules`, each next to the rules file that it names."
@@ -89,7 +89,7 @@ def _channels() -> Iterator[str]:
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """Yield each key as it is written, with its field; what is gathered under any other key comes as `KEY`."""
+    """Yield each key as it is written, with its field; fields gathered under any other key are yielded as `KEY`."""
     hints = typing.get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         key = "KEY" if name == getattr(model, "gathers", None) else field.alias or name
@@ -135,7 +135,7 @@ def _severity_default(path: str) -> str | None:
 
 
 def names() -> set[str]:
-    """Return every setting as the page writes it, and every section above one: `ingest.storm.within`, `people.NAME`."""
+    """Return every setting as the page writes it, and every section that contains one: `people.NAME`."""
     found = {*Sections.model_fields}
     for line in page().splitlines():
         if line.startswith("| `"):

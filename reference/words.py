@@ -19,18 +19,18 @@ from receiver.model import setting_values
 from receiver.model.oncall import rotation_settings
 
 _BY_READER = {
-    setting_values.parse_size: "size, as `32MiB`",
-    setting_values.parse_ratio: "part, as `99.9%`",
-    setting_values.parse_number: "number, as `0.05` or `5%`",
-    setting_values.check_zone: "time zone, as `Europe/Berlin`",
-    rotation_settings.check_handoff: "day and time, as `Monday 09:00`",
-    rotation_settings.check_weekly: "day and time, as `Sunday 03:00`",
+    setting_values.parse_size: "size, such as `32MiB`",
+    setting_values.parse_ratio: "fraction, such as `99.9%`",
+    setting_values.parse_number: "number, such as `0.05` or `5%`",
+    setting_values.check_zone: "time zone, such as `Europe/Berlin`",
+    rotation_settings.check_handoff: "day and time, such as `Monday 09:00`",
+    rotation_settings.check_weekly: "day and time, such as `Sunday 03:00`",
 }
-"""Quantities that are written otherwise than they are kept, by what reads them."""
+"""Quantities whose form in a file differs from their stored form, by the function that reads them."""
 _BY_KIND: dict[Any, str] = {
     timedelta: "duration",
-    date: "day, as `2026-11-02`",
-    time: "time of day, as `09:00`",
+    date: "day, such as `2026-11-02`",
+    time: "time of day, such as `09:00`",
     datetime: "time",
     bool: "true or false",
     int: "whole number",
@@ -38,11 +38,11 @@ _BY_KIND: dict[Any, str] = {
     SecretStr: "secret",
     str: "text",
 }
-_BY_NAME = {addresses.Listen: "address to listen on, as `127.0.0.1:8080`", addresses.WebAddress: "http(s) address"}
+_BY_NAME = {addresses.Listen: "address to listen on, such as `127.0.0.1:8080`", addresses.WebAddress: "http(s) address"}
 
 
 def wording(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """Return what a value of this type looks like: `duration, as 15m`, `list of text`, `one of ...`."""
+    """Return the form of a value of this type: `duration, as 15m`, `list of text`, `one of ...`."""
     known = _known(annotation, metadata)
     if known:
         return known
@@ -79,7 +79,7 @@ def _one_of(words: Any) -> str:
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as a file writes it: `32MiB`."""
+    """Return a number of bytes as it is written in a file: `32MiB`."""
     for unit in ("", "KiB", "MiB"):
         if count % 1024 or not count:
             return f"{count}{unit}"
@@ -97,7 +97,7 @@ def limits(field: FieldInfo) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    """Return its default: `15m`, `-` for nothing, `required` when it must be written."""
+    """Return its default: `15m`, `-` for none, `required` if it must be written."""
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
@@ -127,7 +127,7 @@ def _text(value: Any) -> str:
 
 
 def models(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield the settings that stand below, and how their place is written: ``, `[]` in a list, `.NAME` in a map."""
+    """Yield the nested settings, and the form of their place: ``, `[]` in a list, `.NAME` in a map."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         yield from models(arguments[0])

@@ -41,7 +41,7 @@ def test_the_start_shows_console_lines_for_alertmanager_and_where_pages_go(rende
     lines = shown(render, STARTED)
     text = "\n".join(lines)
     assert "http://127.0.0.1:8080/" in text
-    assert "this terminal only, which calls nobody" in text
+    assert "this terminal only, which calls no one" in text
     at = lines.index("receivers:")
     # Copied as they stand they are a part of alertmanager.yml: no border, no mark before them.
     assert [line.rstrip() for line in lines[at : at + 5]] == [
@@ -64,7 +64,7 @@ def test_the_start_names_pagers_the_token_and_another_port(render: TerminalRende
 
 def test_the_start_says_where_messages_go_that_are_no_pages(render: TerminalRenderer) -> None:
     lines = shown(render, {**STARTED, "pages": ["terminal (log)"], "messages": ["mail (email)"]})
-    assert "Pages go to     this terminal only, which calls nobody" in lines
+    assert "Pages go to     this terminal only, which calls no one" in lines
     assert "Messages go to  mail (email)" in lines
 
 

@@ -1,1 +1,1 @@
-"""The Grafana dashboard, built in code: `python -m deploy.grafana` writes the JSON that is shipped."""
+"""Builds the Grafana dashboard: `python -m deploy.grafana` writes the JSON file of a release."""

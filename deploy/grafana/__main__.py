@@ -1,4 +1,4 @@
-"""`python -m deploy.grafana`: write the dashboard anew, and put what the package carries beside it."""
+"""`python -m deploy.grafana`: write the dashboard, and the copies in the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 DEPLOY = HERE.parent
 DATA = DEPLOY.parent / "receiver" / "data"
 CARRIED = (HERE / "receiver.json", DEPLOY / "prometheus" / "recording.yaml", DEPLOY / "prometheus" / "alerts.yaml")
-"""What `receiver dashboard` and `receiver alert-rules` print, from copies in the package."""
+"""The files that `receiver dashboard` and `receiver alert-rules` print, from copies in the package."""
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ ROWS = (
 )
 LINKS = (("Console", ""), ("On call", "oncall"), ("Status page", "status"))
 INCIDENTS = f"sum by (severity) (increase(receiver_openings_total{{{SEVERE}}}[1m])) > 0"
-"""Marks that Prometheus knows of; those of the `grafana` channel carry the incident's name and its end."""
+"""Annotations from Prometheus; those of the `grafana` channel include the incident's name and its end."""
 
 
 def text() -> str:

@@ -1,4 +1,4 @@
-"""The rows about incidents: how many, how fast against the targets, and who was called."""
+"""The rows about incidents: their number, times compared with the targets, and pages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ WINDOW = "[$__rate_interval]"
 SPAN = "[$__range]"
 CONSOLE = "${console:raw}/"
 TARGETS = {"detect": 300.0, "acknowledge": None, "resolve": 3600.0}
-"""Seconds, where it is the same for each severity; how soon to acknowledge is each severity's own."""
+"""Targets in seconds that are the same for each severity; the target for acknowledgement depends on the severity."""
 
 
 def now() -> Iterator[Any]:
-    """Yield what is to be seen at a glance."""
+    """Yield the overview panels."""
     each = f'sum by (instance, severity) (receiver_incidents_open{{{OWNED}, state!~"resolved|closed"}})'
     open_now = f"max by (severity) ({each})"
     yield number(
@@ -27,7 +27,7 @@ def now() -> Iterator[Any]:
         link=CONSOLE,
     )
     waiting = f'max(sum by (instance) (receiver_incidents_open{{{OWNED}, state="open"}}))'
-    said = "Incidents that nobody has acknowledged."
+    said = "Incidents that no one has acknowledged."
     yield number("Unanswered", said, (waiting, "open"), ZERO_IS_GOOD, link=CONSOLE)
     owed = f"max(receiver_outbox_depth{{{HERE}}})"
     yield number("Pending deliveries", "Pages and messages that have not been delivered yet.", (owed, "owed"))
@@ -44,19 +44,19 @@ def now() -> Iterator[Any]:
 
 
 def opened() -> Iterator[Any]:
-    """Yield how many there are."""
+    """Yield the panels with numbers of incidents."""
     expression = f"sum by (severity) (increase(receiver_openings_total{{{SEVERE}}}{WINDOW}))"
     said = "Incidents by their first severity."
     yield graph("Incidents opened", said, (expression, "{{severity}}"), span=12, stacked=True)
     expression = (
         f'max by (severity, state) (sum without (team) (receiver_incidents_open{{{OWNED}, state!~"resolved|closed"}}))'
     )
-    said = "Open incidents by state. `open`: nobody has acknowledged yet."
+    said = "Open incidents by state. `open`: not acknowledged yet."
     yield graph("Open incidents by state", said, (expression, "{{severity}} {{state}}"), span=12)
 
 
 def times() -> Iterator[Any]:
-    """Yield time to detect, acknowledge and resolve, against the targets."""
+    """Yield the panels with times to detect, acknowledge and resolve, compared with the targets."""
     words = {
         "detect": "From the start of the first alert to the incident.",
         "acknowledge": "From the incident to its acknowledgement.",
@@ -90,12 +90,12 @@ def _mean(name: str) -> str:
 
 
 def people() -> Iterator[Any]:
-    """Yield who was called, and who did not come."""
+    """Yield the panels with pages and missed acknowledgements."""
     expression = f"sum by (contact, severity) (increase(receiver_pages_total{{{OWNED}}}{WINDOW})) > 0"
     yield graph("Pages", "Who was paged.", (expression, "{{severity}} {{contact}}"), stacked=True)
     expression = f"sum by (severity, step) (increase(receiver_escalations_total{{{OWNED}}}{WINDOW}))"
-    said = "Steps taken because nobody acknowledged, or the incident lasted."
+    said = "Escalation steps taken because no one acknowledged, or because the incident went on."
     yield graph("Escalations", said, (expression, "{{severity}} step {{step}}"), stacked=True)
     expression = f"sum by (severity) (increase(receiver_response_breaches_total{{{OWNED}}}{WINDOW}))"
-    said = "Pages that nobody acknowledged in time: the backup was paged."
+    said = "Pages that no one acknowledged in time: the backup was paged."
     yield graph("Breaches", said, (expression, "{{severity}}"), stacked=True)

@@ -1,4 +1,4 @@
-"""What panels look like, said once: a number, a graph, bars; and the labels that every query is narrowed by."""
+"""Builders for panels (a number, a graph, bars), and the label matchers of every query."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from grafana_foundation_sdk.models import dashboard as model
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 HERE = 'namespace=~"$namespace", job=~"$job"'
-"""Matchers of every query: allowing `.*`, they hold where there is no such label."""
+"""Matchers of every query: with `.*` they also match series without the label."""
 SEVERE = f'{HERE}, severity=~"$severity"'
 OWNED = f'{SEVERE}, team=~"$team"'
 CHANNEL = f'{HERE}, channel=~"$channel"'
 COLORS = {"SEV-1": "dark-red", "SEV-2": "orange", "SEV-3": "yellow", "SEV-4": "blue"}
 AnyPanel = TypeVar("AnyPanel", stat.Panel, bargauge.Panel, timeseries.Panel)
 Query = tuple[str, str]
-"""An expression, and what its series are called."""
+"""An expression, and the legend of its series."""
 
 
 def steps(*pairs: tuple[float | None, str]) -> built.ThresholdsConfig:
-    """Return thresholds: from each value on, its color."""
+    """Return thresholds: each value, and the color from there on."""
     listed = [model.Threshold(value=value, color=color) for value, color in pairs]
     return built.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(listed)
 
@@ -36,7 +36,7 @@ ONE_IS_GOOD = steps((None, "red"), (1, "green"))
 def number(
     title: str, says: str, query: Query, limits: Any = GOOD, *, unit: str = "short", span: int = 3, link: str = ""
 ) -> stat.Panel:
-    """Return a panel with one number, or one for each series: the newest."""
+    """Return a panel with the newest value, or that of each series."""
     panel = stat.Panel().title(title).description(says).datasource(SOURCE).height(4).span(span).unit(unit)
     panel = panel.thresholds(limits).color_mode(style.BigValueColorMode.VALUE).no_value("none")
     panel = panel.graph_mode(style.BigValueGraphMode.AREA).reduce_options(_newest())
@@ -46,7 +46,7 @@ def number(
 
 
 def bars(title: str, says: str, query: Query, limits: Any, *, unit: str, span: int = 8) -> bargauge.Panel:
-    """Return a bar for each series, its newest value against the limits."""
+    """Return a bar for each series: its newest value, compared with the limits."""
     panel = bargauge.Panel().title(title).description(says).datasource(SOURCE).height(7).span(span).unit(unit)
     panel = panel.thresholds(limits).min(0).no_value("none").reduce_options(_newest())
     panel = panel.orientation(style.VizOrientation.HORIZONTAL).display_mode(style.BarGaugeDisplayMode.BASIC)
@@ -57,7 +57,7 @@ def graph(
     title: str, says: str, *queries: Query, unit: str = "short", span: int = 8, stacked: bool = False,
     limit: float | None = None,
 ) -> timeseries.Panel:  # fmt: skip
-    """Return curves over time; `stacked`: bars upon each other; `limit`: a line that is not to be crossed."""
+    """Return curves over time; `stacked`: stacked bars; `limit`: a line at the limit."""
     panel = timeseries.Panel().title(title).description(says).datasource(SOURCE).height(8).span(span).unit(unit)
     panel = panel.min(0).tooltip(common.VizTooltipOptions().mode(style.TooltipDisplayMode.MULTI))
     if stacked:

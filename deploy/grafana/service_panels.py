@@ -1,4 +1,4 @@
-"""The rows about the service: deliveries, noise, decisions, and what it stands on."""
+"""The rows about the service: deliveries, noise, decisions, and its own health."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WINDOW = "[$__rate_interval]"
 
 
 def deliveries() -> Iterator[Any]:
-    """Yield what becomes of pages and messages."""
+    """Yield the panels about deliveries of pages and messages."""
     good = f'sum by (channel, action) (increase(receiver_deliveries_total{{{CHANNEL}, outcome="ok"}}{WINDOW})) > 0'
     yield graph("Delivered", "Deliveries that vendors accepted.", (good, "{{channel}} {{action}}"), stacked=True)
     bad = f'sum by (channel, outcome) (increase(receiver_deliveries_total{{{CHANNEL}, outcome!="ok"}}{WINDOW})) > 0'
@@ -37,11 +37,11 @@ def deliveries() -> Iterator[Any]:
 
 
 def noise() -> Iterator[Any]:
-    """Yield what came in, and what was made of it."""
+    """Yield the panels about received alerts and decisions."""
     alerts = f"sum by (status, severity) (rate(receiver_alerts_total{{{OWNED}}}{WINDOW}))"
     yield graph("Alerts", "Alerts received in notifications.", (alerts, "{{severity}} {{status}}"), unit="cps")
     absorbed = f"sum(increase(receiver_duplicates_total{{{HERE}}}{WINDOW}))"
-    said = "Notifications that changed nothing, so nobody was notified."
+    said = "Notifications that changed nothing, so no one was notified."
     yield graph("Duplicates suppressed", said, (absorbed, "duplicates"), stacked=True)
     hits = f"sum by (rule, severity) (increase(receiver_rule_hits_total{{{SEVERE}}}{WINDOW})) > 0"
     yield graph("Rule hits", "The rule that decided.", (hits, "{{severity}} {{rule}}"), stacked=True)
@@ -53,10 +53,10 @@ def noise() -> Iterator[Any]:
 
 
 def health() -> Iterator[Any]:
-    """Yield how the service itself is."""
+    """Yield the panels about the service's health."""
     buckets = f"sum by (le) (rate(receiver_webhook_duration_seconds_bucket{{{HERE}}}{WINDOW}))"
     quantiles = [(f"histogram_quantile({share}, {buckets})", name) for share, name in ((0.5, "median"), (0.99, "p99"))]
-    said = "How long a webhook takes to respond: its content is durable by then."
+    said = "Response time of webhooks; their content is durable before the response."
     yield graph("Webhook latency", said, *quantiles, unit="s", limit=1)
     store = f"min by (instance) (receiver_store_up{{{HERE}}})"
     yield graph("Store", "1 while the replica can write.", (store, "{{instance}}"))
@@ -68,7 +68,7 @@ def health() -> Iterator[Any]:
     said = "Work overdue by more than a lease, and incidents whose escalation is overdue: both should be 0."
     yield graph("Overdue", said, (late, "rows"), (unattended, "incidents"))
     unanswered = f"max(receiver_unanswered_incidents{{{HERE}}})"
-    said = "Incidents that have paged everyone, and that nobody has acknowledged."
+    said = "Incidents that have paged everyone, and that no one has acknowledged."
     yield graph("Unanswered incidents", said, (unanswered, "incidents"))
     errors = f"sum by (step) (increase(receiver_loop_errors_total{{{HERE}}}{WINDOW})) > 0"
     yield graph("Internal failures", "By the failed step; the log has the reason.", (errors, "{{step}}"), stacked=True)

@@ -13,7 +13,7 @@ import yaml
 DEPLOY = Path(__file__).parents[1]
 SOURCES = (DEPLOY / "prometheus" / "recording.yaml", DEPLOY / "prometheus" / "alerts.yaml")
 TARGET = DEPLOY / "k8s" / "overlays" / "prometheus-operator" / "prometheusrule.yaml"
-HEAD = "# Made out of deploy/prometheus by `make boards`. Do not edit: a test compares them.\n"
+HEAD = "# Generated from deploy/prometheus by `make boards`. Do not edit: a test compares them.\n"
 
 
 class _Dumper(yaml.SafeDumper):

@@ -1,4 +1,4 @@
-"""The outside world: one file or folder is one channel, found by scanning this folder."""
+"""The channels: each file or folder is one channel, found by scanning this folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from receiver.channels.base import Channel
 class Kinds(Mapping[str, type[Channel[Any]]]):
     """The channel class of each `kind`. A file with the name of a requested kind is loaded alone.
 
-    So a replica loads the channels of its configuration: all of them take 5 MB and a fifteenth of the start.
+    A replica loads only the channels in its configuration: all of them take 5 MB and a fifteenth of the start.
     """
 
     def __init__(self) -> None:
-        """Nothing is loaded yet."""
+        """Create it; nothing is loaded yet."""
         self._files = sorted(info.name for info in pkgutil.iter_modules(__path__))
         self._found: dict[str, type[Channel[Any]]] | None = None
 
@@ -52,7 +52,7 @@ class Kinds(Mapping[str, type[Channel[Any]]]):
 
 
 def discover() -> Kinds:
-    """Return the channel class of each `kind`. Raises TypeError when all are read and two claim the same kind."""
+    """Return the channel class of each `kind`. Raises TypeError if all are read and two claim the same kind."""
     return Kinds()
 
 

@@ -1,7 +1,7 @@
-"""Anything that Apprise speaks to: Teams, Mattermost, Telegram, and a hundred more, through the library.
+"""All services that Apprise supports: Teams, Mattermost, Telegram, and a hundred more, through the library.
 
-A service there knows neither edits nor threads: it hears of what matters only, in plain text in which nothing foreign
-is alive. The library says whether a service has taken a message, and not why it has not.
+These services have neither edits nor threads: they get only important events, as plain text in which untrusted text is
+inert. The library reports whether a service accepted a message, but not why it did not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DONE = "done"
 """Key in the memory of a receipt: the last event sent to each address, by a hash of the address."""
 
 _THREADS = ThreadPoolExecutor(32, thread_name_prefix="apprise")
-"""Threads for the library alone: a service that hangs blocks a thread, and the common ones are for pages."""
+"""Threads only for the library: a service that hangs blocks a thread, and the common threads are for pages."""
 
 # Characters of Markdown and HTML are replaced by similar ones; mentions and links get a character that breaks them.
 _DEAD = str.maketrans(
@@ -42,10 +42,10 @@ _DEAD = str.maketrans(
 
 
 class AppriseSettings(ChannelSettings):
-    """A list of Apprise addresses, each a secret as a whole: they carry their credentials."""
+    """A list of Apprise addresses. Each address is secret, because it contains credentials."""
 
     kind: Literal["apprise"] = "apprise"
-    urls: tuple[SecretStr, ...] = Field((), description="Apprise URLs, one a destination; none: off.")
+    urls: tuple[SecretStr, ...] = Field((), description="Apprise URLs, one per destination; none: off.")
 
     @field_validator("urls")
     @classmethod
@@ -66,7 +66,7 @@ class Apprise(Channel[AppriseSettings]):
     informs: ClassVar[bool] = True
 
     def missing(self) -> str | None:
-        """Return `urls` when there is none, else None."""
+        """Return a reason if `urls` is empty, else None."""
         return None if self._urls() else "urls is empty"
 
     def address(self) -> str:
@@ -149,7 +149,7 @@ def _matters(notice: Notice) -> bool:
 def _service(url: str) -> Any:
     import apprise  # noqa: PLC0415  (a sixth of a second that nobody without it has to wait)
 
-    # It would write addresses into our log, and no plugin is read from anywhere.
+    # It would write addresses to our log; plugins are not loaded.
     logging.getLogger("apprise").disabled = True
     # A redirect would send the message and its credentials to an address that is not configured.
     asset = apprise.AppriseAsset(plugin_paths=[], http_redirects=False)
@@ -160,7 +160,7 @@ def _service(url: str) -> Any:
 
 
 async def _within(seconds: float, url: str, title: str, body: str) -> bool:
-    # The library is one of threads; one that is given up on ends by the library's own limits.
+    # The library uses threads; an abandoned one ends by the library's own limits.
     loop = asyncio.get_running_loop()
     try:
         return await asyncio.wait_for(loop.run_in_executor(_THREADS, _notify, url, title, body), seconds)

@@ -11,7 +11,7 @@ from receiver.channels.base import DeliveryError, Http, Reply, raise_for
 from receiver.channels.safe_text import HIDDEN
 
 A_SECOND = {"calls": 10, "seconds": 1.09}
-"""Of deliveries to one site: Atlassian names no numbers and answers 429 to bursts, which hold up every later call."""
+"""Limit of deliveries to one site: Atlassian documents no numbers and answers bursts with 429, delaying all calls."""
 READ_BYTES = 4 * 1024 * 1024
 
 Body = dict[str, Any]
@@ -61,7 +61,7 @@ class Site:
         self.good(reply, now)
         if isinstance(reply.json, dict):
             return reply.json
-        # A page for people in place of JSON is the sign-in: the credential is not taken, or a proxy stands before it.
+        # An HTML page instead of JSON is a sign-in page: the credential was rejected, or a proxy answered.
         detail = f"answered {reply.status} without JSON: a sign-in page? (check user and token)"
         raise DeliveryError("auth", detail, ambiguous=True)
 
@@ -85,7 +85,7 @@ class Site:
         # An early retry extends the wait for every request.
         left = (self._quiet - now).total_seconds() if self._quiet else 0.0
         if left > 0:
-            raise DeliveryError("rate_limited", "held back by the site's limit", retry_after=left)
+            raise DeliveryError("rate_limited", "delayed by the site's rate limit", retry_after=left)
 
     def _headers(self) -> dict[str, str]:
         credential = f"Basic {self._basic}" if self.cloud else f"Bearer {self._token}"
@@ -94,5 +94,5 @@ class Site:
 
 
 def objects(value: object) -> list[Body]:
-    """Return the objects of a list that came from outside; none when it is no list."""
+    """Return the objects of an untrusted list; none if it is not a list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -60,7 +60,7 @@ def hidden_url(url: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(http_url)]
-"""Where a vendor is; any host of the configuration may be called, loopback included (surfaces.md, Decided)."""
+"""The address of a vendor; any configured host may be called, including the loopback (surfaces.md, Decided)."""
 
 
 class ChannelSettings(Frozen):
@@ -73,7 +73,7 @@ class ChannelSettings(Frozen):
 
 
 def is_set(secret: SecretStr) -> bool:
-    """Return whether there is anything in `secret`: empty means off, never open (surfaces.md, Decided)."""
+    """Return whether `secret` is set: empty means off, never open (surfaces.md, Decided)."""
     return bool(secret.get_secret_value().strip())
 
 
@@ -105,7 +105,7 @@ class Channel(ABC, Generic[S]):
     personal: ClassVar[bool] = False
     """Whether it sends to each person at their own address."""
     verbs: ClassVar[tuple[Verb, ...]] = (Verb.ACKNOWLEDGE, Verb.ESCALATE)
-    """The verbs for which its pages carry a token, if they can be answered with one."""
+    """The verbs for which its pages have a token, if people can respond with one."""
     looks_up: ClassVar[bool] = False
     """Whether a repeated attempt queries the vendor for the earlier one first."""
     settles: ClassVar[float] = 0.0
@@ -113,7 +113,7 @@ class Channel(ABC, Generic[S]):
     keyed: ClassVar[bool] = False
     """Whether the vendor deduplicates pages by their key, so that they may be sent without the store."""
     two_way: ClassVar[bool] = False
-    """Whether people can answer in it, or their changes at the vendor become commands here."""
+    """Whether people can respond in it, or their changes at the vendor become commands here."""
     edits: ClassVar[bool] = False
     """Whether a later state changes the existing message, page or ticket at the vendor."""
     receipts: ClassVar[bool] = False
@@ -123,11 +123,11 @@ class Channel(ABC, Generic[S]):
     wakes: ClassVar[bool] = True
     """Whether its pages can wake people; if not, it replaces no other channel."""
     pictures: ClassVar[bool] = False
-    """Whether it can show pictures beside a message about an incident."""
+    """Whether it can add images to a message about an incident."""
     groups: ClassVar[bool] = False
     """Whether it has user groups, whose members can be set."""
     least_address: ClassVar[int] = 0
-    """Minimum number of characters of a person's address, if strangers must not guess it."""
+    """Minimum length of a person's address that strangers must not guess."""
 
     def __init__(self, name: str, settings: S, http: Http) -> None:
         """`name`: its key in `channels`; `http`: the connections that all channels share."""
@@ -141,16 +141,16 @@ class Channel(ABC, Generic[S]):
 
     @abstractmethod
     def missing(self) -> str | None:
-        """Return which address or credential is missing, so that the channel is off; None when it is complete."""
+        """Return which address or credential is missing, so that the channel is off; None if it is complete."""
 
     @abstractmethod
     def address(self) -> str:
         """Return the default address, such as `#incidents`; never a secret."""
 
     def server(self) -> str:
-        """Return the host, with a port where one is written, that messages are handed to; else the kind.
+        """Return the host, and the port if it is configured, to which messages are sent; otherwise the kind.
 
-        Never more of the address: a path or a password in it may be a secret.
+        The rest of the address is never included, because a path or a password in it may be secret.
         """
         for name in ("smtp_url", "api_url", "url"):
             value = getattr(self.settings, name, "")
@@ -160,7 +160,7 @@ class Channel(ABC, Generic[S]):
         return self.kind
 
     def takes_private(self) -> bool:
-        """Return whether a private incident may have a ticket here, with its id, severity and state alone. Pure."""
+        """Return whether a private incident may have a ticket here, with only its id, severity and state. Pure."""
         return False
 
     def addresses(self) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ class Channel(ABC, Generic[S]):
         return (self.address(),)
 
     def answerable(self) -> bool:
-        """Return whether a person can answer its pages with a token (pipeline/response/phone_answers.py). Pure."""
+        """Return whether a person can respond to its pages with a token (pipeline/response/phone_answers.py). Pure."""
         return False
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
@@ -181,19 +181,19 @@ class Channel(ABC, Generic[S]):
 
     @abstractmethod
     async def deliver(self, notice: Notice) -> Receipt:
-        """Hand `notice` to the vendor; called by `send`, which checked that it can. Raises DeliveryError."""
+        """Send `notice` to the vendor; called by `send`, which has checked that it can. Raises DeliveryError."""
 
     async def regroup(self, group: str, addresses: tuple[str, ...], now: datetime) -> None:
         """Set the members of the user group. Raises DeliveryError."""
         raise DeliveryError("refused", f"{self.name} has no user groups", permanent=True)
 
     def posted(self, memory: Mapping[str, Any]) -> bool:
-        """Return whether the receipts' `memory` names a message beside which a picture can be shown. Pure."""
+        """Return whether the receipts' `memory` names a message to which an image can be added. Pure."""
         return False
 
     async def show(self, picture: Picture, memory: Mapping[str, Any], now: datetime) -> None:
-        """Show a picture beside the message that the receipts' `memory` names. Raises DeliveryError."""
-        raise DeliveryError("refused", f"{self.name} does not show pictures", permanent=True)
+        """Add an image to the message that the receipts' `memory` names. Raises DeliveryError."""
+        raise DeliveryError("refused", f"{self.name} does not show images", permanent=True)
 
     @classmethod
     def tells(cls) -> bool:
@@ -208,7 +208,7 @@ class Channel(ABC, Generic[S]):
         return cls.documents if action is Action.DOCUMENT else cls.tells()
 
     async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
-        """Return the tickets of ours that changed at the vendor since then, oldest first. Raises DeliveryError."""
+        """Return our tickets that changed at the vendor since then, oldest first. Raises DeliveryError."""
         return ()
 
     def recognised(self, ticket: Ticket, memory: Mapping[str, Any]) -> Ticket | None:
@@ -222,8 +222,8 @@ class Channel(ABC, Generic[S]):
     async def send(self, notice: Notice) -> Receipt:
         """Return the vendor's receipt for `notice`.
 
-        All the calls that it takes together end within `http.total` seconds, so that a send always ends before its
-        lease (architecture.md, Delivery). Raises DeliveryError, and nothing else of the outside world.
+        All its calls together end within `http.total` seconds, so that a send always ends before its lease
+        (architecture.md, Delivery). Raises DeliveryError, and no other error of the vendor or the network.
         """
         self._complete()
         if not self.able(notice.action):
@@ -239,7 +239,7 @@ class Channel(ABC, Generic[S]):
     async def probe(self, notice: Notice) -> Receipt:
         """Check the settings with a read-only request to the vendor; called by `ask`.
 
-        Only a channel needs it through which a test message would leave something that stays. Raises DeliveryError.
+        It is needed only by channels in which a test message would remain. Raises DeliveryError.
         """
         raise DeliveryError("refused", f"{self.name} has no read-only request for a test", permanent=True)
 

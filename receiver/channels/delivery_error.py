@@ -1,4 +1,4 @@
-"""Why a delivery failed, in a form that the work loop can act on."""
+"""The reason why a delivery failed, in a form that the work loop can act on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.channels.safe_text import clean, cut, hide
 
 DETAIL_LIMIT = 300
 WHOLE_LIMIT = 2000
-"""Characters in which secrets are looked for: one that is cut first is not known again, and its beginning is shown."""
+"""Characters that are searched for secrets: a secret that is cut is not recognized, and would be shown in part."""
 
 Reason = Literal[
     "timeout",
@@ -30,8 +30,8 @@ REASONS: frozenset[str] = frozenset(get_args(Reason))
 class DeliveryError(Exception):
     """A channel could not deliver, or cannot tell whether it did.
 
-    `permanent`: repeating it as it is will never work. `retry_after`: seconds that the vendor asked to wait.
-    `ambiguous`: the vendor may have taken it although no good answer was seen.
+    `permanent`: a retry can never succeed. `retry_after`: seconds that the vendor asked to wait. `ambiguous`: the
+    vendor may have accepted it although no valid response arrived.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""gammu-smsd (https://wammu.eu/docs/manual/smsd/): a page as an SMS by a modem of one's own, through its folders."""
+"""gammu-smsd (https://wammu.eu/docs/manual/smsd/): sends a page as an SMS by your own modem, through its folders."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from receiver.model.delivery.notice import Action, Notice, Receipt
 
 
 class GammuSettings(ChannelSettings):
-    """The folders of gammu-smsd (`service = files`). The numbers are the people's (`people.*`)."""
+    """The folders of gammu-smsd (`service = files`). Each person has a number (`people.*`)."""
 
     kind: Literal["gammu"] = "gammu"
     spool: str = Field(
         "", description="Folder with `outbox`, `inbox`, `sent` and `error`, as gammu-smsd has them; empty: off."
     )
-    receives: bool = Field(True, description="Whether answers are read from `inbox`, and then removed.")
+    receives: bool = Field(True, description="Whether replies are read from `inbox` and then deleted.")
 
 
 class Gammu(Channel[GammuSettings]):
@@ -36,7 +36,7 @@ class Gammu(Channel[GammuSettings]):
     keyed: ClassVar[bool] = True
 
     def missing(self) -> str | None:
-        """Return `spool` when that is empty, else None."""
+        """Return a reason if `spool` is empty, else None."""
         return None if self.settings.spool else "spool is empty"
 
     def address(self) -> str:
@@ -49,9 +49,9 @@ class Gammu(Channel[GammuSettings]):
         return Path(self.settings.spool)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the message that would be written, its number hidden."""
+        """Return the message that would be written, with its number hidden."""
         if notice.action is not Action.TRIGGER:
-            return [{"removed": "the message, where it still waits in outbox"}]
+            return [{"removed": "the message, if it is still in the outbox"}]
         return [{"file": f"outbox/{file_name(notice, HIDDEN)}", "text": sms_text(notice)}]
 
     async def deliver(self, notice: Notice) -> Receipt:
@@ -83,7 +83,7 @@ class Gammu(Channel[GammuSettings]):
         return Receipt(ref=mark)
 
     def _write(self, name: str, mark: str, text: str) -> None:
-        # A name that is there already has been written, or sent, before.
+        # A file with this name was already written, or sent, earlier.
         if any(any((self.spool / folder).glob(f"OUT*_{mark}.*")) for folder in ("outbox", "sent")):
             return
         content = text.encode("ascii") if text.isascii() else b"\xfe\xff" + text.encode("utf-16-be", "replace")

@@ -1,4 +1,4 @@
-"""Grafana: an annotation over the time of an incident (contracts: observability-links, section 1)."""
+"""Grafana: an annotation for the duration of an incident (contracts: observability-links, section 1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from receiver.model.incident.incident import Incident
 
 TEXT_LIMIT = 500
 TAG = "receiver"
-"""Prefix of the tag by which an annotation is found again."""
+"""Prefix of the tag by which an annotation is found."""
 Body = dict[str, Any]
 
 
@@ -32,9 +32,9 @@ class GrafanaSettings(ChannelSettings):
 
 
 class Grafana(Channel[GrafanaSettings]):
-    """Marks an incident's time: begun when it opens, ended when it is over.
+    """Annotates the time of an incident from its opening to its end.
 
-    The memory of its receipts: `annotation` (its id), `wrote` (what it says), `gone` when somebody deleted it.
+    The memory of its receipts: `annotation` (its id), `wrote` (its text), `gone` if someone deleted it.
     """
 
     kind: ClassVar[str] = "grafana"
@@ -50,11 +50,11 @@ class Grafana(Channel[GrafanaSettings]):
         return None if is_set(self.settings.token) else "token is empty"
 
     def address(self) -> str:
-        """Return the dashboard, or a word for all of them."""
+        """Return the dashboard, or a text for all of them."""
         return self.settings.dashboard or "annotations"
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the annotation that would be made or changed."""
+        """Return the annotation that would be created or changed."""
         if notice.incident is None or notice.action is not Action.INFORM:
             return []
         number = notice.memory.get("annotation")
@@ -64,7 +64,7 @@ class Grafana(Channel[GrafanaSettings]):
         return [{"method": method, "url": f"{self._url}{path}", "headers": headers, "body": says}]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Create the annotation, or change it. One from an earlier attempt is looked for first."""
+        """Create the annotation, or change it, after searching for one from an earlier attempt."""
         incident = notice.incident
         if incident is None or notice.action is not Action.INFORM:
             raise DeliveryError("refused", "Grafana accepts only incidents", permanent=True)

@@ -23,7 +23,7 @@ from receiver.model.host_name import host_of
 
 CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 8.0
-"""Of one request, answer read; a lease lasts 12 s, so that a send ends before it (architecture.md, Delivery)."""
+"""Timeout of one request and its response; a lease of 12 s is longer (architecture.md, Delivery)."""
 NAMES = 32
 """Maximum number of host names resolved at once; a name has one lookup at a time, for all callers."""
 PER_HOST = 100
@@ -35,7 +35,7 @@ RETRY_AFTER_LIMIT = 3600.0
 
 @dataclass(frozen=True)
 class Reply:
-    """A vendor's answer; `json` is None when the body is not JSON or could not be read to its end."""
+    """A vendor's response; `json` is None if the body is not JSON or is incomplete."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -44,7 +44,7 @@ class Reply:
 
 
 def encode(body: object) -> bytes:
-    """Return `body` as compact JSON in UTF-8. Text that UTF-8 cannot carry is replaced, never refused."""
+    """Return `body` as compact JSON in UTF-8. Text that UTF-8 cannot encode is replaced, never rejected."""
     with suppress(TypeError):
         return orjson.dumps(body)  # a fifth of the time
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -55,29 +55,29 @@ class Http:
     """The connections that all channels of a process share; opened by the first request."""
 
     def __init__(self, *, connect: float = CONNECT_SECONDS, total: float = TOTAL_SECONDS) -> None:
-        """Limits in seconds: of opening a connection, and of a whole request."""
+        """Timeouts in seconds: for opening a connection, and for a whole request."""
         self.connect = connect
         self.total = total
         self._session: aiohttp.ClientSession | None = None
 
     async def post_json(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> Reply:
-        """Return the answer to `body` posted as JSON. Raises DeliveryError when there is none."""
+        """Post `body` as JSON and return the response. Raises DeliveryError if there is none."""
         content = {"Content-Type": "application/json; charset=utf-8"}
         return await self.post(url, encode(body), {**content, **(headers or {})})
 
     async def send_json(
         self, method: str, url: str, body: object, headers: Mapping[str, str] | None = None, limit: int = BODY_LIMIT
     ) -> Reply:
-        """Return the answer to `body` sent as JSON by `method`, as PUT or PATCH. Raises DeliveryError without one."""
+        """Send `body` as JSON by `method`, PUT or PATCH, and return the response. Raises DeliveryError without one."""
         content = {"Content-Type": "application/json; charset=utf-8"}
         return await self._request(method, url, {**content, **(headers or {})}, data=encode(body), limit=limit)
 
     async def post(self, url: str, data: bytes, headers: Mapping[str, str]) -> Reply:
-        """Return the answer to the raw bytes `data`. Raises DeliveryError when there is none."""
+        """Send the raw bytes `data` and return the response. Raises DeliveryError if there is none."""
         return await self._request("POST", url, headers, data=data)
 
     async def put(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
-        """Return the answer to a PUT without a body. Raises DeliveryError when there is none."""
+        """Send a PUT without a body and return the response. Raises DeliveryError if there is none."""
         return await self._request("PUT", url, headers or {})
 
     async def get(
@@ -87,7 +87,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
     ) -> Reply:
-        """Return the answer to a GET; a body above `limit` bytes is dropped. Raises DeliveryError without an answer."""
+        """Return the response to a GET; a body above `limit` bytes is dropped. Raises DeliveryError without one."""
         return await self._request("GET", url, headers or {}, params=params, limit=limit)
 
     async def close(self) -> None:
@@ -118,7 +118,7 @@ class Http:
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
     ) -> Reply:
-        # Only the host is named in an error: path and query of a webhook may be its credential.
+        # An error contains only the host: path and query of a webhook may be its credential.
         host = host_of(url, "(no host)")
         try:
             async with self._open().request(
@@ -132,7 +132,7 @@ class Http:
             detail = f"no answer from {host} within {self.total:g} s"
             raise DeliveryError("timeout", detail, ambiguous=True) from None
         except aiohttp.ClientConnectorError as error:
-            # Name, address or certificate: nothing of the request went out.
+            # A wrong name, address or certificate: nothing of the request was sent.
             raise DeliveryError("connection", f"no connection to {host}: {_why(error)}") from None
         except (aiohttp.InvalidURL, ValueError):
             raise DeliveryError("refused", f"the address or a header for {host} is not valid", permanent=True) from None
@@ -193,7 +193,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 def raise_for(reply: Reply, now: datetime, secrets: Iterable[str] = ()) -> None:
     """Return for a 2xx; otherwise raise what its status means as a DeliveryError.
 
-    `now` is for a `Retry-After` that is a date; `secrets` must not be repeated out of the vendor's body.
+    `now` is for a `Retry-After` that is a date; `secrets` from the vendor's body must not be shown.
     """
     status = reply.status
     if 200 <= status < 300:
@@ -206,10 +206,10 @@ def raise_for(reply: Reply, now: datetime, secrets: Iterable[str] = ()) -> None:
     if status in (401, 403):
         raise DeliveryError("auth", detail, permanent=True)
     if status == 408:
-        # The server timed out waiting for the request, so it did not process it; a proxy may answer so later.
+        # The server timed out waiting for the request, so it did not process it; a proxy may return this later.
         raise DeliveryError("timeout", detail, retry_after=wait, ambiguous=True)
     if 300 <= status < 400:
-        # Never followed: the body, and its credential, is for the configured host only.
+        # Never followed: the body and its credential are for the configured host only.
         raise DeliveryError("redirect", f"answered {status}, and redirects are not followed")
     if 400 <= status < 500:
         raise DeliveryError("client_error", detail, permanent=True)

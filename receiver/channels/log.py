@@ -1,4 +1,4 @@
-"""The log as a channel: with no configuration at all a page is still seen."""
+"""The log as a channel, so that a page is visible even without a configuration."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class LogSettings(ChannelSettings):
 
 
 class Log(Channel[LogSettings]):
-    """Writes one line a notice."""
+    """Writes one line per notice."""
 
     kind: ClassVar[str] = "log"
     Settings: ClassVar[type[ChannelSettings]] = LogSettings
     paging: ClassVar[bool] = True
-    keyed: ClassVar[bool] = True  # a line that is written twice wakes nobody
+    keyed: ClassVar[bool] = True  # a duplicate line does no harm
     wakes: ClassVar[bool] = False
     informs: ClassVar[bool] = True
 
@@ -54,7 +54,7 @@ class Log(Channel[LogSettings]):
 
 
 def line(notice: Notice) -> tuple[str, str, dict[str, Any]]:
-    """Return level, event name and fields of the line for `notice`, all text on one line. No address is in it."""
+    """Return level, event name and fields of the line for `notice`, with all text on one line and without addresses."""
     fields: dict[str, Any] = {"action": notice.action.value}
     incident = notice.incident
     if incident is not None:

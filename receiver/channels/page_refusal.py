@@ -1,4 +1,4 @@
-"""The meaning of a 4xx from a pager: only its own refusal is a reason to give up a page."""
+"""The meaning of a 4xx from a pager: only the pager's own rejection is a reason to give up on a page."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ REFUSED = (400, 413)
 
 
 def page_refusal(error: DeliveryError, status: int) -> DeliveryError:
-    """Return `error` for `status` from a pager: unless the pager itself has refused it, the page is retried.
+    """Return `error` for `status` from a pager: unless the pager itself rejected it, the page is retried.
 
-    Its refusal is a 400, whatever is wrong with the message, and what is too large stays so. Any other 4xx is the word
-    of a proxy, or of whatever else answers there today; of them 401, 403 and 404 say that the key is refused, which the
-    operators are told.
+    The pager rejects a wrong message with 400, or one that is too large, which a retry does not change. Any other 4xx
+    comes from a proxy or another program at that address; 401, 403 and 404 mean that the key was rejected, which is
+    reported to the operators.
     """
     if status in REFUSED or not error.permanent:
         return error

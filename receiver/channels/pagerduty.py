@@ -22,22 +22,22 @@ ROUTING_KEY_LENGTH = 32
 SUMMARY_LIMIT = 1024
 DEDUP_KEY_LIMIT = 255
 BODY_LIMIT = 512_000
-"""Bytes; "512 KB" in the strict sense, as in Alertmanager."""
+"""Maximum bytes: "512 KB" in the strict sense, as in Alertmanager."""
 ALERT_LIMIT = 20
 DESCRIPTION_LIMIT = 4000
 CALLS, WITHIN = 118, 61.0
-"""Events of one key (pagerduty.md, section 1: about 120 within a minute, sliding)."""
+"""Maximum number of events per key (pagerduty.md, section 1: about 120 within a minute, sliding)."""
 KEPT = 8
-"""Of them, for pages of SEV-1."""
+"""The number of these reserved for pages of SEV-1."""
 STEADY = ((64, 7.0), (100, 30.0))
-"""Of pages that begin, so many within so many seconds: a page of SEV-1 that comes later finds room too, and some
-seventy pages of one key go within seconds."""
+"""Maximum number of new pages within this many seconds, so that a later page of SEV-1 also has room, and some seventy
+pages of one key are sent within seconds."""
 FOR_BEGINNINGS = 70
-"""Kept for what begins a page while any has begun of late: a minute that is filled early by what ends pages has no room
-for anybody before it is over."""
+"""Reserved for triggers while a page was triggered recently: a minute that is filled early by resolves has no room for
+a page until it is over."""
 BURST, BRIEFLY = 72, 12.0
 ENDS_AMONG, ENDS_ALONE = 62, 48
-"""Calls of a burst that resolves may not use: while pages are triggered, and while none is."""
+"""Number of calls in a burst that resolves may not use: while pages are triggered, and while none are."""
 EVEN, EVENLY = 60, 34.0
 """Resolves are spread over the minute."""
 LINK_LIMIT = 20
@@ -45,7 +45,7 @@ REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
     "https://events.eu.pagerduty.com": "https://api.eu.pagerduty.com",
 }
-"""Which REST API belongs to which Events API (pagerduty.md, sections 1 and 3; the one of the EU unverified)."""
+"""The REST API for each Events API (pagerduty.md, sections 1 and 3; the EU's is unverified)."""
 SEVERITIES = {
     Severity.SEV1: "critical",
     Severity.SEV2: "error",
@@ -56,7 +56,7 @@ ACTIONS = {Action.TRIGGER: "trigger", Action.ACKNOWLEDGE: "acknowledge", Action.
 
 
 class PagerDutySettings(ChannelSettings):
-    """PagerDuty as the pager. The routing keys are the people's (`people.*`), so it is complete without credentials."""
+    """PagerDuty as the pager. Each person has a routing key (`people.*`), so the channel needs no credentials."""
 
     kind: Literal["pagerduty"] = "pagerduty"
     api_url: BaseUrl = Field(
@@ -67,7 +67,7 @@ class PagerDutySettings(ChannelSettings):
     )
     api_token: SecretStr = Field(
         SecretStr(""),
-        description="REST API token, to map PagerDuty's incidents to ours, and to ask whether a page was acknowledged.",
+        description="REST API token, to match PagerDuty's incidents to ours, and to check for acknowledgements.",
     )
     rest_url: BaseUrl = Field(
         "", description="Address of the REST API; default: the host that matches `api_url`, or `api_url` itself."
@@ -81,12 +81,12 @@ class PagerDutySettings(ChannelSettings):
 
     @property
     def rest(self) -> str:
-        """Where the REST API is."""
+        """The address of the REST API."""
         return self.rest_url or REST.get(self.api_url, self.api_url)
 
 
 class PagerDuty(Channel[PagerDutySettings]):
-    """Rings one person through the routing key of their service."""
+    """Pages one person through the routing key of their service."""
 
     kind: ClassVar[str] = "pagerduty"
     Settings: ClassVar[type[ChannelSettings]] = PagerDutySettings
@@ -97,7 +97,7 @@ class PagerDuty(Channel[PagerDutySettings]):
     keyed: ClassVar[bool] = True
 
     def missing(self) -> str | None:
-        """Return `api_url` when that is empty, else None."""
+        """Return a reason if `api_url` is empty, else None."""
         return None if self.settings.api_url else "api_url is empty"
 
     def address(self) -> str:
@@ -121,7 +121,7 @@ class PagerDuty(Channel[PagerDutySettings]):
         )
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the one event that `send` would post, its routing key hidden."""
+        """Return the event that `send` would post, with its routing key hidden."""
         return [{"method": "POST", "url": self._url(), "body": {**payload(notice), "routing_key": HIDDEN}}]
 
     async def deliver(self, notice: Notice) -> Receipt:
@@ -137,7 +137,7 @@ class PagerDuty(Channel[PagerDutySettings]):
         except DeliveryError as error:
             raise page_refusal(error, reply.status) from None
         if reply.status != 202:
-            detail = f"answered {reply.status}, and only a 202 means that the event was accepted"
+            detail = f"answered {reply.status}; only a 202 means that the event was accepted"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
         if (refusal := _refusal(reply)) is not None:
             raise DeliveryError("bad_answer", hide(f"answered 202, but {refusal}", (notice.address,)), ambiguous=True)
@@ -148,7 +148,7 @@ class PagerDuty(Channel[PagerDutySettings]):
 
 
 def payload(notice: Notice) -> dict[str, Any]:
-    """Return the event for `notice`, at most 512 KB. It holds the routing key: never log it."""
+    """Return the event for `notice`, at most 512 KB. It contains the routing key: never log it."""
     event: dict[str, Any] = {
         "routing_key": notice.address,
         "event_action": ACTIONS.get(notice.action, "trigger"),
@@ -256,9 +256,9 @@ def _alert(line: AlertLine) -> dict[str, Any]:
 
 
 def _refusal(reply: Reply) -> str | None:
-    """Return what in a 202 contradicts it; None for PagerDuty's `success`, and for a body without a status.
+    """Return what in a 202 contradicts success; None for PagerDuty's `success`, and for a body without a status.
 
-    A body that breaks off says nothing: the event was taken. An HTML page is the word of a proxy.
+    With an incomplete body, the event was accepted. An HTML page comes from a proxy.
     """
     if isinstance(reply.json, dict):
         said = reply.json.get("status", "success")

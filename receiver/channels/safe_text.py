@@ -1,4 +1,4 @@
-"""Sanitizes foreign text from labels, annotations, people's input or a vendor's answer."""
+"""Sanitizes untrusted text from labels, annotations, people's input or a vendor's response."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HREF_LIMIT = 3000
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 _BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-# Zero-width characters, marks and overrides of direction, invisible operators, fillers, variation tags: they let
-# text read as something that it is not, or hide in it.
+# Zero-width characters, direction marks and overrides, invisible operators, fillers, variation tags: they let
+# text look like something else, or hide in it.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -37,16 +37,16 @@ def labels_text(labels: Mapping[str, str], limit: int) -> str:
 
 
 def clean(text: str, limit: int = 4096, *, lines: bool = False) -> str:
-    """Return `text` as it may be shown to people: at most `limit` characters, nothing invisible or active in it.
+    """Return `text` in a form that is safe to show: at most `limit` characters, without invisible or active parts.
 
-    Terminal sequences, control characters, zero-width characters and overrides of direction go; lone surrogates,
-    which UTF-8 cannot carry, become U+FFFD. A line break becomes a blank unless `lines` is true.
+    Terminal sequences, control characters, zero-width characters and direction overrides are removed; lone surrogates,
+    which UTF-8 cannot encode, become U+FFFD. A line break becomes a blank unless `lines` is true.
     """
     # Cut coarsely first: a value of megabytes must not cost five passes.
     room = limit * 4 + 256
     if text.isascii() and text.isprintable() and len(text) <= 2 * room:
-        # Nothing below can be in it, as nearly always; a page has some forty texts, and five passes each took a tenth
-        # of the CPU of an opening with its page.
+        # Usually it contains none of the characters below; a page has some forty texts, and five passes each took a
+        # tenth of the CPU of an opening with its page.
         return cut(text.strip(), limit)
     text = text if len(text) <= 2 * room else text[:room] + " … " + text[-room:]
     text = _BREAK.sub("\n", _ANSI.sub("", text))
@@ -60,7 +60,7 @@ def clean(text: str, limit: int = 4096, *, lines: bool = False) -> str:
 def hide(text: str, secrets: Iterable[str]) -> str:
     """Return `text` with every one of `secrets` in it, plain or percent-encoded, replaced by `***`.
 
-    What has fewer than six characters is no secret, and hiding it would only garble the text.
+    A value with fewer than six characters is not a secret, and hiding it would only garble the text.
     """
     for secret in sorted((secret for secret in secrets if len(secret) >= 6), key=len, reverse=True):
         text = text.replace(secret, HIDDEN).replace(quote(secret, safe=""), HIDDEN)

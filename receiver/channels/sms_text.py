@@ -1,4 +1,4 @@
-"""The text of a page as an SMS, whichever channel sends it. Pure."""
+"""The text of a page as an SMS, for all channels. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from receiver.channels.safe_text import clean
 from receiver.model.delivery.notice import Notice
 
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
-"""E.164, as people write it into the configuration."""
+"""E.164, the format in the configuration."""
 TEXT_LIMIT = 300
-"""Characters: two parts of an SMS."""
+"""Maximum length: two parts of an SMS."""
 SERVICE_LIMIT = 40
 
 
 def sms_text(notice: Notice, *, answered: bool = True) -> str:
-    """Return the message: severity, id and service; with `answered` also how to answer."""
+    """Return the message: severity, id and service; with `answered` also how to respond."""
     incident = notice.incident
     if incident is None:
         return clean(notice.text, TEXT_LIMIT) or "Page"

@@ -1,6 +1,6 @@
 """Atlassian Statuspage (contracts/statuspage.md): published updates, and the state of components.
 
-All that it may know is in `Notice.public`, a model of its own: no label, host or person's name can get there.
+All its data comes from `Notice.public`, a separate model that no label, host or person's name can reach.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BODY_LIMIT = 25_000
 PAGE = 100
 PAGES = 5
 MARK = "incident_service"
-"""The metadata key of an incident on the page with the id of ours."""
+"""The metadata key for our id of an incident on the page."""
 
 
 class StatuspageSettings(ChannelSettings):
@@ -41,9 +41,9 @@ class StatuspageSettings(ChannelSettings):
 class Statuspage(Channel[StatuspageSettings]):
     """Mirrors the public status page.
 
-    The memory of its receipts: `id` and `name` of the incident there, `said` (the last update that is there), `parts`
-    (the components that it has touched), `ended` once it is resolved there, which is final, and `detached` once a
-    person has deleted or ended it there.
+    The memory of its receipts: `id` and `name` of the incident there, `said` (the last update there), `parts` (the
+    components that it has changed), `ended` once it is resolved there, which is final, and `detached` once a person has
+    deleted or ended it there.
     """
 
     kind: ClassVar[str] = "statuspage"
@@ -65,10 +65,10 @@ class Statuspage(Channel[StatuspageSettings]):
         return self.settings.page_id
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limit of a key: one request a second (statuspage.md, section 1).
+        """Return the limit of a key: one request per second (statuspage.md, section 1).
 
-        What is made first takes one request; before an update the incident is read, and one that an earlier attempt may
-        have made is looked for.
+        A first creation takes one request; before an update the incident is read, and a search finds one that an
+        earlier attempt may have created.
         """
         if notice.public is None or not notice.public.incident.updates or notice.memory.get("detached"):
             return ()
@@ -77,7 +77,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return (Quota(name="key", calls=58, seconds=61, cost=cost),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the request that makes the incident, or adds the update."""
+        """Return the request that creates the incident, or adds the update."""
         news = notice.public
         if news is None or not news.incident.updates:
             return []
@@ -154,8 +154,8 @@ class Statuspage(Channel[StatuspageSettings]):
         return Receipt(ref=memory["id"], memory=kept)
 
     def _detached(self, news: PublicNews, memory: dict[str, Any], why: str) -> Receipt:
-        # Resolved or deleted there by a person: a later word of ours must not open it again. Once it is over here too,
-        # a reopening is news again.
+        # Resolved or deleted there by a person: a later update must not reopen it. Once it is over here too, reopening
+        # is published again.
         over = news.incident.updates[0].progress is PublicStatus.RESOLVED
         return Receipt(ref=memory["id"], memory={**memory, "detached": not over, "ended": over}, warning=why)
 
@@ -204,8 +204,8 @@ class Statuspage(Channel[StatuspageSettings]):
 
     def _changed(self, news: PublicNews, memory: dict[str, Any]) -> dict[str, Any]:
         one, there = news.incident, self.settings.components
-        # Worst over all that is open: one incident's end makes nothing good that another still holds, and what this one
-        # has touched before and leaves out now is told as it is.
+        # The worst state of all open incidents: the end of one incident does not clear a component that another still
+        # affects, and components that this one affected before are updated as well.
         touched = [name for name in dict.fromkeys((*one.components, *memory.get("parts", []))) if name in there]
         impact = one.impact if one.impact is not Impact.NONE else Impact.MINOR
         return {
@@ -242,7 +242,7 @@ def _name(news: PublicNews) -> str:
 
 
 def _word(update: PublicUpdate) -> str:
-    # A draft that waited may be let out after a later one: its number alone does not say which is the newest.
+    # A draft may be approved after a later one: its number alone does not show which is the newest.
     return f"{update.n} {rfc3339(update.at)}"
 
 

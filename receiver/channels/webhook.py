@@ -1,4 +1,4 @@
-"""Any receiver of JSON: a CloudEvents 1.0 event (structured mode), signed when there is a secret."""
+"""Any endpoint that accepts JSON: a CloudEvents 1.0 event (structured mode), signed if there is a secret."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 
 PRIVATE = frozenset({"address", "routing_key"})
-"""Keys of an event's data under which a pager's credential is frozen (architecture.md, Identities)."""
+"""Keys of an event's data that contain a pager's credential (architecture.md, Identities)."""
 TEXT_LIMIT = 4096
 EVENTS = 100
 BODY_LIMIT = 1_000_000
-"""Bytes; above it alerts and labels are left out, the counts stay: most receivers refuse some megabytes."""
+"""Bytes above which alerts and labels are left out but the counts stay, because most endpoints reject megabytes."""
 WHSEC = "whsec_"
-"""How a secret of Standard Webhooks begins; the rest is its key in base64."""
+"""Prefix of a Standard Webhooks secret; the rest is its key in base64."""
 FOREMOST = (
     Kind.OPENED, Kind.REOPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.ACKNOWLEDGED, Kind.RESOLVED,
 )  # fmt: skip
@@ -77,15 +77,15 @@ class Webhook(Channel[WebhookSettings]):
     idempotent: ClassVar[bool] = True
 
     def missing(self) -> str | None:
-        """Return `url` when that is empty, else None."""
+        """Return a reason if `url` is empty, else None."""
         return None if is_set(self.settings.url) else "url is empty"
 
     def address(self) -> str:
-        """Return the host that events go to."""
+        """Return the host to which events are sent."""
         return urlsplit(self.settings.url.get_secret_value()).hostname or self.name
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the one request; of the address only the host, of the signature nothing."""
+        """Return the request, with only the host of the address and without the signature."""
         headers = _headers(notice)
         if is_set(self.settings.secret):
             headers |= {"X-Receiver-Signature": f"v1={HIDDEN}", "webhook-signature": f"v1,{HIDDEN}"}
@@ -111,7 +111,7 @@ def sign(secret: str, body: bytes) -> str:
 
 
 def signing_key(secret: str) -> bytes:
-    """Return the key that Standard Webhooks signs with. Raises ValueError where `whsec_` has no base64 behind it."""
+    """Return the signing key of Standard Webhooks. Raises ValueError if `whsec_` is not followed by base64."""
     if not secret.startswith(WHSEC):
         return secret.encode()
     text = secret.removeprefix(WHSEC)
@@ -242,7 +242,7 @@ def _event(event: Event, secrets: set[str]) -> dict[str, Any]:
 
 
 def _harmless(value: Any, secrets: set[str], private: frozenset[str] = frozenset()) -> Any:
-    # Cut, and without any pager's address; what a label says is otherwise left as it is: this is data, not a page.
+    # Cut, and without pager addresses; labels are otherwise unchanged, because this is data, not a page.
     if isinstance(value, str):
         return hide(cut(value, TEXT_LIMIT), secrets)
     if isinstance(value, dict):

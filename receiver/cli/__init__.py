@@ -1,4 +1,4 @@
-"""The commands. Each loads what it needs when it is called, so that `receiver --help` is quick."""
+"""The commands. Each loads its modules only when it is called, so that `receiver --help` is fast."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ app.command("drill")(drill)
 
 @app.callback(invoke_without_command=True)
 def options(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
-    """Take the options of every command."""
+    """Handle the options that apply to all commands."""
     if version:
         typer.echo(f"receiver {__version__}")
         raise typer.Exit
@@ -77,7 +77,7 @@ attach(app)
 
 
 def main() -> None:
-    """Run the command line; a reader that went away (`| head`) is no error of ours."""
+    """Run the command line; a closed output pipe (`| head`) is not an error."""
     try:
         app()
     except BrokenPipeError:

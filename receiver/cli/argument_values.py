@@ -12,7 +12,7 @@ _SEVERITY = re.compile(r"(?:SEV-?)?([1-4])", re.IGNORECASE)
 
 
 def severity(text: str) -> str:
-    """Return `SEV-2` for 2, sev2 or SEV-2; ends the command with 2 for anything else."""
+    """Return `SEV-2` for 2, sev2 or SEV-2; for anything else, end the command with exit code 2."""
     match = _SEVERITY.fullmatch(text.strip())
     if match is None:
         raise typer.BadParameter(f"{text}: not a severity (write 1 to 4, or SEV-1 to SEV-4)")
@@ -20,7 +20,7 @@ def severity(text: str) -> str:
 
 
 def seconds(text: str) -> int:
-    """Return the seconds of `90s`, `30m`, `2h`, `1d`; ends the command with 2 for anything else."""
+    """Return the seconds of `90s`, `30m`, `2h`, `1d`; for anything else, end the command with exit code 2."""
     match = _SPAN.fullmatch(text.strip())
     if match is None:
         raise typer.BadParameter(f"{text}: not a duration (write 30m, 2h or 1d)")

@@ -1,4 +1,4 @@
-"""Why a severity, in lines for a terminal: of `simulate` and of `incident show`."""
+"""The reasons for a severity, in lines for a terminal, for `simulate` and `incident show`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.model.worse_text import worse_for_people
 
 
 def decision_lines(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (what, text) of each line; `decision` is that of the API (surfaces.md), perhaps of an older service."""
+    """Return (name, text) of each line; `decision` comes from the API (surfaces.md), perhaps of an older service."""
     lines = [("because", f"{decision['rule']}: {'; '.join(decision['reasons'])}")]
     if decision.get("owner"):
         lines.append(("owner", str(decision["owner"])))
@@ -26,7 +26,7 @@ def decision_lines(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def similar_lines(similar: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return similar incidents, how often the alert fired, and what happened so far; none of an older service."""
+    """Return similar incidents, how often the alert fired, and a summary; empty for an older service."""
     if not similar:
         return []
     fired = similar["fired"]

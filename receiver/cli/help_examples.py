@@ -1,4 +1,4 @@
-"""The examples in the help of each command, to copy. A test runs each against a service."""
+"""The examples in the help of each command, for copying. A test runs each of them against a service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import typer
 
 WIDTH = 74
-"""Characters of a line of an example: a terminal of 80 columns shows them without a break."""
+"""Maximum length of a line of an example, so that a terminal with 80 columns shows it without a break."""
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "": (
@@ -191,11 +191,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "channels list": ("receiver channels list",),
     "channels test": ("receiver channels test chat", "receiver channels test pager --to alice"),
 }
-"""By the words of the command; the empty one is `receiver` itself."""
+"""Examples by command; the empty key is `receiver` itself."""
 
 
 def attach(app: typer.Typer, path: str = "") -> None:
-    """Put the examples under the help of the app, its groups and its commands."""
+    """Append the examples to the help of the app, its groups and its commands."""
     app.info.epilog = _text(path)
     for command in app.registered_commands:
         name = command.name or (command.callback.__name__ if command.callback else "")
@@ -209,7 +209,7 @@ def attach(app: typer.Typer, path: str = "") -> None:
 
 def _text(path: str) -> str | None:
     lines = EXAMPLES.get(path)
-    # The first mark keeps the lines apart; square brackets would be marks of rich.
+    # The first character keeps the lines separate; rich would interpret square brackets.
     return (
         "\n".join(["\b", "Examples:", *(f"  {part}".replace("[", r"\[") for line in lines for part in _broken(line))])
         if lines
@@ -218,7 +218,7 @@ def _text(path: str) -> str | None:
 
 
 def _broken(line: str) -> list[str]:
-    # As lines of a shell: one that the terminal breaks cannot be copied.
+    # Returns lines for a shell, because a line that the terminal wraps cannot be copied.
     parts = [""]
     for word in re.split(r" (?=--)", line):
         if parts[-1] and len(parts[-1]) + len(word) + 1 > WIDTH:

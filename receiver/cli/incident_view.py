@@ -16,7 +16,7 @@ from receiver.cli.terminal_view import facts, incident_table, on_terminal, short
 
 ALERTS_SHOWN = 5
 WAITS = re.compile(", wait(?:s|ing) for approval")
-"""Part of an entry about a draft, which is removed once no draft is pending."""
+"""Part of an entry about a draft; it is removed once no draft is pending."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z")
 incidents = typer.Typer(no_args_is_help=True, help="Show incidents and work on them.")
 
@@ -52,7 +52,7 @@ def list_incidents(
     if on_terminal():
         incident_table(page["items"], [plain(titled(one)) for one in page["items"]])
         if page["next"] is not None:
-            typer.echo(f"more than {limit}: narrow it down, or raise --limit", err=True)
+            typer.echo(f"more than {limit} incidents: add a filter, or raise --limit", err=True)
         return
     # A service without teams has no column for them.
     owned = any(i.get("team") for i in page["items"])
@@ -63,7 +63,7 @@ def list_incidents(
 
 
 def _page(url: str, token: str, query: Sequence[tuple[str, str]], limit: int) -> dict[str, Any]:
-    """Return at most `limit` incidents. With a filter, an answer may be short and have a next one all the same."""
+    """Return at most `limit` incidents. With a filter, a page may be short although there is a next one."""
     page: dict[str, Any] = ask(url, f"/api/v1/incidents?{urlencode([*query, ('limit', limit)])}", token)
     while page["next"] is not None and (left := limit - len(page["items"])) > 0:
         more = ask(
@@ -127,7 +127,7 @@ def _timeline_rows(incident: Mapping[str, Any], timeline: Any) -> list[tuple[str
 
 
 def _times(text: str) -> str:
-    """Return `text` with a time at its beginning shortened."""
+    """Return `text` with the time at its beginning shortened."""
     return f"{short_time(text[:24])}{text[24:]}" if _TIME.match(text) else text
 
 
@@ -144,7 +144,7 @@ def _paged(page: Mapping[str, Any]) -> str:
 
 
 def _delivery(page: Mapping[str, Any]) -> str:
-    """Return what became of a page, in the word that the console and Slack have too; an older service has none."""
+    """Return the delivery state of a page, as in the console and Slack; an older service has none."""
     state = page.get("delivery") or page["status"]
     return f"{state} (no longer needed)" if state == "cancelled" else str(state)
 
@@ -154,7 +154,7 @@ def _next_line(following: Mapping[str, Any] | None) -> list[tuple[str, str]]:
 
 
 def alert_lines(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return what the first firing alerts say: description, labels that differ between them, values."""
+    """Return the texts of the first firing alerts: description, labels that differ between them, values."""
     from receiver.model.alert.annotations import description_of, values_of
 
     firing = [one for one in items if one["status"] == "firing"][:ALERTS_SHOWN]
@@ -170,7 +170,7 @@ def alert_lines(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 
 def receipt_line(one: Mapping[str, Any]) -> str:
-    """Return what was sent by one channel: when, to whom, how it went, the vendor's id and answer, attempts."""
+    """Return the text of one receipt: time, recipient, outcome, the vendor's id and response, attempts."""
     to = f" to {one['to']}" if one.get("to") else ""
     ref = f", id {one['ref']}" if one.get("ref") else ""
     why = str(one.get("cancelled") or "").replace("_", " ")
@@ -182,5 +182,5 @@ def receipt_line(one: Mapping[str, Any]) -> str:
 
 
 def titled(incident: Mapping[str, Any]) -> str:
-    """Return the title of an incident; that of a drill says so."""
+    """Return the title of an incident, with a mark if it is a drill."""
     return f"{'DRILL ' if incident.get('drill') else ''}{incident['title']}"

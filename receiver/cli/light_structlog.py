@@ -1,4 +1,4 @@
-"""structlog without rich, which takes 4 MB of memory and is of no use to a service."""
+"""structlog without rich, which takes 4 MB of memory and which a service does not need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 def load_structlog() -> None:
     """Load structlog before anything else does.
 
-    structlog loads rich where it is installed, for tracebacks on a terminal. This service writes them without it, and
+    structlog loads rich if it is installed, for tracebacks on a terminal. This service writes them without rich, and
     `receiver.terminal`, which uses rich, loads it itself.
     """
     modules: dict[str, Any] = sys.modules

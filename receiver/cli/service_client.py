@@ -1,4 +1,4 @@
-"""Requests of commands to a running service, and their options."""
+"""Requests from commands to a running service, and their options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import typer
 
 LIMIT = 10.0
-"""Seconds that the service may take to answer."""
+"""Timeout for a response of the service, in seconds."""
 UNREACHED = 3
 SHORTEST = 3
 """Minimum number of characters of an abbreviated id."""
@@ -37,14 +37,14 @@ class _NoRedirect(HTTPRedirectHandler):
 def ask(
     url: str, path: str, token: str, body: Any = None, method: str | None = None, *, absent: bytes | None = None
 ) -> Any:
-    """Return the answer's JSON. Ends the command with 3 when nobody answers, and with 1 when the answer is no.
+    """Return the JSON of the response. Exit code 3 if the service cannot be reached, 1 if it refuses the request.
 
-    `absent`: what a service that does not know the path is taken to have answered.
+    `absent`: the response to assume for a service that does not have the path.
     """
     try:
         found = json.loads(fetch(url, path, token, body, method, absent=absent))
     except ValueError:
-        typer.echo(f"{url} answered with something other than JSON ({ELSEWHERE})", err=True)
+        typer.echo(f"the response of {url} is not JSON ({ELSEWHERE})", err=True)
         raise typer.Exit(UNREACHED) from None
     if not isinstance(found, dict):
         return found
@@ -57,7 +57,7 @@ def fetch(
     url: str, path: str, token: str, body: Any = None, method: str | None = None, accept: str = "application/json, */*",
     *, absent: bytes | None = None,
 ) -> bytes:  # fmt: skip
-    """Return the answer as it is; `body` is sent as JSON. Ends the command with 3 when nobody answers, 1 for a no."""
+    """Return the raw response; `body` is sent as JSON. Exit code 3 if the service does not answer, 1 if it refuses."""
     if not url.startswith(("http://", "https://")):
         typer.echo(f"{url}: not an http or https URL (write {HERE})", err=True)
         raise typer.Exit(2)
@@ -75,7 +75,7 @@ def fetch(
             return absent
         said, ours = _refusal(error, url, token)
         typer.echo(said, err=True)
-        # 502 with a problem document: another system refused, and the service itself was reached.
+        # 502 with a problem document: another system refused the request; the service itself was reached.
         no = error.code < HTTPStatus.INTERNAL_SERVER_ERROR or (ours and error.code == HTTPStatus.BAD_GATEWAY)
         raise typer.Exit(1 if no else UNREACHED) from None
     except (URLError, OSError, ValueError) as error:
@@ -88,26 +88,26 @@ def fetch(
 
 
 def whole_id(url: str, token: str, path: str, text: str) -> str:
-    """Return the id among the items of `path` that begins with `text`; `text` itself unless there is exactly one."""
+    """Return the id among the items of `path` that begins with `text`, or `text` itself if there is not exactly one."""
     ids = {one["id"] for one in ask(url, path, token)["items"] if one["id"]}
     found = [one for one in ids if one.startswith(text)] if len(text) >= SHORTEST else []
     return text if text in ids or len(found) != 1 else str(found[0])
 
 
 def _refusal(error: HTTPError, url: str, token: str) -> tuple[str, bool]:
-    """Return what the service says is wrong, and whether it is the service that answers."""
+    """Return the error message of the response, and whether the response comes from receiver."""
     try:
         detail = json.load(error).get("detail")
     except (OSError, HTTPException, ValueError, AttributeError):
         detail = None
     if not isinstance(detail, str):
-        return f"{url} answered {error.code} {plain(str(error.reason))}, which receiver never does ({ELSEWHERE})", False
+        return f"{url} returned {error.code} {plain(str(error.reason))}, which receiver never does ({ELSEWHERE})", False
     hint = _token_hint(token) if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) else ""
     return f"{plain(detail)}{hint}", True
 
 
 def _token_hint(token: str) -> str:
-    # Where the token came from, in case it is set in two places.
+    # The source of the token, in case it is set in two places.
     if not token:
         return " (give one with --token or RECEIVER_TOKEN)"
     if token == os.environ.get("RECEIVER_TOKEN"):
@@ -116,18 +116,18 @@ def _token_hint(token: str) -> str:
 
 
 class _Answer(dict[str, Any]):
-    """An answer of the service; what is missing in it shows that something else has answered."""
+    """A response of the service; a missing key shows that another program answered."""
 
     url = ""
 
     def __missing__(self, key: str) -> Any:
         """End the command."""
-        typer.echo(f"{self.url} answered without {key}, which receiver never does ({ELSEWHERE})", err=True)
+        typer.echo(f"the response of {self.url} has no {key}, so it is not from receiver ({ELSEWHERE})", err=True)
         raise typer.Exit(UNREACHED)
 
 
 def pairs(texts: list[str], what: str) -> dict[str, str]:
-    """Return what `name=value` texts say, by name. Ends the command with 2 for another one."""
+    """Return the values of `name=value` texts by name; for another text, end the command with exit code 2."""
     found = {}
     for text in texts:
         name, mark, value = text.partition("=")
@@ -139,7 +139,7 @@ def pairs(texts: list[str], what: str) -> dict[str, str]:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows: as a table for people on a terminal, and else with tabs between the cells, without a head."""
+    """Print rows: as a table on a terminal, and otherwise with tabs between the cells and without a heading."""
     if not sys.stdout.isatty():
         for row in rows:
             typer.echo("\t".join(plain(cell) for cell in row))
@@ -155,5 +155,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def plain(text: str) -> str:
-    """Return foreign text so that no escape sequence of it acts on a terminal."""
+    """Return untrusted text without escape sequences that a terminal would execute."""
     return "".join(c if c.isprintable() else " " for c in text)

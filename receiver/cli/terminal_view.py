@@ -1,4 +1,4 @@
-"""What people see on a terminal: at most 80 columns, severities in color, Markdown laid out, progress of long work."""
+"""Output for a terminal: at most 80 columns, severities in color, rendered Markdown, progress of long work."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDEST = 80
-"""Columns: what a terminal has that nobody has made wider."""
+"""Maximum width in columns: the default width of a terminal."""
 COLORS = {"SEV-1": "bold white on red", "SEV-2": "bold red", "SEV-3": "yellow", "SEV-4": "cyan"}
 STATES = {"open": "bold red", "acknowledged": "yellow", "resolved": "green", "closed": "dim"}
 
 
 def on_terminal() -> bool:
-    """Return whether standard output is a terminal: elsewhere programs read what is printed."""
+    """Return whether standard output is a terminal; otherwise a program reads the output."""
     return sys.stdout.isatty()
 
 
@@ -32,7 +32,7 @@ def console(*, error: bool = False) -> Console:
 
 
 def colored(word: str, colors: Mapping[str, str]) -> Text:
-    """Return a word in its color; one without a color stays plain."""
+    """Return a word in its color; a word without a color stays plain."""
     from rich.text import Text
 
     return Text(word, style=colors.get(word, ""))
@@ -44,7 +44,7 @@ def short_time(text: str) -> str:
 
 
 def incident_table(items: Sequence[Mapping[str, Any]], titles: Sequence[str]) -> None:
-    """Print incidents, one on a line."""
+    """Print incidents, one per line."""
     from rich.table import Table
     from rich.text import Text
 
@@ -100,7 +100,7 @@ def facts(head: tuple[str, str, str, str], rows: Sequence[tuple[str, str]], even
 
 
 def markdown(text: str) -> None:
-    """Print Markdown laid out. Its links are shown and never followed."""
+    """Print rendered Markdown. Links are shown and never followed."""
     from rich.markdown import Markdown
 
     console().print(Markdown(text, hyperlinks=False))
@@ -108,7 +108,7 @@ def markdown(text: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show how far long work is, on the terminal alone; yields what is called with how much more was done."""
+    """Show the progress of long work, only on a terminal; yields a function to call with each increment."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return

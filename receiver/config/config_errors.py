@@ -1,4 +1,4 @@
-"""What is wrong in a file, where, and what would be right."""
+"""Problems in a file: what is wrong, the place, and a correction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LONGEST_WORD = 80
-"""Characters of a word that is compared with others: a longer one is no slip of the pen."""
+"""Maximum length of a word that is compared with others: a longer word is not a typo."""
 MOST = 500
 """Maximum number of errors of one kind that are listed; the others are counted."""
 
@@ -29,10 +29,10 @@ class Problem:
     message: str
     """What is wrong."""
     hint: str = ""
-    """What would be right."""
+    """How to correct it."""
 
     def __str__(self) -> str:
-        """Return `file:line:column: path: what is wrong (what would be right)`."""
+        """Return `file:line:column: path: message (hint)`."""
         where = f"{self.path}: " if self.path else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{self.file}:{self.line}:{self.column}: {where}{self.message}{hint}"
@@ -42,13 +42,13 @@ class ConfigError(Exception):
     """A configuration that cannot be used; `problems` has every mistake, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep each problem once."""
+        """Store each problem once."""
         self.problems: list[Problem] = sorted(set(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def dotted(path: Path) -> str:
-    """Return `path` as people write it: `auth.tokens[0].name`."""
+    """Return `path` as text: `auth.tokens[0].name`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -65,7 +65,7 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
 
 def one_of(word: str, words: Iterable[str]) -> str:
-    """Return a hint for the unknown `word`: the nearest of `words`, else the first ten of them."""
+    """Return a hint for the unknown `word`: the most similar of `words`, or else the first ten of them."""
     known = sorted(words)
     near = nearest(word, known)
     if near:

@@ -1,4 +1,4 @@
-"""The line of a file that a problem tells of, with a caret under the place. What may be a secret is hidden."""
+"""The line of a file that a problem refers to, with a caret under the place. Possible secrets are hidden."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ HIDDEN = "***"
 
 _VARIABLE = re.compile(r"(['\"]?)\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}\1")
 LONGEST = 4096
-"""Characters of a line, or of a value, that are looked at: of a longer one nothing is shown."""
+"""Maximum length of a line or a value that is examined; a longer one is not shown."""
 _WORD = re.compile(r"[^\s'\"]+")
 _RUN = re.compile(r"[A-Za-z0-9+/_=.~-]{16,}")
 _SCHEME = re.compile(r"[A-Za-z0-9_]{1,32}://")
 _SECRET_KEY = re.compile(r"(?i)tok|secret|pass|key|cred|auth|url|addr|pager|user|hook|sid|dsn")
 """Parts of the names of keys that hold credentials, or the misspelling of one."""
 _WORDS = 24
-"""Characters of a value under an unknown key that is shown all the same: it is the word that is wrong."""
+"""Maximum length of a value under an unknown key that is shown anyway, because the word itself may be the mistake."""
 _KEPT = re.compile(r"(?i)((?:token|secret|password|key|credentials|url|pager|user)\w*['\"]?\s*:\s*)(?!\s|\{|\[|$).*")
-"""A key that may hold one, on a line that is no YAML."""
+"""A key whose value may be a secret, on a line that is not YAML."""
 _PLAIN_KEYS = frozenset(
     {
         *("name", "receiver", "matchers", "continue", "group_by", "group_wait", "group_interval", "repeat_interval"),
@@ -39,9 +39,9 @@ _PLAIN_KEYS = frozenset(
         *("muteTimeIntervals", "activeTimeIntervals", "matchType", "apiVersion", "kind"),
     }
 )
-"""Of Alertmanager's file: what is under these keys is no secret."""
+"""Keys of Alertmanager's file whose values are not secret."""
 _UPSTREAM = frozenset({"route", "receivers", "apiVersion", "alertmanager", "alertmanager_config"})
-"""Keys at the top of files of Alertmanager and of what wraps them."""
+"""Top-level keys of Alertmanager's files and of the objects that contain them."""
 
 Span = tuple[int, int]
 """The first column, and the one after the last, counted from 1."""
@@ -51,7 +51,7 @@ Span = tuple[int, int]
 class _File:
     lines: list[str]
     broken: bool
-    """Whether it is no YAML: then nothing is known of what its lines hold."""
+    """Whether it is not YAML, so that the values on its lines are unknown."""
     document: Document
     values: dict[int, list[Path]] = field(default_factory=dict)
     """The values on each line."""
@@ -66,7 +66,7 @@ class Excerpts:
         self._files: dict[str, _File | None] = {}
 
     def under(self, problem: Problem) -> list[str]:
-        """Return the line of `problem` and the line with the caret; nothing when there is no such line."""
+        """Return the line of `problem` and the line with the caret; nothing if there is no such line."""
         if problem.file not in self._files:
             self._files[problem.file] = self._open(problem.file)
         file = self._files[problem.file]
@@ -113,7 +113,7 @@ class Excerpts:
 
 
 def _secrets(file: _File, line: int) -> list[Span]:
-    """Return the places on `line` of what may be a secret."""
+    """Return the places of possible secrets on `line`."""
     found = []
     for path in file.values.get(line, ()):
         mark = file.document.marks[path]
@@ -182,7 +182,7 @@ def _may_be_secret(document: Document, path: Path, written: str) -> bool:
         return credential
     found = _known_in_config(document.value, path)
     if not found and not credential:
-        # A key, or a kind of channel, that nobody knows: its value is shown where it is plainly a word.
+        # An unknown key or kind of channel: its value is shown if it is an ordinary word.
         key = path[-1] if path and isinstance(path[-1], str) else ""
         return len(written) > _WORDS or not key or bool(_SECRET_KEY.search(key))
     return not found or any(settings_fields.is_secret(kind) for kind in found) or credential

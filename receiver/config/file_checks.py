@@ -1,4 +1,4 @@
-"""The files that `receiver check-config` checks: configurations, severity rules and rule tests, known by their keys."""
+"""The files that `receiver check-config` checks: configurations, severity rules and rule tests, told by their keys."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from receiver.triage.rules.rule_tests import RuleTests
 from receiver.triage.rules.rules_file import RulesSettings
 
 FOREIGN_KEYS = 3
-"""From so many keys at the top on, none of them ours, a file is another program's."""
+"""A file with at least this many top-level keys, none of them ours, belongs to another program."""
 NEAR, MOST = 0.75, 80
-"""How alike a key is to one that a configuration needs, where it may be a slip of the pen; characters compared."""
+"""How similar a key must be to a required one to count as a typo; and the number of characters compared."""
 _NEEDED = frozenset(name for name, field in Sections.model_fields.items() if field.is_required())
 """The sections that every configuration has."""
 
 
 @dataclass
 class Found:
-    """What is known of files."""
+    """The results of checking files."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
-    """What is valid but unwise."""
+    """Warnings: settings that are valid but unwise."""
     alert_rules: dict[FilePath, int] = field(default_factory=dict)
     """How many alert rules each file of rules of Prometheus has."""
     wrong_parts: dict[str, list[str]] = field(default_factory=dict)
-    """For each configuration the other files with mistakes that belong to it: included ones, and severity rules."""
+    """For each configuration, the other files with mistakes that belong to it: included files and severity rules."""
     alertmanagers: list[FilePath] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ def check_files(
     now: datetime | None = None,
     alertmanager: FilePath | None = None,
 ) -> tuple[list[Problem], list[Problem]]:
-    """Return every problem of these files, and what is valid but unwise; see `look_at`."""
+    """Return every problem of these files, and the warnings; see `look_at`."""
     found = look_at(paths, env, now=now, alertmanager=alertmanager)
     return found.problems, found.notes
 
@@ -64,19 +64,20 @@ def look_at(
     now: datetime | None = None,
     alertmanager: FilePath | None = None,
 ) -> Found:
-    """Return every problem of these files, and what is valid but unwise; each once, in order.
+    """Return every problem of these files, and the warnings, each once and in order.
 
-    A file of alert rules of Prometheus, or what wraps one, is read as Prometheus does; nothing in it is a setting.
-    An empty file beside others counts as one without rules.
+    A file of Prometheus alert rules, or an object that contains one, is read as Prometheus reads it; it has no
+    settings. An empty file among others counts as one without rules.
 
-    A file with `tests` is a file of rule tests, one with keys of severity rules only is that, one of Alertmanager is
-    compared as `alertmanager` is, and any other is a configuration, whose severity rules are checked along with it.
+    A file with `tests` is a file of rule tests; a file with only keys of severity rules has severity rules; an
+    Alertmanager file is compared like `alertmanager`. Any other file is a configuration, and its severity rules are
+    checked with it.
 
     Args:
         paths: the files.
         env: the environment that `${NAME}` reads.
-        now: from when on schedules are looked at; without it only what is wrong is looked for, and what is off.
-        alertmanager: Alertmanager's file, compared with the configurations, or with the default when there is none.
+        now: the time from which schedules are checked; without it only errors and disabled channels are reported.
+        alertmanager: Alertmanager's file, compared with the configurations, or with the default if there is none.
     """
     found, files = Found(), list(paths)
     for path in files:
@@ -135,7 +136,7 @@ def _check(path: FilePath, env: Mapping[str, str], now: datetime | None, found: 
 
 
 def _check_team(document: Document, path: FilePath, env: Mapping[str, str], found: Found) -> None:
-    # A file that a configuration includes: what it names is checked with the configuration that includes it.
+    # An included file: the names that it uses are checked with the configuration that includes it.
     document = read(read_file(path), str(path), Environment(env).expand)
     _raise(document.problems)
     raw: dict[str, object] = {}
@@ -166,14 +167,14 @@ def _check_config(text: str, path: FilePath, env: Mapping[str, str], now: dateti
 
 
 def _refuse_foreign(text: str, path: FilePath) -> None:
-    # Of a file for another program each key would be told as unknown, with a guess at what it means.
+    # In a file of another program, every key would be reported as unknown, with a wrong suggestion.
     value = read(text, str(path)).value
     keys = [key for key in value if isinstance(key, str)] if isinstance(value, dict) else []
     near = any(get_close_matches(key[:MOST], _NEEDED, 1, NEAR) for key in keys)
     if len(keys) < FOREIGN_KEYS or near or not set(keys).isdisjoint(Sections.model_fields):
         return
-    said = f"no configuration of this service: it has {', '.join(key[:40] for key in keys[:FOREIGN_KEYS])}"
-    hint = "a configuration has channels and severities; of Helm values, check the file that sets alertmanager.config"
+    said = f"not a configuration of this service: it has {', '.join(key[:40] for key in keys[:FOREIGN_KEYS])}"
+    hint = "a configuration has channels and severities; for Helm values, check the file that sets alertmanager.config"
     raise ConfigError([Problem(str(path), 1, 1, "", f"{said}{' ...' if keys[FOREIGN_KEYS:] else ''}", hint)])
 
 

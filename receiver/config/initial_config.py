@@ -1,4 +1,4 @@
-"""The first configuration, built from five answers. Pure."""
+"""The initial configuration, built from five answers. Pure."""
 
 from __future__ import annotations
 
@@ -62,30 +62,30 @@ class Answers:
 
     @property
     def screen(self) -> str:
-        """The key of the service's terminal, which shows the pages of a person who gets e-mail."""
+        """The key of the service's terminal, which shows the pages for a person who gets e-mail."""
         return "service-terminal" if self.key == "terminal" else "terminal"
 
     @property
     def summary(self) -> str:
-        """Who is paged for an incident, and how, in words."""
+        """A sentence about who is paged for an incident, and how."""
         if self.method is PagingMethod.PAGERDUTY:
             rest = (
                 f"SEV-3 and SEV-4 are posted in {self.slack}"
                 if self.slack
-                else "SEV-3 and SEV-4 notify nobody and show in the console only: add Slack or mail (docs/channels.md)"
+                else "SEV-3 and SEV-4 notify no one and show only in the console: add Slack or mail (docs/channels.md)"
             )
-            return f"SEV-1 and SEV-2 page {self.name} by PagerDuty. {rest}."
+            return f"SEV-1 and SEV-2 page {self.name} through PagerDuty. {rest}."
         if self.method is PagingMethod.TERMINAL:
-            return "SEV-1 and SEV-2 show a page as a box in the service's terminal, which calls nobody."
+            return "SEV-1 and SEV-2 show a page as a box in the service's terminal, which does not notify anyone."
         return (
             f"Every severity sends an e-mail to {self.address}. An e-mail is not a page: for SEV-1 and SEV-2 the "
-            "terminal of the service also shows a page as a box, which calls nobody "
+            "terminal of the service also shows a page as a box, which calls no one "
             f"(the person `{self.screen}` in the file)."
         )
 
 
 def check_name(text: str) -> str:
-    """Return the name in `text`. Raises ValueError with what would be right."""
+    """Return the name in `text`. Raises ValueError with a correction."""
     name = text.strip()
     if not name or len(name) > LONGEST or not name.isprintable():
         raise ValueError(f"write a name of 1 to {LONGEST} characters, such as Alice")
@@ -93,7 +93,7 @@ def check_name(text: str) -> str:
 
 
 def check_reach(text: str) -> tuple[PagingMethod, str]:
-    """Return the paging method and the address in `text`. Raises ValueError with what would be right."""
+    """Return the paging method and the address in `text`. Raises ValueError with a correction."""
     answer = text.strip()
     if answer.lower() in _HERE:
         return PagingMethod.TERMINAL, ""
@@ -108,7 +108,7 @@ def check_reach(text: str) -> tuple[PagingMethod, str]:
 
 
 def check_alertmanager(text: str) -> str:
-    """Return the address in `text`, empty for none. Raises ValueError with what would be right."""
+    """Return the address in `text`, empty for none. Raises ValueError with a correction."""
     answer = text.strip()
     if answer.lower() in _NONE:
         return ""
@@ -124,12 +124,12 @@ def check_alertmanager(text: str) -> str:
 
 
 def check_slack(text: str) -> str:
-    """Return the Slack channel in `text`, empty for none. Raises ValueError with what would be right."""
+    """Return the Slack channel in `text`, empty for none. Raises ValueError with a correction."""
     answer = text.strip()
     if answer.lower() in _NONE:
         return ""
     if answer.startswith("xox"):
-        raise ValueError("a token belongs in SLACK_BOT_TOKEN, not into this file: write a channel, such as #incidents")
+        raise ValueError("a token belongs in SLACK_BOT_TOKEN, not in this file: write a channel, such as #incidents")
     if not _CHANNEL.fullmatch(answer) or not answer.isprintable():
         raise ValueError("write a channel such as #incidents, or nothing for no Slack")
     return answer
@@ -160,7 +160,7 @@ def first_config(answers: Answers, key_file: str) -> str:
     notify = f", notify: [{CONTACT}]" if page != CONTACT else ""
     lines = [
         "# Written by `receiver init`. After a change: receiver check-config FILE",
-        "# docs/reference/configuration.md has every setting; settings left out have their defaults.",
+        "# docs/reference/configuration.md lists every setting; omitted settings have their defaults.",
         "",
         "service:",
         f"  timezone: {_quoted(answers.timezone)}",
@@ -173,7 +173,7 @@ def first_config(answers: Answers, key_file: str) -> str:
         f"  SEV-2: {{page: [{page}]{notify}}}",
         f"  SEV-3: {{notify: [{CONTACT}]}}",
         f"  SEV-4: {{notify: [{CONTACT}]}}",
-        "escalations: {}            # with more people: who is called next, and when",
+        "escalations: {}            # with more people: who is paged next, and when",
         "",
         *_channel_lines(answers),
         "",
@@ -197,7 +197,7 @@ def _people_lines(answers: Answers, key_file: str) -> list[str]:
     people = [f"  {answers.key}: {{name: {_quoted(answers.name)}, {address}}}"]
     contacts = [f"  {CONTACT}: {{person: {answers.key}}}"]
     if answers.method is PagingMethod.EMAIL:
-        note = "# not a person: pages show in the service's terminal, because an e-mail is not a page"
+        note = "# not a person: pages appear in the service's terminal, because an e-mail is not a page"
         people.append(f"  {answers.screen}: {{name: Terminal of the service, terminal: me}}    {note}")
         contacts.append(f"  {answers.screen}: {{person: {answers.screen}}}")
     heading = "contacts:                  # roles that severities and escalations name"
@@ -208,7 +208,7 @@ def _channel_lines(answers: Answers) -> list[str]:
     if answers.method is PagingMethod.PAGERDUTY:
         lines = ["  pager: {kind: pagerduty, api_url: '${PAGERDUTY_URL:-https://events.pagerduty.com}'}"]
     else:
-        lines = ["  terminal: {kind: log}    # a page is a box in the service's terminal and calls nobody"]
+        lines = ["  terminal: {kind: log}    # a page is a box in the service's terminal and notifies no one"]
     if answers.method is PagingMethod.EMAIL:
         sender = f"receiver@{answers.address.rpartition('@')[2]}"
         lines.append(
@@ -226,5 +226,5 @@ def _channel_lines(answers: Answers) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    # JSON is YAML; ${ would be read from the environment.
+    # JSON is valid YAML; ${ would be replaced with a variable.
     return json.dumps(text, ensure_ascii=False).replace("${", "$${")

@@ -1,4 +1,4 @@
-"""JSON schemas of the files, made from the settings: what an editor needs to complete and to mark them."""
+"""JSON schemas of the files, generated from the settings, so that an editor can complete and check them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from receiver.triage.rules.rules_file import RulesSettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VARIABLE = r"\$\{"
-"""In a text that holds one, the environment decides what it is."""
+"""A reference to a variable: the environment decides the value of a text that contains one."""
 
 
 class Kind(StrEnum):
@@ -57,7 +57,7 @@ _TEXTS: Mapping[Any, JsonSchemaValue] = {
     parse_number: {"type": ["number", "string"], "pattern": r"^[+-]?[0-9.]+([eE][+-]?\d+)?\s*%?$"},
     parse_ratio: {"type": ["number", "string"], "pattern": r"^\+?[0-9.]+([eE][+-]?\d+)?\s*%?$"},
 }
-"""Quantities that are written otherwise than they are kept."""
+"""Quantities whose form in a file differs from their stored form."""
 
 
 def schema(kind: Kind) -> str:
@@ -75,7 +75,7 @@ def schema(kind: Kind) -> str:
         top["properties"]["channels"]["additionalProperties"] = {"anyOf": entries}
         for name, section in top["properties"].items():
             if name not in top["required"]:
-                # A section that is written but empty counts as left out.
+                # A section that is written but empty counts as omitted.
                 top["properties"][name] = {"anyOf": [section, {"type": "null"}]}
     top["patternProperties"] = {f"^{EXTENSION}": {"description": "Anchors for other places of the file; no setting."}}
     document = {"$schema": DIALECT, **top, "title": _TITLES[kind], "$defs": dict(sorted(definitions.items()))}
@@ -104,12 +104,12 @@ class _Writer(GenerateJsonSchema):
         for name, field in model.model_fields.items():
             key = field.alias or name
             if settings_fields.is_secret(field.annotation):
-                said = f"A file that holds `{key}`."
+                said = f"A file that contains `{key}`."
                 properties[f"{key}{SUFFIX}"] = {"type": "string", "description": said}
                 required.discard(key)
         gathers = getattr(model, "gathers", None)
         if gathers:
-            # Every other key belongs to what is gathered.
+            # Every other key belongs to the gathered field.
             made["additionalProperties"] = properties.pop(gathers)["additionalProperties"]
         if model is SeveritySettings:
             required -= {key for defaults in SEVERITY_DEFAULTS.values() for key in defaults}
@@ -125,7 +125,7 @@ class _Writer(GenerateJsonSchema):
 
 
 def written(value: Any) -> Any:
-    """Return `value` as a file writes it: a duration as `15m`, a secret as its text."""
+    """Return `value` as it is written in a file: a duration as `15m`, a secret as its text."""
     if isinstance(value, timedelta):
         return _duration(value)
     if isinstance(value, SecretStr):
@@ -147,7 +147,7 @@ def _name(reference: JsonSchemaValue) -> str:
 
 
 def _named_keys(node: Any, definitions: Mapping[str, Any]) -> None:
-    """Turn mappings whose keys are words of a list into such with these keys: an editor completes those."""
+    """Turn mappings whose keys come from a fixed list into mappings with these keys, which an editor can complete."""
     if isinstance(node, dict):
         names = node.get("propertyNames")
         words = definitions.get(_name(names), {}).get("enum") if isinstance(names, dict) and "$ref" in names else None
@@ -160,7 +160,7 @@ def _named_keys(node: Any, definitions: Mapping[str, Any]) -> None:
 
 
 def _tidied(node: Any, *, variables: bool, top: bool = True, named: bool = False) -> Any:
-    """Return a schema without what pydantic adds for itself; with `variables` every scalar may be a ${NAME}."""
+    """Return a schema without pydantic's additions; with `variables` every scalar may be a ${NAME}."""
     if isinstance(node, list):
         return [_tidied(item, variables=variables, top=False) for item in node]
     if not isinstance(node, dict):

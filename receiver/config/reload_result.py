@@ -1,4 +1,4 @@
-"""How a reload of the configuration ended."""
+"""The result of a reload of the configuration."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from receiver.config.config_errors import Problem
 
 @dataclass(frozen=True)
 class Reloaded:
-    """How a reload ended."""
+    """The result of a reload."""
 
     problems: tuple[Problem, ...] = ()
-    """Every mistake; with any, nothing was changed."""
+    """Every mistake; if there is one, nothing was changed."""
     restart: tuple[str, ...] = ()
-    """Keys whose new value needs a restart: the old one stays in force."""
+    """Keys whose new value needs a restart: the old value stays in effect."""
     hash: str = ""
-    """Of the configuration in force."""
+    """Warnings of the configuration in effect."""
 
     @property
     def good(self) -> bool:
-        """Whether the new configuration is in force."""
+        """Whether the new configuration is in effect."""
         return not self.problems

@@ -109,7 +109,7 @@ class SeveritySettings(Settings):
     queue: bool = False
     """Whether it is tracked in the incident queue."""
     status_page: StatusPolicy | None = None
-    """Automatic publication on the status page; none: none."""
+    """Automatic publication on the status page; none: no automatic publication."""
     escalation: str | None = None
     """A key of `escalations`; none: no one else is paged."""
     acknowledged_for: PositiveDuration | None = None
@@ -181,7 +181,7 @@ class Audience(Settings):
     """Who else hears of some incidents."""
 
     severities: tuple[Severity, ...] = Field(default=tuple(Severity), min_length=1)
-    """Of these severities."""
+    """Severities of the incidents."""
     matchers: tuple[str, ...] = ()
     """Matchers on the incident's labels; all must match."""
     when: CustomerVisible | None = None

@@ -1,4 +1,4 @@
-"""BM25, which ranks texts by the words that they share with another one (Robertson and Zaragoza, 2009)."""
+"""BM25, which ranks texts by the words that they share with a query (Robertson and Zaragoza, 2009)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 
 K1 = 1.5
 B = 0.75
-"""How much a repeated word adds, and how much a long text loses: the values in common use."""
+"""The weight of repeated words and the penalty for long texts: the usual values."""
 
 
 def rarity(count: int, total: int) -> float:
-    """Return the weight of a word that `count` of `total` texts have; never below 0, unlike that of the first paper."""
+    """Return the weight of a word that `count` of `total` texts have; unlike in the original, it is never negative."""
     return math.log((total + 1) / min(count, total)) if count > 0 else 0.0
 
 
 def bm25(
     query: Sequence[str], texts: Sequence[Sequence[str]], counts: Mapping[str, int] | None = None, total: int = 0
 ) -> list[float]:
-    """Return how well each of `texts` fits the words of `query`.
+    """Return how well each of `texts` matches the words of `query`.
 
     `counts` and `total`: how many texts of a larger collection have each word, and how many there are; without them,
     `texts` are the whole collection.

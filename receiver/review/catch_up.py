@@ -1,4 +1,4 @@
-"""A summary for people who join an incident late: its state and what was done, from the log. Pure."""
+"""A summary for people who join an incident late: its state and the actions taken, from the log. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.review.markdown import clock, span
 from receiver.review.timeline import cause_of, corrections
 
 NOTE = 200
-"""Characters of the last note."""
+"""Maximum length of the last note."""
 TEXT = 300
 _OPTIONS = {option.name: option.title for option in OPTIONS}
 _NOBODY: Mapping[str, str] = {}
@@ -20,9 +20,9 @@ _PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY
 
 
 def catch_up(incident: Incident, events: Sequence[Event], now: datetime, people: Mapping[str, str] = _NOBODY) -> str:
-    """Return at most ten sentences in plain text; what people wrote is on one line and cut.
+    """Return at most ten sentences in plain text; people's texts are on one line and cut.
 
-    `people`: how those of the configuration are called.
+    `people`: the names of the people in the configuration.
     """
     day = now
     parts = [
@@ -58,7 +58,7 @@ def _answered(incident: Incident, people: Mapping[str, str], day: datetime) -> s
     names += f" and {len(paged) - 5} more" if len(paged) > 5 else ""
     at = incident.first_acknowledged_at or incident.acknowledged_at
     if at is None:
-        return f"Paged: {names}; nobody has acknowledged it." if paged else "Nobody was paged."
+        return f"Paged: {names}; no one has acknowledged it." if paged else "No one was paged."
     by = incident.acknowledged_by
     who = f" by {_one_line(people.get(by, by), 80)}" if by else ""
     return f"{f'Paged: {names}; a' if paged else 'A'}cknowledged{who} at {clock(at, day)}."
@@ -100,7 +100,7 @@ def _public(incident: Incident, day: datetime) -> str:
     told = [one for one in incident.updates if one.published_at is not None]
     if not told or told[-1].published_at is None:
         return ""
-    return f"The public was told at {clock(told[-1].published_at, day)}: {told[-1].status.value}."
+    return f"Last public update at {clock(told[-1].published_at, day)}: {told[-1].status.value}."
 
 
 def _note(events: Sequence[Event], day: datetime) -> str:
@@ -123,5 +123,5 @@ def _one_line(text: str, limit: int) -> str:
 
 
 def _plain(markdown: str) -> str:
-    # What the log says of the cause is escaped for Markdown.
+    # The cause in the log is escaped for Markdown.
     return markdown.replace("\\", "")

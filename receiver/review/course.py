@@ -1,4 +1,4 @@
-"""The course of an incident on one time axis: its phases, and when alerts, pages and acknowledgements came. Pure."""
+"""The course of an incident on one time axis: phases, alerts, pages and acknowledgements. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from receiver.review.markdown import clock, escaped, span, table
 from receiver.review.svg import bar, chart, dot, line, text
 
 WIDTH, HEIGHT, LEFT = 480, 152, 92
-"""Width of the chart, with the names of the rows to the left."""
+"""Width of the chart, with the names of the rows on the left."""
 MARKS = 60
-"""Marks of one row; of more, the newest."""
+"""Maximum number of marks in a row, newest first."""
 LEAST = timedelta(minutes=1)
 TICKS = 4
 LETTER = 6.5
-"""Units of a letter: a phase that is too short for its name is named by its title and the table."""
+"""Width of a letter: a phase that is too short for its name has it only in its tooltip and the table."""
 _NOBODY: Mapping[str, str] = {}
 _STATES = {
     Kind.OPENED: "open", Kind.ACKNOWLEDGED: "acknowledged", Kind.ACKNOWLEDGEMENT_LAPSED: "open",
@@ -27,13 +27,13 @@ _STATES = {
 }  # fmt: skip
 _ALERTS = (Kind.OPENED, Kind.JOINED, Kind.REFIRED, Kind.REOPENED, Kind.MONITORING, Kind.RESOLVED)
 _PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
-"""What they resolve, reopen or declare is not what an alert did."""
+"""Actors whose resolving, reopening or declaring is not an action of an alert."""
 _PAGES = (Kind.PAGE, Kind.EMERGENCY_PAGED)
 ROWS = (("Alerts", "peak"), ("Pages", "round"), ("Acknowledged", "square"))
 
 
 class PhaseSpan(NamedTuple):
-    """A state that it was in, and from when until when."""
+    """A state of the incident, with its beginning and end."""
 
     name: str
     begins: datetime
@@ -62,7 +62,7 @@ class Course:
 def course_of(
     incident: Incident, events: Sequence[Event], now: datetime, people: Mapping[str, str] = _NOBODY
 ) -> Course:
-    """Return the course of `incident` until it was resolved, or until `now`. `people`: how each is called."""
+    """Return the course of `incident` until it was resolved, or until `now`. `people`: their names."""
     over = incident.state.over
     ends = (incident.resolved_at or incident.closed_at or now) if over else now
     fired = not incident.declared and not incident.estimated and incident.started_at < incident.opened_at
@@ -110,7 +110,7 @@ def _alert(event: Event) -> str:
 
 
 def course_svg(course: Course, name: str) -> str:
-    """Return the course as SVG; `name` says of which incident."""
+    """Return the course as SVG; `name` is its accessible name."""
     whole = (course.ends - course.begins).total_seconds()
 
     def place(at: datetime) -> float:
@@ -146,7 +146,7 @@ def course_rows(course: Course) -> list[tuple[str, str, str, str]]:
 
 
 def course_counts(course: Course) -> list[tuple[str, int]]:
-    """Return how many marks each row has."""
+    """Return the number of marks in each row."""
     return [(row, sum(mark.row == row for mark in course.marks)) for row, _ in ROWS]
 
 

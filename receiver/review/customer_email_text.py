@@ -1,4 +1,4 @@
-"""The seed's e-mail to customers about a major incident: a draft for the Communications Lead, of public words only."""
+"""The e-mail to customers about a major incident: a draft for the Communications Lead, with public information only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OPEN = "_To be written._"
 def customer_email(incident: Incident, components: Sequence[str], product: str, support: str) -> tuple[str, str]:
     """Return subject and Markdown, from published updates and names of components.
 
-    `support`: where customers write to; "" where there is nobody.
+    `support`: the address for customers; "" if there is none.
     """
     names = ", ".join(components) or product
     told = [one for one in incident.updates if one.published_at is not None]
@@ -36,8 +36,8 @@ def customer_email(incident: Incident, components: Sequence[str], product: str, 
 
 
 def _happened(incident: Incident, told: Sequence[StatusUpdate], names: str) -> str:
-    # The first and the last that the public was told. Of an incident that is over, a template that was made while it
-    # went on ("we are currently investigating") is not true anymore; what a person wrote stands.
+    # The first and the last published update. For a past incident, a template written while it was ongoing ("we are
+    # currently investigating") is no longer true; a text that a person wrote is kept.
     newest = told[-1] if told else None
     first = next((one for one in told if one.status is not UpdateStatus.RESOLVED), newest)
     said = [one for one in (first, newest) if one and not (incident.state.over and _of_the_time(one))]

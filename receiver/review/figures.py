@@ -1,4 +1,4 @@
-"""Figures of many incidents, gathered one by one, so that a month needs no more memory than its numbers."""
+"""Figures of many incidents, computed one incident at a time, so that a month needs memory only for its numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINUTE, HOUR = 60.0, 3600.0
 
 
 def spread(values: Sequence[float]) -> dict[str, float | None]:
-    """Return mean, median and 90th percentile (between two values: in proportion), None where there are none."""
+    """Return mean, median and 90th percentile (interpolated), None if there are no values."""
     if not values:
         return {"mean": None, "median": None, "p90": None}
     ordered = sorted(values)
@@ -38,13 +38,13 @@ def _at(ordered: Sequence[float], share: float) -> float:
 
 
 def share(part: int, whole: int) -> float | None:
-    """Return a part as 0 to 1; None of nothing."""
+    """Return a fraction from 0 to 1; None if the total is 0."""
     return round(part / whole, 6) if whole else None
 
 
 @dataclass
 class Figures:
-    """What counts of the incidents of one span of time."""
+    """The figures of the incidents in one time range."""
 
     total: int = 0
     in_storms: int = 0
@@ -97,7 +97,7 @@ class Figures:
 
 
 def targets(month: Figures, sev1_in_quarter: int) -> list[dict[str, Any]]:
-    """Return each figure of the seed against its target; `met` is None where there is nothing to judge."""
+    """Return each figure with its target; `met` is None if there is no data."""
 
     def row(metric: str, target: str, actual: float | None, met: bool | None) -> dict[str, Any]:
         return {"metric": metric, "target": target, "actual": actual, "met": None if actual is None else met}
@@ -121,7 +121,7 @@ MERGE_AT = 512
 
 
 class Spent:
-    """What an objective's error budget has gone to: time that overlaps counts once."""
+    """The spent error budget of an objective; overlapping time counts once."""
 
     def __init__(self, budget: Budget, until: datetime) -> None:
         """The window ends with `until`."""
@@ -132,7 +132,7 @@ class Spent:
         self._merge_at = MERGE_AT
 
     def see(self, one: ReviewRecord) -> None:
-        """Count the time of one incident, as far as it lies in the window."""
+        """Count the time of one incident within the window."""
         if self.budget.severities and one.severity not in self.budget.severities:
             return
         first, last = max(one.since, self.begins), min(one.ended or self.until, self.until)
@@ -143,7 +143,7 @@ class Spent:
             self._merge_at = max(MERGE_AT, 2 * len(self._parts))
 
     def told(self) -> dict[str, Any]:
-        """Return the budget as JSON: seconds, and what remains as a part of it."""
+        """Return the budget as JSON: seconds, and the remaining fraction."""
         spent = sum((last - first).total_seconds() for first, last in _merged(self._parts))
         window = self.budget.window.total_seconds()
         allowed = window * (1 - self.budget.target)
@@ -158,7 +158,7 @@ class Spent:
 
 
 def _merged(parts: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """Return the same time as spans that do not touch, in order."""
+    """Return the same time as ordered spans that do not overlap."""
     found: list[tuple[datetime, datetime]] = []
     for first, last in sorted(parts):
         if found and first <= found[-1][1]:

@@ -27,7 +27,7 @@ SPANS = {
     "mitigate": ("opened", "mitigated"),
     "resolve": ("opened", "resolved"),
 }
-"""Which moments each part lies between."""
+"""The start and end of each part."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Reading:
     name: str
     at: datetime | None
     by: str | None
-    """Who has set it right; None: it is as the log has it."""
+    """The person who corrected it; None: the time in the log."""
     was: datetime | None
     """The time in the log, if a person has corrected it."""
 
@@ -47,8 +47,8 @@ def clocks(
 ) -> dict[str, Reading]:
     """Return every moment by its name, in the order of ORDER.
 
-    Without a word from people the impact began when the alert fired, less what its rule waits (`for`). An incident that
-    was reopened was acknowledged when somebody first did, and is resolved when it last was.
+    Unless a person entered another time, the impact began when the alert fired, minus the `for` of its rule. A reopened
+    incident has the time of its first acknowledgement and of its last resolution.
     """
     said = None if incident.estimated else incident.started_at
     fired = incident.clocks.get(CorrectedTime.ALERT_FIRED, said)
@@ -75,7 +75,7 @@ def clocks(
 
 
 def spans(readings: Mapping[str, Reading]) -> dict[str, float | None]:
-    """Return how long each part of SPANS took, in seconds; None if its start or end is unknown."""
+    """Return the duration of each part of SPANS in seconds; None if its start or end is unknown."""
     found: dict[str, float | None] = {}
     for name, (begin, end) in SPANS.items():
         first, last = readings[begin].at, readings[end].at

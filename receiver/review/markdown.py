@@ -1,4 +1,4 @@
-"""Markdown in which foreign text is only text, and HTML made of it."""
+"""Markdown in which untrusted text is only text, and its HTML."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from html import escape
 from receiver.review.svg import STYLE as CHARTS
 
 LONGEST = 500_000
-"""Characters that are rendered; a longer text is shown as it was written. A post-mortem has 100,000 at most."""
+"""Maximum length that is rendered; a longer text is shown as plain text. A post-mortem has 100,000 at most."""
 COLUMNS = 100
-"""Bars in a line of a table; a longer line is no table."""
+"""Maximum number of bars in a line of a table."""
 BRACKETS = 2000
 """Maximum number of opening brackets of a text with links: matching them takes quadratic time."""
 
-# What could begin a mark, an entity, a link or a table's cell.
+# Characters that could begin markup, an entity, a link or a table cell.
 _ALIVE = re.compile(r"([\\`*_\[\]<>|~&])")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
 
 def escaped(text: str, limit: int = 1000) -> str:
-    """Return foreign text on one line, cut, in which Markdown finds nothing to do."""
+    """Return untrusted text on one line, cut and escaped for Markdown."""
     line = _HIDDEN.sub(" ", text[: limit * 4]).strip()
     line = line if len(line) <= limit else line[: limit - 1] + "…"
-    # A line of a document that begins so would be a heading, a quotation or a list.
+    # A line that begins with one of these would be a heading, a quotation or a list.
     return re.sub(r"^([#>+=-]|[0-9]+[.)])", r"\\\1", _ALIVE.sub(r"\\\1", line))
 
 
 def clock(moment: datetime, day: datetime | None = None) -> str:
-    """Return the time of day in UTC; with the date where that is not the one of `day`."""
+    """Return the time of day in UTC, with the date if it is not that of `day`."""
     at = moment.astimezone(UTC)
     same = day is None or at.date() == day.astimezone(UTC).date()
     return f"{at:%H:%M}" if same else f"{at:%Y-%m-%d %H:%M}"
 
 
 def span(lasted: timedelta) -> str:
-    """Return a duration as the seed writes it: `2h 15m`, `12m`."""
+    """Return a duration in the format of the documents: `2h 15m`, `12m`."""
     minutes = max(0, round(lasted.total_seconds() / 60))
     return f"{minutes // 60}h {minutes % 60}m" if minutes >= 60 else f"{minutes}m"
 
@@ -55,16 +55,16 @@ STYLE = (
     "th,td{border:1px solid #8888;padding:.3rem .6rem;text-align:left;vertical-align:top}pre{white-space:pre-wrap}"
     + CHARTS
 )
-"""The style sheet of a page; who serves it names its hash in the policy."""
+"""The style sheet of a page; the content security policy names its hash."""
 
 
 Pictures = Mapping[str, str]
-"""Charts (SVG of this package) by the beginning of the heading that they follow."""
+"""Charts (SVG of this package) by the beginning of the heading before them."""
 NO_PICTURES: Pictures = {}
 
 
 def html(markdown: str, title: str, pictures: Pictures = NO_PICTURES) -> str:
-    """Return a whole page of `markdown`: its HTML is escaped, nothing runs, nothing is loaded."""
+    """Return a whole page of `markdown`: its HTML is escaped, nothing is executed or loaded."""
     return document(fragment(markdown, pictures), title)
 
 

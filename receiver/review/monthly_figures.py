@@ -1,4 +1,4 @@
-"""The monthly review: a month's figures beside those of the month before, what repeats, and what was promised."""
+"""The monthly review: a month's figures compared with the previous month, repeating alerts, and action items."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TOP = 10
 
 
 class MonthlyReview:
-    """Gathers the figures of one month; add every incident since `since`, in any order, each once."""
+    """Computes the figures of one month; add every incident since `since` once, in any order."""
 
     def __init__(self, month: Month, terms: ReviewTargets, now: datetime, history: int = 0) -> None:
-        """`now`: a month that is not over is looked at until then. `history`: how many months are counted beside it."""
+        """`now`: the end of a month that is not over. `history`: the number of further months that are counted."""
         self.month = month
         self.terms = terms
         self.now = now
@@ -39,14 +39,14 @@ class MonthlyReview:
         self.pages: Counter[str] = Counter()
         self.nights: Counter[str] = Counter()
         self.history = [(before(month, terms.zone, back), Figures()) for back in range(history - 1, -1, -1)]
-        """The months of the chart, the oldest first, this one last."""
+        """The months of the chart, oldest first."""
         self.weeks = WeeklyCounts(month, terms.zone)
         self.outstanding: list[dict[str, Any]] = []
         self.improved: list[dict[str, Any]] = []
 
     @property
     def since(self) -> datetime:
-        """From when on incidents are to be given; those that were promised something may be older."""
+        """The time from which on incidents must be added; those with open action items may be older."""
         oldest = self.history[0][0].begins if self.history else self.month.begins
         return min(self.last.begins, self.quarter, *(one.begins for one in self.spent), oldest, self.month.begins)
 
@@ -143,7 +143,7 @@ def _in_history(month: Month, figures: Figures) -> dict[str, Any]:
 
 
 def _top(counts: Counter[str], most: int = TOP) -> list[tuple[str, int]]:
-    # Equal counts in the order of their names: the same month reads the same twice.
+    # Equal counts are ordered by name, so that the same month always gives the same text.
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
 
 

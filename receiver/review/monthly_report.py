@@ -1,4 +1,4 @@
-"""The monthly review and the figures as Markdown, in the seed's form."""
+"""The monthly review and the figures as Markdown, in the format of the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from receiver.review.markdown import escaped, span, table
 from receiver.review.review_record import NONE
 
 SHOWN = 50
-"""Action items of a list; the API has all of them."""
+"""Maximum number of action items in a list; the API has all of them."""
 NO_BUDGET = "- Error budget remaining: - (no objective is configured)"
 NAMES = {
     "mttd": "MTTD (Mean Time to Detect)",
@@ -180,7 +180,7 @@ def _months(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _people(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
-        return ["Nobody was paged."]
+        return ["No one was paged."]
     return table(
         ("Person", "Pages", "At night"),
         [(escaped(r["person"], 100), str(r["count"]), str(r["at_night"])) for r in rows],

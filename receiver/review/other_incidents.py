@@ -1,4 +1,4 @@
-"""What an incident and its log say of other incidents, and both without those that a reader does not see. Pure."""
+"""References of an incident and its log to other incidents, and their removal for readers without access. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from receiver.review.seen_before import similar_ids, without_similar
 HIDDEN = "a private incident"
 """Replaces the id of an incident that the reader may not see, as in `merged into ...`."""
 _RAISED = "as severe as "
-"""How the reason of a severity begins that a merge has raised (incident/response/merge.py)."""
+"""Prefix of the reason for a severity that a merge raised (incident/response/merge.py)."""
 _LINKS = (Kind.OPENED, Kind.RECURRED, Kind.MERGED, Kind.ABSORBED, Kind.SPLIT)
 """Entries whose data names another incident."""
 _REASONS = ("merged", "split", "recurred")
-"""Reasons of entries whose text may name one."""
+"""Reasons of entries whose text may name another incident."""
 
 
 def others_of(incident: Incident) -> set[str]:
@@ -39,7 +39,7 @@ def others_in(event: Event) -> set[str]:
 
 
 def without_others(incident: Incident, hidden: Collection[str]) -> Incident:
-    """Return `incident` without what it says of the incidents `hidden`."""
+    """Return `incident` without references to the incidents `hidden`."""
     if not others_of(incident).intersection(hidden):
         return incident
     reasons = tuple(_cleaned(one, hidden) for one in incident.decision.reasons)
@@ -53,7 +53,7 @@ def without_others(incident: Incident, hidden: Collection[str]) -> Incident:
 
 
 def event_without(event: Event, hidden: Collection[str]) -> Event:
-    """Return `event` without what it says of the incidents `hidden`."""
+    """Return `event` without references to the incidents `hidden`."""
     if not hidden:
         return event
     if event.kind is Kind.SEEN_BEFORE:
@@ -78,7 +78,7 @@ def _recurred(event: Event, hidden: Collection[str]) -> Event:
 
 
 def _data(name: str, value: Any, hidden: Collection[str]) -> Any:
-    # Ids stand alone in some fields and in the words of others; what the items of one that is hidden say is left out.
+    # Some fields contain only ids, and others contain them in text; texts of a hidden incident's items are left out.
     if isinstance(value, str):
         return "" if value in hidden else _cleaned(value, hidden)
     if name == "recurs":

@@ -1,6 +1,6 @@
-"""The draft of a post-mortem: every heading of the seed's template, filled with what the log knows.
+"""The draft of a post-mortem: every heading of the process's template, filled with data from the log.
 
-What only people know stays a question there, so that nobody takes silence for an answer.
+Information that only people have stays an open question, so that no one mistakes an empty section for an answer.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _TENANTS = ("tenant", "customer", "account", "organization")
 
 @dataclass(frozen=True)
 class Budget:
-    """An objective that the incident counts against."""
+    """An objective whose error budget the incident spends."""
 
     name: str
     target: float
-    """The part of the time that must be good, 0 to 1."""
+    """The fraction of the time that must be good, 0 to 1."""
     window: timedelta
     severities: tuple[str, ...] = ()
     """Incidents that spend it; none named: all."""
     promql: str | None = None
-    """A query for the part that was bad over `{{ window }}`; None: the time of incidents counts as bad."""
+    """A query for the bad fraction over `{{ window }}`; None: the duration of incidents counts as bad."""
 
 
 def text_of(
@@ -53,7 +53,7 @@ def text_of(
 ) -> str:
     """Return the current post-mortem: the version written by people, or else the draft.
 
-    `version`: an older one; 0 is the draft. Raises LookupError when there is none of that number.
+    `version`: an older one; 0 is the draft. Raises LookupError if there is no version with that number.
     """
     written, status = None, ReviewStatus.DRAFT
     count = 0
@@ -173,7 +173,7 @@ def _reach(incident: Incident) -> str:
 
 
 def _link(link: Link) -> str:
-    # Between < and > an address may hold anything but these and a line's end.
+    # Between < and > an address may contain anything except these characters and line ends.
     target = re.sub(r"[<>\\\s]", lambda found: f"%{ord(found[0]):02X}", link.href)
     return f"- [{escaped(link.text, 100)}](<{target}>)"
 

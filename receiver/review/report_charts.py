@@ -9,19 +9,19 @@ from receiver.review.svg import bar, chart, line, text
 
 WIDTH = 480
 TALL = 120.0
-"""Units of the tallest column."""
+"""Height of the tallest column."""
 PEOPLE = 12
-"""People of the chart, those with most pages; the table has all."""
+"""Maximum number of people in the chart, those with the most pages; the table has all."""
 ROW = 22
 
 
 def months_svg(history: Sequence[Mapping[str, Any]]) -> str:
-    """Return a column a month, the oldest first, each severity a part of it, the worst at the bottom."""
+    """Return a stacked column for each month, oldest first, with the worst severity at the bottom."""
     return _columns([(one["month"], one) for one in history], "Incidents of six months by severity")
 
 
 def weeks_svg(weeks: Sequence[Mapping[str, Any]]) -> str:
-    """Return a column a week of one month, the oldest first, as `months_svg`; each is named by its Monday."""
+    """Return a column for each week of a month, oldest first, like `months_svg`; each is named by its Monday."""
     return _columns([(one["begins"][5:], one) for one in weeks], "Incidents of the month by week and severity")
 
 
@@ -45,7 +45,7 @@ def _columns(rows: Sequence[tuple[str, Mapping[str, Any]]], name: str) -> str:
 
 
 def load_svg(people: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
-    """Return a bar a person: pages by day, then pages at night. `names`: how each is called."""
+    """Return a bar for each person: pages by day, then pages at night. `names`: names of people."""
     shown = people[:PEOPLE]
     most = max([1, *(one["count"] for one in shown)])
     wide = WIDTH - 170

@@ -13,12 +13,12 @@ from receiver.model.incident.policy_snapshot import ResponseHours
 from receiver.review.review_targets import ReviewTargets
 
 NONE = "none"
-"""The category of what has none of the configured ones."""
+"""The category of incidents without a configured one."""
 
 
 @dataclass(slots=True)
 class ReviewRecord:
-    """One incident, looked back at."""
+    """One incident in a review."""
 
     id: str
     severity: str
@@ -28,13 +28,13 @@ class ReviewRecord:
     answered: datetime | None
     """When it was first acknowledged."""
     ended: datetime | None
-    """When it was over for good; None: it is not."""
+    """When it was finally resolved; None: it is not."""
     answer_by: datetime
     category: str
     alertname: str
     flaps: int
     drill: bool
-    """Whether it is in no figure at all."""
+    """Whether it is excluded from all figures."""
     merged: bool
     """Whether it is part of another one; then only its pages count."""
     in_storm: bool
@@ -48,7 +48,7 @@ class ReviewRecord:
 
     @property
     def since(self) -> datetime:
-        """When the time that it cost begins."""
+        """The beginning of the time that it cost."""
         return self.began or self.opened
 
 

@@ -1,4 +1,4 @@
-"""What figures are held against: the zone of the calendar, categories, objectives, who owes a post-mortem."""
+"""The settings of reviews: time zone, categories, objectives, and severities that require a post-mortem."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from receiver.review.postmortem import Budget
 
 NIGHT = (22, 6)
-"""From this hour to that one, in the time zone of the paged person."""
+"""The hours of the night, in the time zone of the paged person."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class ReviewTargets:
     """An incident's category: the first of these that it has."""
     budgets: tuple[Budget, ...] = ()
     written: frozenset[str] = frozenset()
-    """Severities that ask for a post-mortem."""
+    """Severities that require a post-mortem."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """The zone of each person who has one."""
 
 
 @dataclass(frozen=True)
 class Month:
-    """A month of the calendar in a zone: from its first moment to that of the next, both in UTC."""
+    """A calendar month in a time zone: its beginning and that of the next month, both in UTC."""
 
     name: str
     begins: datetime
@@ -43,23 +43,23 @@ class Month:
 
 
 def month_of(name: str, zone: str) -> Month:
-    """Return the month `2026-11`. Raises ValueError with what would be right."""
+    """Return the month `2026-11`. Raises ValueError with a correction."""
     year, dash, month = name.partition("-")
     good = dash and len(year) == 4 and len(month) == 2 and (year + month).isdigit() and name.isascii()
     if not good or not 1 <= int(month) <= 12 or not 2000 <= int(year) <= 2100:
-        raise ValueError(f"{name[:20]!r} is no month (write it as 2026-11)")
+        raise ValueError(f"{name[:20]!r} is not a month (write it as 2026-11)")
     number = int(year) * 12 + int(month) - 1
     return Month(name, _first(number, zone), _first(number + 1, zone))
 
 
 def month_at(now: datetime, zone: str) -> Month:
-    """Return the month that `now` falls into."""
+    """Return the month of `now`."""
     there = now.astimezone(ZoneInfo(zone))
     return month_of(f"{there.year:04}-{there.month:02}", zone)
 
 
 def before(month: Month, zone: str, count: int = 1) -> Month:
-    """Return the month that is `count` months earlier."""
+    """Return the month `count` months earlier."""
     number = int(month.name[:4]) * 12 + int(month.name[5:]) - 1 - count
     return Month(f"{number // 12:04}-{number % 12 + 1:02}", _first(number, zone), _first(number + 1, zone))
 

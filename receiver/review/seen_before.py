@@ -1,4 +1,4 @@
-"""The entry that names similar incidents: its text, and the entry for those who do not see all of them. Pure."""
+"""The entry that names similar incidents: its text, and the entry for readers who may not see all of them. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from receiver.model.incident.event import Event, Kind
 
 LONGEST = 2000
-"""Characters of its text."""
+"""Maximum length of its text."""
 
 
 def seen_before_text(lines: Sequence[Mapping[str, Any]]) -> str:

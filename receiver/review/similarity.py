@@ -1,8 +1,8 @@
-"""Which past incidents are like this one, and why: pure, and explained by what both have in common.
+"""Finds past incidents that are similar to this one, with the reason: what both have in common. Pure.
 
-What counts, in this order: equal alerts (their fingerprints), the alert's name and the service, labels that both have,
-by how rare they are, and words of title and description. Of two that are alike in the same way, the one whose cause or
-resolution is known comes first: it helps.
+The criteria, in this order: equal alerts (their fingerprints), the alert's name and the service, shared labels by
+rarity, and words of title and description. Of two equally similar incidents, the one with a known cause or resolution
+comes first, because it is more useful.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from receiver.review.bm25 import bm25, rarity
 MOST = 5
 """Maximum number of incidents that are shown, to keep the list useful at 3 am."""
 ENOUGH = 0.55
-"""What labels (at most 1) and words (at most 1) must reach together where neither alert nor name is the same."""
+"""Minimum sum of the scores of labels (at most 1) and words (at most 1) if neither alert nor name is the same."""
 SHARED = 0.1
-"""How much of the labels must be shared for the reason to name them."""
+"""Minimum score of labels for the reason to name them."""
 WORDS = 2
-"""Words that two incidents must share where they share nothing else."""
+"""Minimum number of shared words if two incidents share nothing else."""
 NAMED = 2
-"""Labels and words that the reason names."""
+"""Maximum number of labels and words in the reason."""
 _DOING = {
     "rollback": "rolling back", "scale": "scaling up", "circuit-breaker": "enabling a circuit breaker",
     "feature-flag": "disabling a feature flag", "failover": "failing over the database",
@@ -43,7 +43,7 @@ class Evidence(IntEnum):
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How many past incidents there are, and how many of them have each label and each word."""
+    """The number of past incidents, and how many of them have each label and each word."""
 
     total: int
     pairs: Mapping[str, int] = field(default_factory=dict)
@@ -70,9 +70,9 @@ def frequencies(past: Collection[SimilarRecord]) -> Frequencies:
 def similar(
     incident: SimilarRecord, past: Sequence[SimilarRecord], known: Frequencies | None = None, most: int = MOST
 ) -> list[tuple[SimilarRecord, float, str]]:
-    """Return at most `most` of `past` that are like `incident`, each with its score and why it is; the best first.
+    """Return at most `most` of `past` that are similar to `incident`, each with its score and reason, best first.
 
-    `known`: frequencies of all past incidents where `past` are only some. Drills and the incident itself are left out.
+    `known`: frequencies of all past incidents, if `past` are only some. Drills and the incident itself are left out.
     """
     rest = [one for one in past if not one.drill and one.uid != incident.uid]
     known = known or frequencies(rest)
@@ -101,7 +101,7 @@ def _compare(incident: SimilarRecord, past: SimilarRecord, words: float, worths:
     if named and (served or not (incident.service or past.service)):
         return _Compared(past, Evidence.ALERT_AND_SERVICE, score, "same alert and service" if served else "same alert")
     common = set(incident.words) & set(past.words)
-    # One word alone, such as "down", says nothing: among few incidents every word is rare.
+    # A single word, such as "down", is not enough: among few incidents every word is rare.
     if labels + words < ENOUGH or (labels < SHARED and not named and not served and len(common) < WORDS):
         return None
     parts = [*(["alert"] if named else []), *(["service"] if served else [])]
@@ -112,19 +112,19 @@ def _compare(incident: SimilarRecord, past: SimilarRecord, words: float, worths:
 
 
 class _Worths(dict[str, float]):
-    """How rare each label is, worked out once for all incidents that are compared."""
+    """The rarity of each label, computed once for all compared incidents."""
 
     def __init__(self, known: Frequencies) -> None:
         self.known = known
 
     def __missing__(self, pair: str) -> float:
-        # A label that nobody else has, such as the name of a pod, tells nothing apart: it counts as one that two have.
+        # A label that no other incident has, such as the name of a pod, counts as one that two incidents have.
         worth = self[pair] = rarity(max(2, self.known.pairs.get(pair, 0)), max(2, self.known.total))
         return worth
 
 
 def _cosine(ours: Sequence[str], theirs: Sequence[str], worths: _Worths) -> float:
-    """Return how much of two sets of labels is shared, 0 to 1, each label by the square of its rarity."""
+    """Return the shared fraction of two sets of labels, 0 to 1, weighting each label by the square of its rarity."""
 
     def weight(pairs: Collection[str]) -> float:
         return sum([worths[pair] ** 2 for pair in pairs])

@@ -1,6 +1,6 @@
-"""Small pieces of inline SVG: shapes with classes and no styles, so that it shows under a strict policy. Pure.
+"""Small pieces of inline SVG: shapes with classes and no styles, which a strict content security policy allows. Pure.
 
-Every chart has a name for screen readers, and a table with the same figures stands beside it.
+Every chart has a name for screen readers, and a table with the same figures next to it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ STYLE = (
     ".chart .l2{stroke-dasharray:8 3}.chart .l3{stroke-dasharray:2 3}.chart .l4{stroke-dasharray:10 3 2 3}"
     ".chart .l5{stroke-dasharray:4 6}"
 )
-"""For documents: colors with a contrast of 3 or more to white and to black, and the text's own color for text."""
+"""For documents: colors with a contrast of at least 3 with white and black, and the text's own color for text."""
 
 
 def text(x: float, y: float, words: str, *, anchor: str = "start") -> str:
-    """Return words at a place; `anchor`: `start`, `middle` or `end`."""
+    """Return text at a position; `anchor`: `start`, `middle` or `end`."""
     at = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return f'<text x="{x:.1f}" y="{y:.1f}"{at}>{escape(words)}</text>'
 
 
 def bar(x: float, y: float, width: float, height: float, name: str, title: str = "") -> str:
-    """Return a rectangle of a class; `title` shows on a pointer."""
+    """Return a rectangle with a class; `title` is its tooltip."""
     inner = f"<title>{escape(title)}</title>" if title else ""
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" class="{name}">{inner}</rect>'
 
@@ -42,14 +42,14 @@ def line(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def path(places: Iterable[tuple[float, float]], name: str, title: str = "") -> str:
-    """Return a line through places, of a class; `title` shows on a pointer."""
+    """Return a line through points, with a class; `title` is its tooltip."""
     inner = f"<title>{escape(title)}</title>" if title else ""
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     return f'<polyline points="{points}" class="{name}">{inner}</polyline>'
 
 
 def dot(x: float, y: float, shape: str, title: str) -> str:
-    """Return a mark: `round`, `square` or `peak`, so that no color is needed to tell them apart."""
+    """Return a mark: `round`, `square` or `peak`, so that they can be distinguished without color."""
     inner = f"<title>{escape(title)}</title>"
     if shape == "round":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" class="mark">{inner}</circle>'
@@ -59,6 +59,6 @@ def dot(x: float, y: float, shape: str, title: str) -> str:
 
 
 def chart(width: int, height: int, name: str, parts: Iterable[str]) -> str:
-    """Return a whole chart; `name` says what it shows."""
+    """Return a whole chart; `name` is its accessible name."""
     head = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(name)}">'
     return f"{head}{''.join(parts)}</svg>"

@@ -1,4 +1,4 @@
-"""The timeline of an incident in the seed's form: what matters, each line in a few words, times in UTC."""
+"""The timeline of an incident in the format of the process: important events, in a few words each, times in UTC."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOISE = frozenset(
         Kind.SEEN_BEFORE, Kind.EXPRESSION_READ,
     }
 )  # fmt: skip
-"""What the log has to know and nobody has to read."""
+"""Events that the log needs but that are not shown."""
 MOVES = (Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED)
 _LOSES = (Kind.ACKNOWLEDGEMENT_LAPSED, Kind.REOPENED, Kind.RESOLVED)
 _OPTIONS = {option.name: option.title for option in OPTIONS}
@@ -31,7 +31,7 @@ _PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY
 
 MINUTE = 60
 WORDS = 2000
-"""Characters of a person's words that a line of a document holds."""
+"""Maximum length of a person's text in a line of a document."""
 _NOBODY: Mapping[str, str] = {}
 Receipts = Iterable[Mapping[str, Any]]
 
@@ -40,9 +40,9 @@ def timeline(
     incident: Incident, events: Sequence[Event], receipts: Receipts = (), people: Mapping[str, str] = _NOBODY,
     *, authors: bool = False,
 ) -> str:  # fmt: skip
-    """Return the whole timeline as Markdown. `people`: how those of the configuration are called.
+    """Return the whole timeline as Markdown. `people`: names of the people in the configuration.
 
-    `authors`: whether each note names who wrote it; the file in the process's own form has none, pages for people do.
+    `authors`: whether each note names its author; the file in the format of the process does not, HTML pages do.
     """
     opened = incident.opened_at
     commander = incident.roles.incident_commander
@@ -65,7 +65,7 @@ def timeline(
 
 
 def duration(incident: Incident) -> str:
-    """Return how long it lasted, from its beginning to its end, as people have set them; `ongoing` while it does."""
+    """Return its duration, using times that people have corrected; `ongoing` if it is not over."""
     ended = incident.clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at or incident.closed_at
     began = incident.clocks.get(CorrectedTime.IMPACT_BEGAN) or incident.started_at
     if ended is None or not incident.state.over:
@@ -78,9 +78,9 @@ def duration(incident: Incident) -> str:
 def rows(
     incident: Incident, events: Sequence[Event], receipts: Receipts = (), authors: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Return the table, oldest first by when things happened, and not by when they were written down.
+    """Return the table, oldest first by the time of the events, not by the time of their entry.
 
-    `authors`: how people are called, where each note is to name who wrote it.
+    `authors`: names of people, if each note should name its author.
     """
     day = incident.opened_at
     set_right, shown = corrections(events), readable(events)
@@ -103,7 +103,7 @@ def rows(
 
 
 def corrections(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
-    """Return what has been set right of each entry, by its sequence number: `text`, `at`, `hidden`; the last counts."""
+    """Return the corrections of each entry, by its sequence number: `text`, `at`, `hidden`; the last one counts."""
     found: dict[int, dict[str, Any]] = {}
     for event in events:
         if event.kind is Kind.CORRECTED:
@@ -113,7 +113,7 @@ def corrections(events: Iterable[Event]) -> dict[int, dict[str, Any]]:
 
 
 def readable(events: Sequence[Event]) -> list[Event]:
-    """Return what anybody may read who sees the incident: no hidden entry, and no correction of one."""
+    """Return the entries for every reader of the incident: without hidden entries and their corrections."""
     said = corrections(events)
     hidden = {seq for seq, one in said.items() if one.get("hidden")}
     return [
@@ -124,7 +124,7 @@ def readable(events: Sequence[Event]) -> list[Event]:
 
 
 def cause_of(events: Sequence[Event]) -> str:
-    """Return the cause that the log says last, as people have set it right; "" for none."""
+    """Return the last cause in the log, with corrections; "" for none."""
     set_right, shown = corrections(events), readable(events)
     found = ""
     for place, event in enumerate(shown):
@@ -134,7 +134,7 @@ def cause_of(events: Sequence[Event]) -> str:
 
 
 def choices_of(events: Sequence[Event]) -> list[str]:
-    """Return the mitigations that were chosen as Markdown, as people have set them right."""
+    """Return the chosen mitigations as Markdown, with corrections."""
     set_right = corrections(events)
     found = []
     for event in readable(events):
@@ -147,7 +147,7 @@ def choices_of(events: Sequence[Event]) -> list[str]:
 
 
 def _cause(event: Event, before: Sequence[Event]) -> str:
-    # What an event of kind IDENTIFIED says of the cause; `before`: the log until then.
+    # The cause in an event of kind IDENTIFIED; `before`: the log until then.
     return _said(before) if event.reason == "status_update" else event.text.partition(": ")[2]
 
 
@@ -181,7 +181,7 @@ def _line(event: Event, incident: Incident, before: Sequence[Event], after: Even
         return f"Status page updated: {words}" if event.data["update"].get("template") else _updated(event)
     if event.kind is Kind.NOTE:
         words = escaped(event.text, WORDS)
-        # A name stays as it was written: p99, api-3, /healthz.
+        # Names keep their spelling: p99, api-3, /healthz.
         if event.actor.kind in _PEOPLE and not (words.split() or [""])[0].isalpha():
             return words
     return words[:1].upper() + words[1:]
@@ -204,7 +204,7 @@ def _updated(event: Event) -> str:
 
 
 def words_of(event: Event) -> str:
-    """Return what a person has added to a move of the incident; "" for nothing."""
+    """Return the text that a person added to a change of state; "" for none."""
     return event.text.partition(": ")[2] if event.actor.kind in _PEOPLE else ""
 
 
@@ -215,7 +215,7 @@ def resolution_of(events: Sequence[Event]) -> str:
 
 
 def _folded(event: Event, after: Event | None) -> bool:
-    # Noise by what it says, and not by its kind.
+    # Left out because of its contents, not its kind.
     if event.kind is Kind.CHANGES:
         return event.data["changes"].get("likely") is None
     if event.kind is Kind.ROLE:

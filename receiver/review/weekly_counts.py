@@ -15,7 +15,7 @@ class WeeklyCounts:
     """How many incidents opened in each week of a month; weeks begin on Monday, in the zone of the reports."""
 
     def __init__(self, month: Month, zone: str) -> None:
-        """Every week of which a day is in `month` is there, those without an incident too."""
+        """Every week with a day in `month` is included, even without an incident."""
         self.zone = ZoneInfo(zone)
         self.counts: dict[date, Counter[str]] = {}
         monday, last = self._monday(month.begins), self._monday(month.ends - timedelta(microseconds=1))
@@ -28,7 +28,7 @@ class WeeklyCounts:
         self.counts[self._monday(opened)][severity] += 1
 
     def told(self) -> list[dict[str, Any]]:
-        """Return the weeks, the oldest first: the date of their Monday, and how many opened, by severity."""
+        """Return the weeks, oldest first: the date of their Monday, and the number of new incidents by severity."""
         return [
             {
                 "begins": monday.isoformat(), "total": counts.total(),

@@ -1,1 +1,1 @@
-"""Queries of other systems. Addresses come only from the configuration, never from a label."""
+"""Queries to other systems. Addresses come only from the configuration, never from a label."""

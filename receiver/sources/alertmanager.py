@@ -1,4 +1,4 @@
-"""Alertmanager's API v2: what fires there, in which groups, and silences (contracts: alertmanager, section 7)."""
+"""Alertmanager's API v2: firing alerts, their groups, and silences (contracts: alertmanager, section 7)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 LIMIT = 5.0
 """Timeout in seconds: ten thousand alerts take a while."""
 SAME = timedelta(minutes=1)
-"""Two silences whose ends are nearer than this are one that was asked for twice."""
+"""Two silences whose ends are closer than this are repetitions of one request."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where one Alertmanager answers, without `/api`, and the headers that go with every request to it."""
+    """The address of one Alertmanager, without `/api`, and the headers of every request to it."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -28,7 +28,7 @@ class Address:
 
 @dataclass(frozen=True)
 class UpstreamState:
-    """One alert as Alertmanager has it."""
+    """One alert in Alertmanager."""
 
     fingerprint: str
     labels: Mapping[str, str]
@@ -39,41 +39,41 @@ class UpstreamState:
     silenced: bool
     inhibited: bool
     muted: bool = False
-    """Held back by the hours of its route, as 0.28 and later say it of the alerts of a group."""
+    """Muted by the hours of its route, as 0.28 and later report for the alerts of a group."""
 
     @property
     def held(self) -> bool:
-        """Whether Alertmanager itself says that nobody is notified of it now."""
+        """Whether Alertmanager itself reports that it is currently suppressed."""
         return self.silenced or self.inhibited or self.muted
 
 
 @dataclass(frozen=True)
 class Group:
-    """One group, as a receiver would be notified of it."""
+    """One group of a receiver's notifications."""
 
     receiver: str
     labels: Mapping[str, str]
     alerts: tuple[UpstreamState, ...]
     url: str = ""
-    """Which Alertmanager has it."""
+    """The Alertmanager that has it."""
 
 
 @dataclass(frozen=True)
 class UpstreamAlert:
-    """What all that were asked know."""
+    """The combined state of all queried Alertmanagers."""
 
     alerts: Mapping[str, UpstreamState]
-    """Silenced and inhibited ones too, by fingerprint."""
+    """By fingerprint, including silenced and inhibited alerts."""
     started: datetime
-    """When the last of them started: it may receive again what it has forgotten since."""
+    """When the last of them started: it may still receive alerts that it lost at the restart."""
     silent: tuple[str, ...]
-    """The errors of those without a usable answer: they may know alerts that the others do not."""
+    """The errors of those without a usable response: they may have alerts that the others do not."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The configuration of each that reports it, by URL: before 0.28 it is the only source of the hours of routes."""
 
 
 class Alertmanager:
-    """The Alertmanagers that are asked: what one does not answer, another may."""
+    """The queried Alertmanagers: if one does not respond, another may."""
 
     def __init__(self, source_client: SourceClient, addresses: Sequence[Address]) -> None:
         """`addresses`: members of one cluster, or several."""
@@ -81,10 +81,10 @@ class Alertmanager:
         self.addresses = tuple(Address(one.url.rstrip("/"), one.headers) for one in addresses)
 
     async def standing(self) -> UpstreamAlert:
-        """Return every alert that any of them knows, and which of them could not be asked.
+        """Return every alert that any of them has, and those that could not be queried.
 
-        Alerts are not shared between the members of a cluster: each hears of them from Prometheus.
-        Raises SourceError unless at least one answers.
+        Members of a cluster do not share alerts: each gets them from Prometheus. Raises SourceError unless at least
+        one responds.
         """
         found: dict[str, UpstreamState] = {}
         silent: list[SourceError] = []
@@ -93,7 +93,7 @@ class Alertmanager:
             for item in _listed(said):
                 alert = _alert(item)
                 known = found.get(alert.fingerprint)
-                # Where one holds it back and another does not, it is not held back.
+                # If one suppresses it and another does not, it is not suppressed.
                 if known is None or known.held:
                     found[alert.fingerprint] = alert
         statuses = await self._all("/api/v2/status", silent=silent)
@@ -102,7 +102,7 @@ class Alertmanager:
         return UpstreamAlert(found, started, tuple(dict.fromkeys(str(error) for error in silent)), files)
 
     async def groups(self) -> list[Group]:
-        """Return the groups of each that answers: members of a cluster know different alerts. Raises SourceError."""
+        """Return the groups of each that responds: members of a cluster have different alerts. Raises SourceError."""
         answers = await self._all("/api/v2/alerts/groups?active=true&silenced=true&inhibited=true")
         return [
             Group(
@@ -118,10 +118,10 @@ class Alertmanager:
     async def silence(
         self, matchers: Mapping[str, str], starts: datetime, ends: datetime, by: str, comment: str, token: str
     ) -> tuple[str, bool]:
-        """Return the id of a silence of alerts with exactly these labels, and whether it was made, or made longer.
+        """Return the id of a silence for alerts with exactly these labels, and whether it was created or extended.
 
-        `token` is a word of `comment` that no other silence has: there is no key against repetition, so it is looked
-        for first. One that ends sooner than `ends` is made longer; none is made shorter. Raises SourceError.
+        `token` is a word in `comment` that no other silence has: there is no idempotency key, so it is searched for
+        first. A silence that ends before `ends` is extended; none is shortened. Raises SourceError.
         """
         before: dict[str, Any] = {}
         for item in _listed((await self._all("/api/v2/silences", first=True))[0][1]):
@@ -139,7 +139,7 @@ class Alertmanager:
             "endsAt": rfc3339(ends),
             "createdBy": by,
             "comment": comment,
-            # With its id and its beginning it is the same one, as Alertmanager sees it.
+            # With its id and its start time, Alertmanager treats it as the same silence.
             **before,
         }
         error = SourceError("connection", "no Alertmanager is configured")
@@ -156,7 +156,7 @@ class Alertmanager:
         raise error
 
     async def expire(self, number: str) -> None:
-        """Expire a silence; one that none of them knows has already ended. Raises SourceError."""
+        """Expire a silence; one that none of them has has already ended. Raises SourceError."""
         error = None if self.addresses else SourceError("connection", "no Alertmanager is configured")
         for one in self.addresses:
             try:
@@ -166,8 +166,8 @@ class Alertmanager:
                 continue
             if said.status == 200:
                 return
-            # An unknown id is a 500 in 0.25 and a 404 in newer ones; an expired one says so in a 500 as well. One that
-            # is no member of the same cluster may know it.
+            # An unknown id is a 500 in 0.25 and a 404 in newer ones; an expired silence is also a 500. Another outside
+            # the cluster may have it.
             if said.status not in (404, 500):
                 error = SourceError("status", f"{host_of(one.url)} answered {said.status} to the end of a silence")
         if error is not None:
@@ -219,7 +219,7 @@ def _alert(item: Mapping[str, Any]) -> UpstreamState:
             receivers=tuple(str(one.get("name", "")) for one in item.get("receivers") or ()),
             silenced=bool((status or {}).get("silencedBy")),
             inhibited=bool((status or {}).get("inhibitedBy")),
-            # Other reasons for suppression in a later release show in its state.
+            # Other reasons for suppression in a later release are visible in its state.
             muted=bool((status or {}).get("mutedBy")) or (status or {}).get("state", "active") != "active",
         )
     except (KeyError, TypeError, AttributeError):

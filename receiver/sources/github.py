@@ -1,4 +1,4 @@
-"""GitHub: what was deployed and released (REST API 2022-11-28; contracts: observability-links, section 6)."""
+"""GitHub: deployments and releases (REST API 2022-11-28; contracts: observability-links, section 6)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from receiver.model.incident.recent_changes import RecentChange
 from receiver.sources.http_client import SourceAnswer, SourceClient, SourceError
 
 LIMIT = 3.0
-"""Seconds for one answer: nobody waits for it who pages."""
+"""Timeout of one response in seconds; no page waits for it."""
 DEPLOYMENTS, RELEASES = 100, 5
-"""How many are asked for; of deployments as many as one answer takes, for previews of pull requests are among them."""
+"""Maximum numbers requested; for deployments one full page, because previews of pull requests are among them."""
 OUTCOMES = 5
-"""Deployments whose outcome is asked for, the likely ones first: one alone says that it was requested."""
+"""Number of deployments whose outcome is queried, likely ones first: a deployment itself is only a request."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
@@ -36,7 +36,7 @@ class GitHub:
     async def changes(self, repository: str) -> list[RecentChange]:
         """Return the newest deployments and releases of `repository` (owner/name), in no order.
 
-        Raises SourceError, whose text says what to do where something can be done.
+        Raises SourceError, whose text suggests a correction if possible.
         """
         if not _REPOSITORY.fullmatch(repository) or ".." in repository:
             raise SourceError("refused", f"{repository[:80]} is not a repository (expected owner/name)")
@@ -60,7 +60,7 @@ class GitHub:
         try:
             statuses = await self._list(f"{base}/deployments/{number}/statuses", {"per_page": "1"}, repository)
         except SourceError:
-            return ""  # the deployment itself is worth telling
+            return ""  # the deployment itself is worth reporting
         return _text(statuses[0].get("state"), 20) if statuses else ""
 
     async def _list(self, url: str, query: Mapping[str, str], repository: str) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def _deployment(one: Mapping[str, Any], state: str) -> RecentChange | None:
 
 
 def _production(one: Mapping[str, Any]) -> bool:
-    # An older server does not say; the name is GitHub's own default for it.
+    # An older server does not report it; the name is GitHub's own default.
     return one.get("production_environment") is True or one.get("environment") == "production"
 
 

@@ -1,11 +1,11 @@
-"""A health address: the status that it answers with."""
+"""The HTTP status of a health check address."""
 
 from __future__ import annotations
 
 from receiver.sources.http_client import SourceClient
 
 LIMIT = 5.0
-"""Timeout in seconds: a health endpoint may check much before it answers."""
+"""Timeout in seconds: a health endpoint may run many checks before it responds."""
 
 
 async def status_of(source_client: SourceClient, url: str) -> int:

@@ -1,4 +1,4 @@
-"""Asking over HTTP: one answer within a limit, no redirect, and every failure as a SourceError."""
+"""HTTP queries: one response within a limit, no redirects, and every failure as a SourceError."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from receiver.host_resolver import Names
 from receiver.model.host_name import host_of
 
 LIMIT = 2.0
-"""Seconds for a whole answer, because other work waits for it."""
+"""Timeout of a whole response in seconds, because other work waits for it."""
 LARGEST = 16 * 1024 * 1024
-"""Bytes of an answer: some ten thousand alerts."""
+"""Maximum size of a response in bytes: some ten thousand alerts."""
 AT_ONCE = 16
 """Maximum number of concurrent requests to one host; more wait. Other hosts, such as the heartbeat's, do not."""
 
 
 class SourceError(Exception):
-    """There is no answer that can be used; the text names host and port only: path and query may hold a secret."""
+    """There is no usable response; the text has only host and port, because path and query may contain a secret."""
 
     def __init__(self, reason: str, text: str) -> None:
-        """`reason`: timeout, connection, status or bad_answer: few words, fit for a metric's label."""
+        """`reason`: timeout, connection, status or bad_answer, a small set for a metric's label."""
         super().__init__(text)
         self.reason = reason
 
@@ -47,10 +47,10 @@ class SourceAnswer:
 
 
 class SourceClient:
-    """The connections to everything that is asked; opened by the first question."""
+    """The connections to all queried systems; opened by the first query."""
 
     def __init__(self, limit: float = LIMIT) -> None:
-        """`limit`: seconds for a whole answer."""
+        """`limit`: seconds for a whole response."""
         self.limit = limit
         self._session: aiohttp.ClientSession | None = None
 
@@ -62,7 +62,7 @@ class SourceClient:
         headers: Mapping[str, str] | None = None,
         most: int = LARGEST,
     ) -> SourceAnswer:
-        """Return the answer to a GET, with any status; `most`: maximum number of bytes of it. Raises SourceError."""
+        """Return the response to a GET, with any status; `most`: its maximum size in bytes. Raises SourceError."""
         return await self._ask("GET", url, limit or self.limit, most, params=params, headers=headers)
 
     async def send(
@@ -73,17 +73,17 @@ class SourceClient:
         limit: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> SourceAnswer:
-        """Return the answer to a request with a JSON body. Raises SourceError."""
+        """Return the response to a request with a JSON body. Raises SourceError."""
         return await self._ask(method, url, limit or self.limit, json=body, headers=headers)
 
     async def submit(
         self, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None, limit: float | None = None
     ) -> SourceAnswer:
-        """Return the answer to a POST of a form, with any status. Raises SourceError."""
+        """Return the response to a POST of a form, with any status. Raises SourceError."""
         return await self._ask("POST", url, limit or self.limit, data=form, headers=headers)
 
     async def close(self) -> None:
-        """Close every connection; a later question opens new ones."""
+        """Close every connection; a later query opens new ones."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()

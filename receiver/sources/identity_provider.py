@@ -1,7 +1,7 @@
-"""An OpenID Connect provider: discovery, its keys, the code flow with PKCE, and what it says about a person.
+"""An OpenID Connect provider: discovery, its keys, the code flow with PKCE, and its data about a person.
 
-Tokens are verified by Authlib and joserfc; the requests are ours, so that every limit and every error is like that of
-the other sources. Importing this module takes 0.2 s, so only a configuration with `auth.oidc` does.
+Authlib and joserfc verify tokens; our own client sends the requests, so that limits and errors are those of the other
+sources. Importing this module takes 0.2 s, so it is imported only for a configuration with `auth.oidc`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from receiver.model.sign_in import ProviderTokens
 from receiver.sources.http_client import SourceClient, SourceError
 
 LIMIT = 5.0
-"""Seconds for one answer of the provider: a person waits for it."""
+"""Timeout of one response of the provider in seconds, because a person waits for it."""
 KEEP = 3600.0
 """Seconds for which discovery and keys are cached."""
 KEYS_AGAIN = 10.0
@@ -33,13 +33,13 @@ KEYS_AGAIN = 10.0
 LEEWAY = 60
 """Seconds by which the clocks of provider and service may differ."""
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
-"""Signatures with a public key. `none` and signatures with the client's secret are never taken."""
+"""Signatures with a public key. `none` and signatures with the client secret are never accepted."""
 OPTIONAL_SCOPES = ("groups", "offline_access")
-"""Scopes that not every provider knows; asked for where the provider lists them."""
+"""Scopes that not every provider supports; requested if the provider lists them."""
 
 
 class ProviderError(Exception):
-    """The provider refused, or its answer cannot be trusted; the text contains no part of a token."""
+    """The provider refused, or its response cannot be trusted; the text contains no part of a token."""
 
     def __init__(self, reason: str, text: str) -> None:
         """`reason`: refused, issuer or id_token."""
@@ -49,7 +49,7 @@ class ProviderError(Exception):
 
 @dataclass(frozen=True)
 class ProviderClient:
-    """This service, as one provider knows it."""
+    """This service as a client of one provider."""
 
     issuer: str
     client_id: str
@@ -68,7 +68,7 @@ class IdentityProvider:
         self._keys: tuple[float, Any] | None = None
 
     async def metadata(self, now: float) -> dict[str, Any]:
-        """Return the discovery document. Raises SourceError, and ProviderError when it is another issuer's."""
+        """Return the discovery document. Raises SourceError, and ProviderError if it belongs to another issuer."""
         if self._metadata is None or not 0 <= now - self._metadata[0] < KEEP:
             issuer = self.client.issuer
             found = await self._json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
@@ -93,9 +93,9 @@ class IdentityProvider:
     async def exchange(
         self, code: str, issuer: str | None, back: str, nonce: str, verifier: str, now: float
     ) -> tuple[ProviderTokens, dict[str, Any]]:
-        """Return the tokens for `code` and the verified claims about the person. `issuer`: that of the answer, if any.
+        """Return the tokens for `code` and the verified claims about the person. `issuer`: as in the response.
 
-        Raises SourceError, and ProviderError where the code is refused or the ID token is not for this sign-in.
+        Raises SourceError, and ProviderError if the code is refused or the ID token is not for this sign-in.
         """
         found = await self.metadata(now)
         promised = bool(found.get("authorization_response_iss_parameter_supported"))
@@ -108,9 +108,9 @@ class IdentityProvider:
         return tokens, await self._with_user_info(tokens, claims, now)
 
     async def again(self, tokens: ProviderTokens, subject: str, now: float) -> tuple[ProviderTokens, dict[str, Any]]:
-        """Return the tokens from now on, and what the provider says of the person today.
+        """Return the new tokens, and the provider's current data about the person.
 
-        Raises SourceError when it does not answer, ProviderError when it no longer vouches for `subject`.
+        Raises SourceError if it does not respond, ProviderError if it no longer confirms `subject`.
         """
         claims: dict[str, Any] = {"sub": subject}
         if tokens.refresh:
@@ -128,7 +128,7 @@ class IdentityProvider:
         return tokens, await self._with_user_info(tokens, claims, now)
 
     async def sign_out_url(self, tokens: ProviderTokens, back: str, now: float) -> str | None:
-        """Return where the browser goes to sign out at the provider; None where it offers nothing."""
+        """Return the address for signing out at the provider; None if it has none."""
         end = (await self.metadata(now)).get("end_session_endpoint")
         if not isinstance(end, str) or not end.startswith(("https://", "http://")):
             return None
@@ -187,7 +187,7 @@ class IdentityProvider:
         return self._keys[1]
 
     async def _with_user_info(self, tokens: ProviderTokens, claims: dict[str, Any], now: float) -> dict[str, Any]:
-        """Add what the provider says about the user; the claims of the ID token, which is signed, come before it."""
+        """Add the provider's user info; the claims of the signed ID token take precedence."""
         end = (await self.metadata(now)).get("userinfo_endpoint")
         if not isinstance(end, str):
             return claims

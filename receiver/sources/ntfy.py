@@ -1,4 +1,4 @@
-"""ntfy's stream of a topic: one message a line, for as long as the connection lives."""
+"""ntfy's stream of a topic: one message per line, as long as the connection is open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from receiver.sources.http_client import SourceError
 
 CONNECT_LIMIT = 5.0
 SILENCE_LIMIT = 120.0
-"""Seconds without a line after which the connection counts as dead: the server says something every 45 s."""
+"""Seconds without a line after which the connection counts as lost: the server sends a line every 45 s."""
 LONGEST_LINE = 64 * 1024
 
 
@@ -29,16 +29,16 @@ class Posted:
 
 @dataclass(frozen=True)
 class NtfyTopic:
-    """A topic that is read."""
+    """A topic to read."""
 
     server: str
     topic: str
     token: str = field(default="", repr=False)
 
     async def read(self, since: str) -> AsyncGenerator[Posted | None]:
-        """Yield each message that was posted after `since` (a message's id, or a while such as 12h), then what comes.
+        """Yield each message that was posted after `since` (a message's id, or a duration such as 12h), then new ones.
 
-        None stands for a sign of life. Raises SourceError when the stream ends, whatever the reason.
+        None is a keep-alive. Raises SourceError when the stream ends, for any reason.
         """
         host = urlsplit(self.server).hostname or "the server"
         timeout = aiohttp.ClientTimeout(

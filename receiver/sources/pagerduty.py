@@ -1,4 +1,4 @@
-"""What PagerDuty tells: a webhook read, and which alerts an incident there has (contracts: pagerduty, 2 and 3)."""
+"""Reads PagerDuty's webhooks, and queries the alerts of its incidents (contracts: pagerduty, 2 and 3)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TEXT_LIMIT = 4000
 URL_LIMIT = 300
 NAME_LIMIT = 100
 LIMIT = 2.0
-"""Seconds for one question: a webhook that asks it is to be answered within five."""
+"""Timeout of one query in seconds: the response to a webhook that needs it is due within five."""
 MACHINES = ("integration", "service", "rule", "automation")
-"""Words in the type of an agent that is no person: what they do is an echo, or was done by nobody."""
+"""Words in the type of an agent that is not a person: its actions are echoes or automation."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,19 @@ class PagerDutyWebhookEvent:
     """One webhook."""
 
     id: str
-    """Of the event: the same on every retry, and signed, which the header `X-Webhook-Id` is not."""
+    """The event's id: the same on every retry, and signed, unlike the header `X-Webhook-Id`."""
     kind: str
     """Such as `incident.acknowledged`."""
     at: datetime | None
     who: str | None
     """The person who did it; None: it was done by automation, our own call included."""
     incident: str
-    """PagerDuty's id of its incident; "" where it names none."""
+    """PagerDuty's id of its incident; "" for none."""
     key: str
     """Its `incident_key`, which is our page key unless alerts were grouped."""
     title: str
     text: str
-    """Of a note or a status update."""
+    """The text of a note or a status update."""
     assignees: tuple[str, ...]
     merged: bool = False
     """It is resolved in PagerDuty because it was merged into another incident there; it has not ended."""
@@ -48,7 +48,7 @@ class PagerDutyWebhookEvent:
 
 
 def read(body: bytes) -> PagerDutyWebhookEvent:
-    """Return what a webhook says. Raises ValueError when it is not one."""
+    """Return the event in a webhook. Raises ValueError if it is not a webhook."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -97,8 +97,8 @@ class Rest:
     async def page(self, key: str) -> PagerDutyAnswer:
         """Return what PagerDuty knows of the page with that deduplication key. Raises SourceError.
 
-        A page that PagerDuty does not know is not answered. One that was resolved and triggered again is two incidents
-        there, of which the second counts.
+        A page that PagerDuty does not have is not acknowledged. A page that was resolved and triggered again is two
+        incidents there, and the second one counts.
         """
         said = await self._get("/incidents", {"incident_key": key, "date_range": "all", "limit": "100"})
         if said.status != 200:

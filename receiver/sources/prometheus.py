@@ -1,4 +1,4 @@
-"""Prometheus: a query's value now, its course, and the rules of an alert (HTTP API, `/api/v1/`)."""
+"""Prometheus: the current value of a query, its values over time, and alert rules (HTTP API, `/api/v1/`)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from receiver.sources.http_client import SourceClient, SourceError
 
 @dataclass(frozen=True)
 class Sample:
-    """What a query gave."""
+    """The result of a query."""
 
     value: float
     series: int
-    """How many series there were: the value is the greatest of them."""
+    """The number of series; the value is the greatest of them."""
 
 
 @dataclass(frozen=True)
 class AlertingRule:
-    """An alert rule as Prometheus has it."""
+    """An alert rule in Prometheus."""
 
     query: str
     labels: Mapping[str, str]
-    """Those that the rule itself adds to its alerts."""
+    """The labels that the rule itself adds to its alerts."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Series:
 
 
 COURSE_BYTES = 1024 * 1024
-"""Of an answer that is drawn or chosen from: some 500 series of an hour, or 1,000 rules."""
+"""Maximum size of a response with series or rules: some 500 series of an hour, or 1,000 rules."""
 COURSE_SECONDS = 5.0
-"""Nobody waits for it."""
+"""Its timeout in seconds; nothing waits for it."""
 
 
 class Prometheus:
@@ -53,9 +53,9 @@ class Prometheus:
         self.url = url.rstrip("/")
 
     async def query(self, promql: str, now: datetime) -> Sample:
-        """Return the value of `promql` at `now`; of several series the greatest.
+        """Return the value of `promql` at `now`; of several series, the greatest.
 
-        Raises SourceError: `empty` when there is no series (or only NaN), else as asking does.
+        Raises SourceError: `empty` if there is no series (or only NaN), otherwise as for any query.
         """
         said = await self.source_client.get(
             f"{self.url}/api/v1/query", {"query": promql, "time": f"{now.timestamp():.3f}", "timeout": "2s"}
@@ -70,9 +70,9 @@ class Prometheus:
         return Sample(max(values), len(values))
 
     async def waits(self, alertname: str) -> float | None:
-        """Return the seconds that the alert rule of that name waits before it fires; of several the longest.
+        """Return the `for` of the alert rule of that name in seconds; of several, the longest.
 
-        None when Prometheus has no such rule. Raises SourceError.
+        None if Prometheus has no such rule. Raises SourceError.
         """
         said = await self.source_client.get(f"{self.url}/api/v1/rules", {"type": "alert"})
         body = said.json()
@@ -88,7 +88,7 @@ class Prometheus:
     async def rules_of(self, alertname: str) -> list[AlertingRule]:
         """Return the alert rules of that name. Raises SourceError.
 
-        `rule_name[]` and `exclude_alerts` keep the answer small where the server knows them (Prometheus 2.50).
+        `rule_name[]` and `exclude_alerts` keep the response small if the server supports them (Prometheus 2.50).
         """
         params = {"type": "alert", "rule_name[]": alertname, "exclude_alerts": "true"}
         data = await self._data("rules", params)
@@ -99,7 +99,7 @@ class Prometheus:
             raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
 
     async def course(self, promql: str, begins: datetime, ends: datetime, step: float) -> list[Series]:
-        """Return each series of `promql` from `begins` to `ends`, a point each `step` seconds. Raises SourceError."""
+        """Return each series of `promql` from `begins` to `ends`, a point every `step` seconds. Raises SourceError."""
         params = {
             "query": promql, "start": f"{begins.timestamp():.3f}", "end": f"{ends.timestamp():.3f}",
             "step": f"{step:g}", "timeout": f"{COURSE_SECONDS:g}s",

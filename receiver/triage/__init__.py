@@ -1,1 +1,1 @@
-"""From a group of alerts to a severity and an incident's key: pure decisions, no I/O, no clock."""
+"""Decides the severity of a group of alerts and the key of its incident: pure, no I/O, no clock."""

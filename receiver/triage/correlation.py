@@ -1,4 +1,4 @@
-"""Which incident an alert belongs to, and whether a notification says anything new."""
+"""Decides which incident an alert belongs to, and whether a notification has anything new."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ GROUP = "group"
 FAMILY_DIGITS = 16
 """Hexadecimal digits of a correlation key that are the same for every team."""
 _compact = json.JSONEncoder(separators=(",", ":")).encode
-"""`json.dumps` makes an encoder for each call that asks for separators."""
+"""`json.dumps` creates an encoder for each call with separators."""
 
 
 def correlation_key(notification: Notification, alert: Alert, by: Sequence[str]) -> str:
     """Return the key of the incident that `alert` belongs to: 32 hex digits of a SHA-256.
 
-    `by` is `incidents.correlate_by`: `group` stands for the receiver and the group labels (where there are none,
-    for the groupKey, which also carries the route's matchers and changes when routing is edited); every other
-    word is a label of the alert, which counts as "" when it is absent. The order of `by` does not matter.
+    `by` is `incidents.correlate_by`: `group` means the receiver and the group labels (or, if there are none, the
+    groupKey, which also contains the route's matchers and changes when routing is edited); every other word is a
+    label of the alert, which counts as "" if it is absent. The order of `by` does not matter.
     """
     names = sorted(set(by))
     return _hashed(_group(notification) if GROUP in names else None, _labels(alert, names))
@@ -31,9 +31,9 @@ def correlation_key(notification: Notification, alert: Alert, by: Sequence[str])
 def split_by_key(
     notification: Notification, by: Sequence[str], alerts: Sequence[Alert] | None = None
 ) -> dict[str, list[Alert]]:
-    """Return the alerts of a notification, resolved ones too, under their correlation keys; both in its order.
+    """Return the alerts of a notification, including resolved ones, by correlation key; both in its order.
 
-    `alerts`: those of them that count; None: all.
+    `alerts`: the alerts to include; None: all.
     """
     alerts = notification.alerts if alerts is None else alerts
     names = sorted(set(by))
@@ -52,9 +52,9 @@ def split_by_key(
 
 
 def team_key(key: str, team: str) -> str:
-    """Return the correlation key of those alerts of `key` that `team` owns; of the top level ("") it is `key`.
+    """Return the correlation key of the alerts of `key` that `team` owns; for the top level ("") it is `key`.
 
-    The first half is that of `key`, so that the keys of one group are known from each other (`family`).
+    The first half is that of `key`, so that keys of the same group can be recognized (`family`).
     """
     if not team:
         return key
@@ -63,7 +63,7 @@ def team_key(key: str, team: str) -> str:
 
 
 def family(key: str) -> str:
-    """Return what the correlation keys of one group have in common, whichever team owns the alerts."""
+    """Return the common part of the correlation keys of one group, for all teams."""
     return key[:FAMILY_DIGITS]
 
 
@@ -78,31 +78,31 @@ def _labels(alert: Alert, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _hashed(group: list[object] | None, labels: tuple[tuple[str, str], ...]) -> str:
-    # JSON keeps the parts apart: no value can be written so that it runs over into the next.
+    # JSON separates the parts: no value can extend into the next one.
     return hashlib.sha256(_compact([group, labels]).encode()).hexdigest()[:32]
 
 
 def digest(
     alerts: Iterable[Alert], *, truncated: bool, rules_hash: str, values: Callable[[Alert], tuple[str, ...]]
 ) -> str:
-    """Return what a notification says, as 64 hex digits: equal digests decide the same, so the second is a duplicate.
+    """Return the digest of a notification (64 hex digits): equal digests decide the same, so the second is a duplicate.
 
     Args:
         alerts: all alerts of the notification, in any order.
         truncated: whether Alertmanager left some out.
-        rules_hash: `RuleSet.hash`: other rules decide anew.
+        rules_hash: `RuleSet.hash`: with other rules, the decision is made again.
         values: `RuleSet.values_read`.
 
     It covers fingerprint, status, startsAt (to the millisecond) and the values that the rules read; neither endsAt,
     which moves with every evaluation, nor externalURL and other annotations, in which two peers differ.
     """
     lines = []
-    known: dict[tuple[str, ...], str] = {}  # alerts of a group mostly say the same
+    known: dict[tuple[str, ...], str] = {}  # alerts of a group mostly have the same values
     for alert in alerts:
         texts = values(alert)
         read = known.get(texts)
         if read is None:
-            # Each value says its length first, so that no text can pass for the next alert.
+            # Each value is preceded by its length, so that no text can look like the next alert.
             read = known[texts] = "".join([f"{len(text)}:{text}" for text in texts])
         lines.append(f"{alert.fingerprint}{'+' if alert.firing else '-'}{to_ms(alert.starts_at)};{read}")
     lines.sort()

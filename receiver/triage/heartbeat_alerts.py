@@ -1,4 +1,4 @@
-"""Alerts that fire on purpose and are no alarms: the Watchdog, whose silence is one, and InfoInhibitor."""
+"""Alerts that fire on purpose and report no problem: the Watchdog, which must not stop, and InfoInhibitor."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from receiver.triage.matchers import Matcher
 QUIET = ("Watchdog", "InfoInhibitor")
 """Alerts of kube-prometheus that always fire, and that fire to inhibit those of severity info."""
 QUIET_SEVERITIES = ("", "none")
-"""Their severities there: an alert of that name with another is somebody's own."""
+"""Their severities there: an alert of that name with another severity is a user's own."""
 
 
 def is_no_alarm(labels: Mapping[str, str]) -> bool:
-    """Return whether an alert with these labels is one of kube-prometheus that fires on purpose."""
-    # The name first, which tells for nearly all: this is asked of each alert.
+    """Return whether an alert with these labels is one of those kube-prometheus alerts that fire on purpose."""
+    # The name first, which decides for nearly all, because this is called for each alert.
     return labels.get("alertname") in QUIET and labels.get("severity", "").strip().casefold() in QUIET_SEVERITIES
 
 
 def opens(labels: Mapping[str, str], watchdog: Sequence[Matcher]) -> str:
-    """Return what an alert with these labels is: `incident` when it opens one, else `heartbeat` or `inhibitor`.
+    """Return the kind of an alert with these labels: `incident` if it opens one, else `heartbeat` or `inhibitor`.
 
-    `watchdog` are the matchers of ingest.watchdog, none where it is off.
+    `watchdog` are the matchers of ingest.watchdog, none if it is off.
     """
     if watchdog and all(matcher.matches(labels) for matcher in watchdog):
         return "heartbeat"

@@ -1,7 +1,7 @@
 """Alertmanager's matchers: `name="value"`, `!=`, `=~`, `!~`, over the labels of an alert.
 
-The rules of the syntax are those of Alertmanager's fallback mode (its default): the classic parser's reading
-counts wherever that parser takes the text, otherwise the UTF-8 parser's, which also allows quoted names.
+The syntax is that of Alertmanager's fallback mode (its default): the classic parser's result counts if that parser
+accepts the text, otherwise that of the UTF-8 parser, which also allows quoted names.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from receiver.triage.matcher_grammar import GrammarError, UnknownEscape, Written
 from receiver.triage.safe_text import quoted
 
 PATTERN_LIMIT = 1024
-"""Bytes of a regular expression (reliability S13)."""
+"""Maximum size of a regular expression in bytes (reliability S13)."""
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 
 _TOO_LARGE = "pattern too large"
-"""How RE2's error begins where a pattern needs more memory than it may have."""
+"""Prefix of RE2's error for a pattern that needs more memory than allowed."""
 
 _IN_QUOTES = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _RIGHT = 'a matcher is name="value", with one of = != =~ !~'
 
 
 class MatcherError(ValueError):
-    """A text that is not a matcher; the message says what would be right."""
+    """A text that is not a matcher; the message has a correction."""
 
     refused = True
-    """Whether Alertmanager refuses it too."""
+    """Whether Alertmanager also rejects it."""
 
 
 class PatternTooLong(MatcherError):
-    """A pattern that is longer than this service reads; Alertmanager has no such limit."""
+    """A pattern that is longer than this service allows; Alertmanager has no such limit."""
 
     refused = False
 
 
 @dataclass(frozen=True, slots=True)
 class PatternCost:
-    """What a regular expression may cost that came from a request rather than from the configuration."""
+    """The cost limits of a regular expression from a request rather than from the configuration."""
 
     memory: int
     """Bytes for RE2: its program and the states that it keeps while matching."""
@@ -54,7 +54,7 @@ class PatternCost:
 
 
 class Operator(StrEnum):
-    """How a matcher compares."""
+    """The operator of a matcher."""
 
     EQUAL = "="
     NOT_EQUAL = "!="
@@ -66,14 +66,14 @@ class Operator(StrEnum):
 class Matcher:
     """One condition on one label. A label that is absent counts as empty, as in Alertmanager.
 
-    Raises MatcherError when made with a regular expression that RE2 does not take.
+    Raises MatcherError for a regular expression that RE2 does not accept.
     """
 
     name: str
     operator: Operator
     value: str
     cost: PatternCost | None = field(default=None, repr=False, compare=False)
-    """The most that its regular expression may cost; None: what RE2 allows."""
+    """The cost limit of its regular expression; None: RE2's own limit."""
     _test: Callable[[str], bool] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -94,11 +94,11 @@ class Matcher:
 
     @property
     def positive(self) -> bool:
-        """Whether it asks for a value rather than excludes one."""
+        """Whether it requires a value rather than excluding one."""
         return self.operator in (Operator.EQUAL, Operator.REGEX)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether it holds for these labels."""
+        """Return whether it matches these labels."""
         return self._test(labels.get(self.name, ""))
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ def _too_complex(matcher: Matcher) -> PatternTooLong:
 
 
 def _remembering(expression: re2._Regexp[bytes]) -> Callable[[str], bool]:
-    # An answer is remembered for each value: a storm's ten thousand alerts share a handful of names.
+    # The result is cached for each value: a storm's ten thousand alerts share a handful of names.
     known: dict[str, bool] = {}
 
     def holds(text: str) -> bool:
@@ -157,10 +157,10 @@ def _remembering(expression: re2._Regexp[bytes]) -> Callable[[str], bool]:
 
 
 def parse_matcher(text: str, cost: PatternCost | None = None) -> Matcher:
-    """Return the matcher that `text` writes down; `cost`: the most that its regular expression may cost.
+    """Return the matcher in `text`; `cost`: the cost limit of its regular expression.
 
-    Raises MatcherError, with what would be right, for anything else: no operator, several matchers in one text,
-    an unclosed quote, a pattern that is no RE2, above 1 KiB or above `cost`.
+    Raises MatcherError with a correction for anything else: no operator, several matchers in one text, an unclosed
+    quote, a pattern that is not valid RE2, is above 1 KiB, or exceeds `cost`.
     """
     shown = quoted(text, 80)
     if text.strip().startswith("{") or text.strip().endswith("}"):
@@ -212,7 +212,7 @@ def split_matchers(text: str) -> list[str]:
 
 
 def equal_to(name: str, value: str) -> str:
-    """Return the matcher that holds where the label `name` is `value`, as text that `parse_matcher` reads back."""
+    """Return a matcher for the label `name` with the value `value`, as text that `parse_matcher` can read."""
 
     def written(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
@@ -244,7 +244,7 @@ def _what_is_wrong(text: str, shown: str) -> str:
     if text.count('"') % 2:
         return f"{shown} has a quote that is not closed, or one inside the value without a \\ before it"
     if re.search(r'"\s*,', text):
-        return f"{shown} holds several matchers; write each as a separate entry"
+        return f"{shown} has several matchers; write each as a separate entry"
     return f"{shown} is not a matcher; {_RIGHT}"
 
 
@@ -254,4 +254,4 @@ def _checked(text: str) -> str:
 
 
 MatcherText = Annotated[str, AfterValidator(_checked)]
-"""A matcher in a settings model: kept as text, refused with MatcherError's words."""
+"""A matcher in a settings model: stored as text, rejected with MatcherError's message."""

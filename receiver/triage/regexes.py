@@ -1,4 +1,4 @@
-"""Regular expressions of rules: which are plain words, and which of many match a text, asked at once."""
+"""Regular expressions of rules: recognizes plain words, and matches many patterns at once."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import re2
 from receiver.triage.matchers import Matcher, Operator
 
 SET_MEMORY = 16 << 20
-"""Bytes that RE2 may use for one label's set: 500 patterns such as `.*Word.*` need a third of it."""
+"""Memory limit in bytes of RE2 for one label's set: 500 patterns such as `.*Word.*` need a third of it."""
 REMEMBERED = 1024
-"""Values of a label whose answer is kept: a storm's ten thousand alerts share a handful of names."""
+"""Maximum number of cached values of a label: a storm's ten thousand alerts share a handful of names."""
 REMEMBERED_LENGTH = 128
 
-# A word with nothing special in it but what a backslash takes back; "?" stays out, for that is how RE2 gets to see
-# text that UTF-8 cannot carry.
+# A word without special characters, except escaped ones. "?" is excluded, because RE2 gets it in place of text that
+# UTF-8 cannot encode.
 _WORD = r"\^?((?:[^\\.+*?()|\[\]{}^$\x00-\x1f\ud800-\udfff]|\\[.+*()|\[\]{}^$\\])+)\$?"
 _WORDS = re.compile(rf"{_WORD}(?:\|{_WORD})*")
 _GROUP = re.compile(r"\^?\((?:\?:)?([^()]*)\)\$?")
 _ANYTHING = b"(?s:.*)"
-# What nobody is called: a pattern that takes one of them excludes nearly nothing, so it finds nothing either.
+# Values that no one uses: a pattern that matches one of them excludes nearly nothing, so it is useless for the index.
 _NOBODY = ("", "\u2603 nobody is called this \u2603")
 
 
 def plain_words(pattern: str) -> tuple[str, ...] | None:
-    """Return the words of a pattern that is only `A|B|C`, perhaps in one group or anchored; None for another.
+    """Return the words of a pattern of the form `A|B|C`, possibly grouped or anchored; None for any other.
 
-    The full match of such a pattern is the equality with one of its words.
+    Such a pattern matches exactly if the text equals one of its words.
     """
     group = _GROUP.fullmatch(pattern)
     body = group[1] if group else pattern
@@ -38,7 +38,7 @@ def plain_words(pattern: str) -> tuple[str, ...] | None:
 
 
 def selective(matcher: Matcher) -> bool:
-    """Return whether a positive regular expression tells values apart, rather than taking nearly every one."""
+    """Return whether a positive regular expression distinguishes values, rather than matching nearly all."""
     return matcher.operator is Operator.REGEX and not any(matcher.matches({matcher.name: text}) for text in _NOBODY)
 
 
@@ -56,7 +56,7 @@ class Patterns:
         try:
             for matcher in matchers:
                 self._set.Add(matcher.value.encode("utf-8", "replace"))
-            # RE2 that is out of memory answers as if nothing matched: then this one is missing too.
+            # RE2 without memory returns no match at all: then this one is missing as well.
             self._last = self._set.Add(_ANYTHING)
             self._set.Compile()
         except re2.error:

@@ -1,4 +1,4 @@
-"""Text that came with an alert, or that somebody typed, made safe to stand inside a sentence of ours."""
+"""Makes text from an alert, or text that a person typed, safe for use in this service's sentences."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import difflib
 from collections.abc import Iterable
 
 SHOWN = 40
-"""Characters of a foreign text that a reason shows: five of them stay within the 200 that a sentence may carry."""
+"""Maximum characters of external text in a reason: five such texts fit in the 200 characters of a sentence."""
 
 
 def quoted(text: str, limit: int = SHOWN) -> str:
     """Return `text` between double quotes, on one line, cut to `limit` characters.
 
-    What cannot be printed (line breaks, direction marks, controls) becomes a middle dot, so that
-    a label cannot forge a second line in a log or turn a sentence around on a screen.
+    Unprintable characters (line breaks, direction marks, controls) become a middle dot, so that
+    a label cannot forge a second line in a log or reverse a sentence on a screen.
     """
     kept = text if len(text) <= limit else text[: limit - 1] + "…"
     plain = kept if kept.isprintable() else "".join(character if character.isprintable() else "·" for character in kept)
@@ -21,9 +21,9 @@ def quoted(text: str, limit: int = SHOWN) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return what would have been right instead of `word`: a guess, and all that is known.
+    """Return the correction for `word`: a guess, and all known names.
 
-    The result starts with a semicolon so that it can be appended to the mistake; it is empty when nothing is known.
+    The result starts with a semicolon so that it can be appended to the error; it is empty if there are no names.
     """
     names = sorted(known)
     if not names:

@@ -1,6 +1,6 @@
-"""Which team owns an alert: the first team, in order, whose matchers hold for its labels. Pure.
+"""Which team owns an alert: the first team, in order, whose matchers match its labels. Pure.
 
-Each list of matchers is filed under one value, or one pattern, that it asks for, so that what an alert costs does not
+Each list of matchers is indexed by one value, or one pattern, that it requires, so that the cost of an alert does not
 grow with the number of teams.
 """
 
@@ -16,21 +16,21 @@ from receiver.triage.regexes import Patterns, plain_words, selective
 
 TOP_LEVEL = ""
 _CROWD = 16
-"""Lists under one value of a label, above which a pattern of theirs finds them better."""
+"""Number of lists under one value of a label above which an index by one of their patterns is faster."""
 NOBODY = "no team's matchers hold: the top level owns it"
 NO_TEAMS = "the configuration has no teams: the top level owns it"
 
 
 class Claims(Protocol):
-    """What a team says about the alerts that it owns."""
+    """A team's conditions for the alerts that it owns."""
 
     @property
     def matchers(self) -> tuple[str, ...]:
-        """All must hold."""
+        """All must match."""
 
     @property
     def any(self) -> tuple[tuple[str, ...], ...]:
-        """All of one list must hold."""
+        """All of at least one list must match."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -38,7 +38,7 @@ class Claims(Protocol):
 
     @property
     def priority(self) -> int:
-        """The highest comes first."""
+        """The highest is checked first."""
 
 
 AnyTeam = TypeVar("AnyTeam", bound=Claims)
@@ -60,12 +60,12 @@ class _Claim:
 
 
 def in_order(teams: Mapping[str, AnyTeam]) -> dict[str, AnyTeam]:
-    """Return `teams` in the order in which they are asked: the highest priority first, then as they are written."""
+    """Return `teams` in the order of the checks: highest priority first, then in the configuration's order."""
     return dict(sorted(teams.items(), key=lambda item: -item[1].priority))
 
 
 def alternatives(team: Claims) -> list[tuple[Matcher, ...]]:
-    """Return the lists of matchers of which one must hold; an empty list always does. Raises MatcherError."""
+    """Return lists of matchers, at least one of which must match; an empty list always does. Raises MatcherError."""
     equal = [Matcher(name, Operator.EQUAL, value) for name, value in team.labels.items()]
     shared = tuple(dict.fromkeys([*(parse_matcher(text) for text in team.matchers), *equal]))
     if not team.any:
@@ -74,12 +74,12 @@ def alternatives(team: Claims) -> list[tuple[Matcher, ...]]:
 
 
 class Owners:
-    """The teams of a configuration, ready to be asked."""
+    """The compiled teams of a configuration."""
 
     def __init__(self, teams: Mapping[str, Claims]) -> None:
         """Compile the matchers of `teams`, which are in the order of the configuration. Raises MatcherError."""
         self.names = tuple(in_order(teams))
-        """The teams in the order in which they are asked."""
+        """The teams in the order in which they are checked."""
         claims = [(name, matchers) for name, team in in_order(teams).items() for matchers in alternatives(team)]
         made = [_Claim(place, name, matchers, _why(name, matchers)) for place, (name, matchers) in enumerate(claims)]
         crowd = Counter(pair for claim in made for matcher in claim.matchers for pair in _pairs(matcher))
@@ -97,7 +97,7 @@ class Owners:
                 patterns.setdefault(key.name, {}).setdefault(key, []).append(claim)
         self._patterns = {name: (Patterns(list(drawers)), list(drawers.values())) for name, drawers in patterns.items()}
         self.labels = tuple(sorted({matcher.name for claim in made for matcher in claim.matchers}))
-        """The labels that matchers look at."""
+        """The labels that matchers use."""
 
     def owner(self, labels: Mapping[str, str]) -> Owner:
         """Return the team that owns an alert with these labels, and why."""
@@ -110,7 +110,7 @@ class Owners:
         return Owner(best.team, best.why) if best is not None else Owner(TOP_LEVEL, NOBODY)
 
     def owners(self, alerts: Iterable[Mapping[str, str]]) -> list[Owner]:
-        """Return the owner of each of `alerts`; alerts that look alike to every team are asked about once."""
+        """Return the owner of each of `alerts`; alerts that are equal for every team are checked once."""
         if not self.names:
             return [Owner(TOP_LEVEL, NO_TEAMS) for _ in alerts]
         known: dict[tuple[str, ...], Owner] = {}
@@ -146,7 +146,7 @@ def _pairs(matcher: Matcher) -> list[tuple[str, str]]:
         words = (matcher.value,)
     elif matcher.operator is Operator.REGEX:
         words = plain_words(matcher.value)
-    # An absent label equals "": nothing to be found by.
+    # An absent label equals "", so it cannot be used for the index.
     return [] if words is None or "" in words else [(matcher.name, word) for word in words]
 
 
@@ -161,7 +161,7 @@ def _key(matchers: Sequence[Matcher], crowd: Mapping[tuple[str, str], int]) -> M
 
 
 def may_share(one: Sequence[Matcher], other: Sequence[Matcher]) -> bool:
-    """Return whether some alert may satisfy both lists of matchers, as far as values that are named can tell."""
+    """Return whether an alert may match both lists of matchers, judging by the values that they name."""
     every = [*one, *other]
     for name in {matcher.name for matcher in one} & {matcher.name for matcher in other}:
         on = [matcher for matcher in every if matcher.name == name]

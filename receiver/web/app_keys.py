@@ -1,4 +1,4 @@
-"""What the handlers of requests use: one frozen object behind a typed key, so that there are no globals."""
+"""The dependencies of request handlers: one frozen object behind a typed key, instead of globals."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class PhoneHandlers:
-    """What handles answers from phones."""
+    """The handlers of responses from phones."""
 
     answers: PhoneAnswers
     twilio: TwilioAnswers
@@ -70,7 +70,7 @@ class PhoneHandlers:
 
 @dataclass(frozen=True)
 class SlackHandlers:
-    """What handles requests from Slack."""
+    """The handlers of requests from Slack."""
 
     requests: SlackRequests
     commands: SlackCommandRunner
@@ -79,7 +79,7 @@ class SlackHandlers:
 
 @dataclass(frozen=True)
 class AppParts:
-    """What the handlers of one replica use."""
+    """The dependencies of the handlers of one replica."""
 
     configured: Callable[[], Config]
     intake: Intake
@@ -94,7 +94,7 @@ class AppParts:
     connection: Connection
     state: ServiceState
     setting: Callable[[], ActiveConfig]
-    """The configuration in force, as the pipeline uses it."""
+    """The configuration in effect, as the pipeline uses it."""
     respond: CommandHandler
     calls: AdhocPages
     pagerduty_events: PagerDutyEvents
@@ -122,11 +122,11 @@ class AppParts:
     reload: Callable[[], Awaitable[Reloaded]]
     """Reloads the configuration."""
     stood_still: Callable[[], bool] = lambda: False
-    """Whether this process was suspended just now, so that a request may have waited for long."""
+    """Whether this process was suspended a moment ago, so that a request may have waited for a long time."""
 
     @property
     def config(self) -> Config:
-        """The configuration in force: a reload replaces it."""
+        """The configuration in effect: a reload replaces it."""
         return self.configured()
 
 

@@ -1,4 +1,4 @@
-"""Who did what with administrative rights, and who was refused: what handlers and the middleware report."""
+"""The audit trail: administrative actions and refused requests, as handlers and the middleware report them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from receiver.web.http.error_responses import Refusal, shown_path
 from receiver.web.http.refusal_log import RefusalLog
 
 AUDITED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-"""Refusals that have a line each."""
+"""Error statuses that are logged with one line each."""
 
 
 @contextmanager
 def audited(doors: AppParts, request: web.Request, caller: Caller, action: str, **more: str | None) -> Iterator[None]:
-    """Write the line of an administrative action when it has ended, with any outcome."""
+    """Write the line of an administrative action after it has ended, with any outcome."""
     outcome = "failed"
     try:
         yield
@@ -39,7 +39,7 @@ def audited(doors: AppParts, request: web.Request, caller: Caller, action: str, 
 
 
 def refusal_auditor(doors: AppParts) -> Callable[[web.Request, Refusal], None]:
-    """Return what writes the line of a request that is refused with 401 or 403; a flood has ten lines a second."""
+    """Return the function that logs a request refused with 401 or 403, at most ten lines a second."""
     lines = RefusalLog()
 
     def noted(request: web.Request, refusal: Refusal) -> None:

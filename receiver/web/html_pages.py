@@ -1,4 +1,4 @@
-"""Pages for people: templates of this package, foreign text escaped, styles and the console's script named by hash."""
+"""Pages for people: templates of this package, with untrusted text escaped, and styles and scripts named by hash."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MINUTE, DAY = 60, 24
 CUT = 500
-"""Characters of a foreign text that a page shows."""
+"""Maximum length of an untrusted text on a page."""
 OWN_STYLE, OWN_SCRIPT = "own_style", "own_script"
-"""Values of a page with a style and a script of its own, in the page itself."""
+"""Values of a page with its own inline style and script."""
 CONSOLE = "console/"
 """Where the templates of the console are: they may load its style sheet and its script."""
 ICON = (
@@ -50,7 +50,7 @@ TEMPLATES = (
 
 
 def _own(style: str, script: str) -> str:
-    # A page with a style and a script of its own loads pictures from here, and nothing else from anywhere.
+    # A page with its own style and script loads images from this host, and nothing else.
     return (
         f"default-src 'none'; style-src '{_hash_of(style)}'; script-src '{_hash_of(script)}'; img-src 'self' data:; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -67,7 +67,7 @@ def _packaged(folder: str, name: str) -> str:
 
 
 def shown(text: object, limit: int = CUT) -> str:
-    """Return `text` on one line, cut; what cannot be printed (controls, direction marks) becomes a middle dot."""
+    """Return `text` on one line, cut; characters that cannot be printed (such as controls) become middle dots."""
     line = str(text)[: limit + 1]
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return "".join(one if one.isprintable() and one not in BLANK else "·" for one in line)
@@ -79,7 +79,7 @@ def at(moment: datetime | None) -> str:
 
 
 def hour(moment: datetime | None, now: datetime) -> str:
-    """Return a time in UTC to the minute, without the date where that is the one of `now`; a dash for none."""
+    """Return a time in UTC to the minute, without the date if it is that of `now`; a dash for none."""
     if moment is None:
         return "–"  # noqa: RUF001
     there = moment.astimezone(UTC)
@@ -109,7 +109,7 @@ def _coded(text: str) -> Markup:
     from markupsafe import Markup  # noqa: PLC0415  (as Jinja2, for the first page that somebody opens)
 
     parts = str(text).split("`")
-    # The last of an even number has no second backtick.
+    # With an odd number of backticks, the last one has no partner.
     made = [
         Markup("<code>{}</code>").format(part) if place % 2 and place < len(parts) - 1 else Markup("{}").format(part)
         for place, part in enumerate(parts)
@@ -121,9 +121,9 @@ class HtmlPages:
     """The templates, read once: serving opens no file."""
 
     def __init__(self, root: Callable[[], str] = lambda: "") -> None:
-        """Read every template now, so that a missing one shows at the start.
+        """Read every template now, so that a missing one is noticed at startup.
 
-        `root`: what browsers see in front of every path (`server.public_path`); empty: nothing.
+        `root`: the prefix of every path that browsers see (`server.public_path`); empty: none.
         """
         self.root = root
         self._style = _packaged("static", "style.css").strip()
@@ -167,9 +167,9 @@ class HtmlPages:
         return {name: environment.get_template(name) for name in self._texts}
 
     def render(self, name: str, **values: Any) -> web.Response:
-        """Return the page, with a policy that lets its own style sheet in and nothing else.
+        """Return the page, with a content security policy that allows only its own style sheet.
 
-        One with forms may send them here, and says to us which page it is: otherwise a browser hides its origin.
+        A page with forms may send them to this service, with its origin, which browsers would otherwise hide.
         """
         text = self._templates[name].render(root=self.root(), **values)
         # A lone surrogate in a label would otherwise break the whole page.

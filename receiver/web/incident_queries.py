@@ -20,20 +20,20 @@ from receiver.web.http.query_parameters import Filters, Place
 
 BATCH = 500
 MORE = 10
-"""Incidents that a search reads at first beyond those of its page: a summary costs 0.1 ms."""
+"""Number of incidents that a search reads at first in addition to its page: a summary costs 0.1 ms."""
 LOOKED_AT = 10_000
 """Maximum number of incidents that one request scans; a page may be short and still have a next one."""
 LONGEST_ID = 100
 
 
 async def page_of(incidents: IncidentStore, filters: Filters) -> tuple[list[Incident], Place | None]:
-    """Return one page, newest first, and where the next begins; None when there is no more. Raises StoreAway."""
+    """Return one page, newest first, and the position of the next; None if there are no more. Raises StoreAway."""
     found: list[Incident] = []
-    # Two more than the page: the place itself, which is given again, and one that tells whether there is a next page.
-    # Each incident that is read beyond these costs as much as one of the page.
+    # Two more than the page: the position itself, which is returned again, and one to detect a next page.
+    # Each additional incident costs as much as one of the page.
     place, looked, batch, steps = filters.after, 0, filters.limit + 2, TimedSteps()
     while looked < LOOKED_AT:
-        # The index is asked from the millisecond of the place on, which may hold others than those that were given.
+        # The index is queried from the millisecond of the position on, in which other incidents may also have opened.
         before = None if place is None else place.opened_ms + 1
         rows = await incidents.listing(open_only=filters.open is True, before=before, most=batch)
         fresh = [row for row in rows if place is None or not place.passed(row)]
@@ -48,17 +48,17 @@ async def page_of(incidents: IncidentStore, filters: Filters) -> tuple[list[Inci
             if await filters.keep_in_steps(incident, steps):
                 found.append(incident)
                 kept += 1
-        # More than a batch in one millisecond, or filters that leave some out: look further at once.
+        # More than a batch in one millisecond, or filters that exclude some: read on at once.
         batch = batch * 2 if not fresh else filters.limit + 2 - len(found) if kept == len(fresh) else max(batch, BATCH)
     return found, place
 
 
 async def by_id(incidents: IncidentStore, number: str, caller: Caller) -> Incident:
-    """Return the incident `INC-...`. Raises StoreAway, and Refusal (404) where there is none that `caller` sees.
+    """Return the incident `INC-...`. Raises StoreAway, and Refusal (404) if there is none that `caller` may see.
 
-    It is as `shown_to` shows it: nothing may be committed over it.
+    It is filtered by `shown_to`, so it must not be committed.
     """
-    # A path may decode to what no id is and what the store's client cannot encode.
+    # A path may decode to a text that is not an id and that the store's client cannot encode.
     if len(number) <= LONGEST_ID and number.isprintable():
         uid = await incidents.uid_of(number)
         incident = await incidents.incident(uid) if uid else None
@@ -68,13 +68,13 @@ async def by_id(incidents: IncidentStore, number: str, caller: Caller) -> Incide
 
 
 async def shown_to(incidents: IncidentStore, found: Sequence[Incident], caller: Caller) -> list[Incident]:
-    """Return `found` without what they say of other incidents that `caller` does not see. Raises StoreAway."""
+    """Return `found` without references to other incidents that `caller` may not see. Raises StoreAway."""
     hidden = await _hidden(incidents, [others_of(one) for one in found], caller)
     return [without_others(one, hidden) for one in found]
 
 
 async def shown_after(incidents: IncidentStore, incident: Incident, caller: Caller) -> Incident:
-    """Return what `shown_to` does of what a command has written; without the store, all that it names is left out."""
+    """Return the result of a command, filtered by `shown_to`; without the store, all references are left out."""
     try:
         return (await shown_to(incidents, [incident], caller))[0]
     except StoreAway:
@@ -82,16 +82,16 @@ async def shown_after(incidents: IncidentStore, incident: Incident, caller: Call
 
 
 async def seen_by(incidents: IncidentStore, events: Sequence[Event], caller: Caller) -> list[Event]:
-    """Return a log without the ids of other incidents that `caller` does not see, now that it is read.
+    """Return a log without the ids of other incidents that `caller` may not see at the time of reading.
 
-    It names incidents that everybody saw then; one of them may have become private since. Raises StoreAway.
+    The log names incidents that everyone could see when it was written; some may be private now. Raises StoreAway.
     """
     hidden = await _hidden(incidents, [others_in(event) for event in events], caller)
     return [event_without(event, hidden) for event in events]
 
 
 async def log_for(incidents: IncidentStore, incident: Incident, caller: Caller) -> list[Event]:
-    """Return the log of `incident` as `seen_by` does. Raises StoreAway."""
+    """Return the log of `incident`, filtered by `seen_by`. Raises StoreAway."""
     return await seen_by(incidents, await incidents.events(incident.uid), caller)
 
 
@@ -107,10 +107,10 @@ async def _hidden(incidents: IncidentStore, named: Iterable[set[str]], caller: C
 async def open_page_of(
     follower: IncidentFollower, incidents: IncidentStore, filters: Filters
 ) -> tuple[list[Incident], Place | None]:
-    """Return one page of what is open, as `page_of` does; only the incidents of the page are read. Raises StoreAway."""
+    """Return one page of open incidents, like `page_of`; only the incidents of the page are read. Raises StoreAway."""
     after, cache = filters.after, follower.cache
     wanted: list[IncidentSummary] = []
-    # Without a filter by label, one more than the page is enough: it tells that there is a next page.
+    # Without a filter by label, one more than the page is enough to detect a next page.
     part: list[IncidentSummary] = []
     size = BATCH if filters.labels else filters.limit + 1
     looked, last = 0, after
@@ -135,7 +135,7 @@ async def open_page_of(
 
 
 async def search_page_of(follower: IncidentFollower, filters: Filters) -> tuple[list[IncidentSummary], Place | None]:
-    """Return one page of the whole history, newest first, and where the next begins. Raises StoreAway."""
+    """Return one page of the whole history, newest first, and the position of the next. Raises StoreAway."""
     found: list[IncidentSummary] = []
     place, looked, batch = filters.after, 0, min(PAGE, filters.limit + MORE)
     while looked < LOOKED_AT:
@@ -154,7 +154,7 @@ async def search_page_of(follower: IncidentFollower, filters: Filters) -> tuple[
             looked, place = looked + 1, Place(at, uid)
             if uid in known:
                 found.append(known[uid])
-        # More than a batch in one millisecond: look further at once.
+        # More than a batch in one millisecond: read on at once.
         batch = batch * 2 if not fresh else min(PAGE, batch * 2)
     return found, place
 
@@ -162,8 +162,8 @@ async def search_page_of(follower: IncidentFollower, filters: Filters) -> tuple[
 async def queue_of(follower: IncidentFollower, incidents: IncidentStore, filters: Filters) -> list[Incident]:
     """Return the incident queue: open ones of a severity that is tracked there. Raises StoreAway.
 
-    Those that nobody owns come first, then the oldest first. Which they are is known from their summaries; only those
-    that are returned are read.
+    Incidents without an owner come first, then the oldest. They are selected by their summaries; only the returned ones
+    are read.
     """
     free: list[str] = []
     owned: list[str] = []
@@ -173,7 +173,7 @@ async def queue_of(follower: IncidentFollower, incidents: IncidentStore, filters
         if not (one.queued and filters.keep(one)):
             continue
         part.append(one)
-        # Labels are read for many at once.
+        # Labels are read in batches.
         if filters.labels and len(part) < BATCH:
             continue
         looked += len(part) if filters.labels else 0

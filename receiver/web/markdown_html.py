@@ -1,4 +1,4 @@
-"""Markdown as HTML: rendered in a thread, and kept, since the text of a version never changes."""
+"""Renders Markdown as HTML in a thread, and caches the result, because the text of a version never changes."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from receiver.review.markdown import NO_PICTURES, Pictures, document, fragment, 
 from receiver.web.http.thread_offload import Offload
 
 KEPT = 4 * 1024 * 1024
-"""Characters of HTML that are kept at most; what was asked for longest ago leaves."""
+"""Maximum number of cached characters of HTML; the least recently used page is dropped."""
 
 
 class MarkdownPages:
     """Renders for one kind of page."""
 
     def __init__(self) -> None:
-        """Nothing is rendered yet."""
+        """Create it with an empty cache."""
         self._threads = Offload("markdown", at_once=1, waiting=16, wait=10)
         self._kept: OrderedDict[bytes, str] = OrderedDict()
         self._size = 0
 
     async def page(self, markdown: str, title: str, pictures: Pictures = NO_PICTURES) -> str:
-        """Return a whole page. Raises Refusal (503) where too many are asked for at once."""
+        """Return a whole page. Raises Refusal (503) if too many are requested at once."""
         return document(await self.fragment(markdown, pictures), title)
 
     async def fragment(self, markdown: str, pictures: Pictures = NO_PICTURES) -> str:
         """Return HTML as part of a page. Raises Refusal (503) if too many are requested at once."""
-        # Charts of an open incident change each minute, and its text does not: only the text is kept.
+        # The charts of an open incident change each minute, but its text does not: only the text is cached.
         return illustrated(await self._rendered(markdown), pictures)
 
     async def _rendered(self, markdown: str) -> str:

@@ -14,7 +14,7 @@ from receiver.web.routes import operations_of
 
 
 def document_offered() -> dict[str, Any]:
-    """Return the document of `/api/openapi.json`, which only needs the table of operations."""
+    """Return the document of `/api/openapi.json`, built only from the table of operations."""
     nothing = cast(AppParts, None)
     gate = TokenCheck(tuple, lambda: datetime.max.replace(tzinfo=UTC))
     return document(operations_of(nothing, gate, Stream(nothing, gate), cast(DraftList, None)))

@@ -1,4 +1,4 @@
-"""What Kubernetes and Prometheus ask. Neither probe depends on the store or a vendor (surfaces.md, HTTP)."""
+"""Endpoints for Kubernetes and Prometheus. Neither probe depends on the store or a vendor (surfaces.md, HTTP)."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from receiver.web.http.compression import takes_gzip
 from receiver.web.http.error_responses import answer
 
 STILL = 30.0
-"""Seconds without a poll after which the work loop counts as dead, and the process is restarted (reliability P4)."""
+"""Seconds without a poll after which the work loop counts as hung, and the process is restarted (reliability P4)."""
 
 
 METRICS_KEPT = 1.0
-"""Seconds for which an exposition is answered again: it takes some 5 ms to build, and anybody may ask."""
+"""Seconds for which an exposition is cached: it takes some 5 ms to build, and anyone may request it."""
 ENCODINGS = 16
-"""Expositions kept at most: a scraper asks for one of few, but may write its wish in many ways."""
+"""Maximum number of cached expositions: there are few formats, but many ways to request them."""
 
 
 class Probes:
     """`/healthz`, `/readyz` and `/metrics`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what there is to be told about."""
+        """Create it with the parts that it reports on."""
         self.doors = doors
         self.gate = gate
         self._kept: dict[tuple[str, bool], tuple[float, bytes]] = {}
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """200 while the loop turns, 503 when its last beat is older, or a task has not run for longer, than 30 s."""
+        """200 while the loop runs, 503 if its last beat is older than 30 s, or a task has not run for that long."""
         alive = max(self._still_for(), self.doors.supervisor.longest_down()) <= STILL
         return answer({"status": "ok" if alive else "stuck", **self._parts()}, 200 if alive else 503)
 
     async def readyz(self, request: web.Request) -> web.Response:
-        """200 while requests are taken, 503 before that and while draining."""
+        """200 while requests are accepted, 503 before that and while draining."""
         state = self.doors.state
         word = "draining" if state.draining else "ready" if state.ready else "starting"
         return answer({"status": word, **self._parts()}, 200 if word == "ready" else 503)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """The metrics, as text or as OpenMetrics when asked for; open unless some token has the scope."""
+        """The metrics, as text, or as OpenMetrics if requested; open unless a token has the scope."""
         if self.gate.guards(Scope.METRICS):
             self.gate.admit(request, Scope.METRICS)
         encode, kind = choose_encoder(request.headers.get("Accept", ""))

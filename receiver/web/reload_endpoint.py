@@ -17,12 +17,12 @@ class ReloadEndpoint:
     """The endpoint of a reload."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what reloads."""
+        """Create it with the function that reloads."""
         self.doors = doors
         self.gate = gate
 
     async def reload(self, request: web.Request) -> web.Response:
-        """Answer 200 when the new configuration is in force; 422 with every mistake when nothing was changed."""
+        """Return 200 if the new configuration is in effect, or 422 with every mistake if nothing was changed."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         with audited(self.doors, request, caller, "reload"):

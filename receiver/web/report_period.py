@@ -1,4 +1,4 @@
-"""Periods of the list of incidents, which figures of a report link to: a month, or a week of it."""
+"""Periods of the list of incidents, to which the figures of a report link: a month, or a week of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WEEK = timedelta(days=7)
 
 
 def period_of(query: MultiMapping[str], reports: Reports, now: datetime) -> tuple[int, int] | None:
-    """Return the times (ms) from which and before which incidents opened; None where the address names no period.
+    """Return the start and end times (ms) of the period; None if the address names no period.
 
-    `month=2026-11`, in the zone of the reports, and `week=2026-11-02`: of that month, the seven days from then on.
+    `month=2026-11`, in the zone of the reports; `week=2026-11-02`: the seven days from that day, within that month.
     Raises Refusal (400).
     """
     name = query.get("month")

@@ -71,9 +71,9 @@ from receiver.web.webhooks.slack import SlackEndpoint
 from receiver.web.webhooks.twilio_hooks import TwilioHooks
 
 FORM_MOST, TEXT_MOST, DOCUMENT_MOST = 16_384, 65_536, 600_000
-"""Maximum bytes of a form with a line or two, with a text, and with a document (100,000 characters, encoded)."""
+"""Maximum size in bytes of a form with a few lines, with a text, and with a document (100,000 characters, encoded)."""
 HANDLER_ARGS = {"auto_decompress": False}
-"""The server decompresses no body by itself, so that a compression bomb is measured while it is decompressed."""
+"""The server itself decompresses no body, so that a compression bomb is measured while it is decompressed."""
 
 
 def build(doors: AppParts) -> web.Application:

@@ -1,4 +1,4 @@
-"""The API, version 1: who is signed in at the console, and ending that."""
+"""The API, version 1: the sessions of the console."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class SessionApi:
     """The endpoints at `/api/v1/sessions`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what keeps sessions."""
+        """Create it with the store of sessions."""
         self.doors = doors
         self.gate = gate
 
     async def sessions(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/sessions`: every session that has not ended, the one used last first."""
+        """`GET /api/v1/sessions`: every session that has not ended, most recently used first."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         found = await self.doors.sessions.all(self.doors.clock.now())
         return answer(listed([self._shape(record) for record in found]))
 
     async def end(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/sessions/{session}`: its cookie counts for nothing from now on."""
+        """`DELETE /api/v1/sessions/{session}`: end it; its cookie is no longer valid."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         record = await self.doors.sessions.one(request.match_info["session"])
@@ -66,9 +66,9 @@ class SessionApi:
 
 
 def session_operations(api: SessionApi) -> list[Operation]:
-    """Return what can be asked and done about sessions."""
+    """Return the operations for sessions."""
     return [
-        Operation("GET", "/api/v1/sessions", Scope.ADMIN, "Who is signed in at the console.", api.sessions,
+        Operation("GET", "/api/v1/sessions", Scope.ADMIN, "Sessions of the console.", api.sessions,
                   "SessionList"),
         Operation("DELETE", "/api/v1/sessions/{session}", Scope.ADMIN, "End a session.", api.end, "Session",
                   refuses=(404,)),

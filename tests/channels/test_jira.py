@@ -225,7 +225,7 @@ async def test_a_field_that_no_screen_has_is_left_out_and_said(jira: Wired, http
     channel = Jira("tickets", jira_settings(jira.site, priorities={"SEV-1": "Highest"}), http)
     one = item(due=date(2026, 12, 1))
     receipt = await channel.send(told(MADE, promised(one), actions=(one,)))
-    assert receipt.warning == "jira: made without priority; jira: made without duedate"
+    assert receipt.warning == "jira: created without priority; jira: created without duedate"
     assert len(fake(jira).issues) == 2
 
 

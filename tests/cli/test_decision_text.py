@@ -14,7 +14,7 @@ from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
 
 WORSE = "errors-for-everyone (SEV-1) if error_rate > 50% and scope >= all_users"
-CAPPED = "integration-down (SEV-2) if the cap single-tenant did not hold"
+CAPPED = "integration-down (SEV-2) if the cap single-tenant did not apply"
 
 
 async def shown(house: House, *, capped: bool = False) -> dict[str, Any]:
@@ -84,7 +84,7 @@ async def test_at_the_vendors(house: House) -> None:
     assert html.unescape(why["text"]["text"]) == (
         "Why SEV-2: rule high-error-rate (error_rate 7.3% > 5%)\n"
         "Scope: many_users (label scope)\n"
-        f"Worse: {WORSE}\n"
+        f"For a higher severity: {WORSE}\n"
         f"Rules: {decision['rules_hash']}"
     )
 

@@ -58,7 +58,7 @@ async def test_the_present_alerts_of_an_alertmanager(tmp_path: Path) -> None:
         }
         assert {group["receiver"] for group in groups.values()} == {"incident.service"}
         told = (await asyncio.to_thread(receiver, *words[:3])).output
-        assert "to incident.service: {alertname=HighErrorRate}, 1 held back by a silence or an inhibition" in told
+        assert "to incident.service: {alertname=HighErrorRate}, 1 suppressed by a silence or an inhibition" in told
         others = await asyncio.to_thread(receiver, *words, "--receiver", "other")
         assert json.loads(others.output) == {"groups": []}
     finally:

@@ -150,7 +150,7 @@ async def test_what_is_not_private_may_be_read_by_all_and_changed_by_its_team(ho
     path = "/api/v1/incidents/INC-2026-0002"
     assert (await asked(house, "GET", path, OWN))[0] == 200
     status, text, _ = await asked(house, "POST", f"{path}/acknowledge", OWN)
-    assert (status, "act only on its own" in text) == (403, True)
+    assert (status, "change only its own" in text) == (403, True)
     assert (await asked(house, "POST", f"{path}/acknowledge", FOREIGN))[0] == 200
 
 

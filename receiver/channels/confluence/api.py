@@ -14,12 +14,12 @@ from receiver.model.incident.runbook import Runbook
 
 LABELLED = 100
 TAKEN = "already exists"
-"""Part of the message of a 400 for a title that another page of the space has."""
+"""Part of the message of a 400 if another page of the space has the title."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page as Confluence shows it."""
+    """A page in Confluence."""
 
     id: str
     number: int
@@ -29,7 +29,7 @@ class Page:
     text: str
     url: str | None
     current: bool = True
-    """Not in the trash, nor put away: to write there would bring it back."""
+    """Not in the trash or archived, because writing would restore it."""
 
 
 class ConfluenceApi:
@@ -91,7 +91,7 @@ class ConfluenceApi:
         return _page(await self.site.get(f"{self.pages}/{quote(page, safe='')}", query, now))
 
     async def labelled(self, space: str, label: str, now: datetime) -> list[Runbook]:
-        """Return the newest hundred pages of the space that have `label`; what is no page with an address is left out.
+        """Return the newest hundred pages of the space that have `label`; results without an address are left out.
 
         Searching is v1 on cloud too.
         """
@@ -126,7 +126,7 @@ class ConfluenceApi:
         return "\n".join(_text(one) for one in objects((await self.site.get(path, query, now)).get("results")))
 
     async def _space(self, key: str, now: datetime) -> str:
-        # On cloud a page belongs to a space's number, which nobody configures.
+        # On cloud a page belongs to the id of a space, which is not configured.
         if not self.cloud:
             return key
         if key not in self._spaces:

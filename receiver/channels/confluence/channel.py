@@ -23,7 +23,7 @@ WROTE = "receiver"
 """Prefix of the comment on a version of ours; a digest follows."""
 _OURS = re.compile(rf"{WROTE} [0-9a-f]{{16}}")
 TITLES = 5
-"""Titles that are tried when pages of other people have the first ones."""
+"""Number of titles to try if other pages have the first ones."""
 
 
 class ConfluenceSettings(ChannelSettings):
@@ -34,7 +34,7 @@ class ConfluenceSettings(ChannelSettings):
     api_url: BaseUrl = Field(
         "", description="Base address including `/wiki` on cloud, without its version path; empty: off."
     )
-    space: str = Field("", description="Key of the space, as `OPS`; empty: off.")
+    space: str = Field("", description="Key of the space, such as `OPS`; empty: off.")
     parent: str = Field("", description="Id of the parent of new pages; empty: the space's root.")
     user: str = Field("", description="Email address of the account (cloud only); empty there: off.")
     token: SecretStr = Field(
@@ -43,10 +43,10 @@ class ConfluenceSettings(ChannelSettings):
 
 
 class Confluence(Channel[ConfluenceSettings]):
-    """Keeps one page a document.
+    """Keeps one page per document.
 
-    The memory of its receipts: `pages`, by the document's key: `id`, `version` (the number that was written last),
-    `wrote` (the digest of what it says) and `url`; `gone` when somebody deleted it, `edited` once people wrote there.
+    The memory of its receipts: `pages`, by the document's key: `id`, `version` (the last written number), `wrote`
+    (the digest of its text) and `url`; `gone` if someone deleted it, `edited` once people have edited it.
     """
 
     kind: ClassVar[str] = "confluence"
@@ -56,7 +56,7 @@ class Confluence(Channel[ConfluenceSettings]):
     idempotent: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: ConfluenceSettings, http: Http) -> None:
-        """Begin without the id of any space."""
+        """Create it without the id of any space."""
         super().__init__(name, settings, http)
         cloud, token = settings.flavor == "cloud", settings.token.get_secret_value()
         self._api = ConfluenceApi(settings.api_url, cloud, settings.user, token, http)
@@ -79,7 +79,7 @@ class Confluence(Channel[ConfluenceSettings]):
         return (*super().secrets(notice), *self._api.site.secrets)
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return our own limit of so many pages a second at the site."""
+        """Return our own limit of pages per second at the site."""
         return (Quota(name="site", **A_SECOND),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ class Confluence(Channel[ConfluenceSettings]):
         return [self._api.site.shown("PUT", f"{self._api.pages}/{known['id']}", changed)]
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Make the page, or write its next version. Raises DeliveryError."""
+        """Create the page, or write its next version. Raises DeliveryError."""
         document = notice.document
         if document is None or notice.action is not Action.DOCUMENT:
             raise DeliveryError("refused", "Confluence accepts only documents", permanent=True)
@@ -153,14 +153,14 @@ class Confluence(Channel[ConfluenceSettings]):
             return Receipt(ref=known["id"], memory={"pages": pages}, warning=warning)
 
     async def _current(self, page: str, now: datetime) -> Page:
-        # A page in the trash is shown by its number, and comes back when it is written.
+        # A page in the trash can be read by its id, and is restored if it is written.
         found = await self._api.page(page, now)
         if not found.current:
             raise Gone("client_error", f"page {page} is in the trash", permanent=True)
         return found
 
     async def _over(self, notice: Notice, document: Document, page: Page, title: str) -> Receipt:
-        # The page as it is now: ours, ours already, or edited by people since.
+        # The current page: our previous version, already our new version, or edited by people since.
         value = _value(document)
         if page.message == _message(value):
             return _receipt(notice, document, page, value, title)

@@ -1,6 +1,6 @@
-"""Simple Markdown -> Confluence's storage format: well-formed XHTML, in which nothing foreign is markup. Pure.
+"""Simple Markdown -> Confluence's storage format: well-formed XHTML, in which untrusted text is never markup. Pure.
 
-Headings, paragraphs, lists, tables, code, emphasis, links to websites. Raw HTML is text, an image is its words.
+Headings, paragraphs, lists, tables, code, emphasis, links to websites. Raw HTML becomes text, an image its alt text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PLAIN = frozenset(
 def _reader() -> MarkdownIt:
     from markdown_it import MarkdownIt  # noqa: PLC0415  (loaded with the first page that is written)
 
-    # An address in angle brackets may be foreign text: only a link that was written as one is one.
+    # An address in angle brackets may be untrusted text: only an explicit Markdown link becomes a link.
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("autolink")
 
 
@@ -49,8 +49,8 @@ def title_of(text: str, key: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return `text` so that XML shows it as it is."""
-    # Markdown's entities may stand for what XML has no place for.
+    """Return `text` escaped for XML."""
+    # Markdown's entities may represent characters that XML does not allow.
     text = _FOREIGN.sub(" ", text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace('"', "&quot;")
 
@@ -70,7 +70,7 @@ def _block(token: Token) -> str:
 
 
 def _tag(token: Token) -> str:
-    # What a tight list hides stays hidden; of attributes nothing is taken over.
+    # Paragraphs that a tight list hides stay hidden; attributes are dropped.
     if token.hidden or token.tag not in _PLAIN or not token.nesting:
         return "" if token.nesting else escape(token.content)
     return f"<{token.tag}>" if token.nesting > 0 else f"</{token.tag}>"

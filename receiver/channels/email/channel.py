@@ -32,7 +32,7 @@ from receiver.model.delivery.vendor_quota import Quota
 CONNECT_SECONDS = 5.0
 PORTS = {"smtp": 25, "smtps": 465}
 SUBMISSION = 587
-"""Where STARTTLS is required (email.md, section 1)."""
+"""The port on which STARTTLS is required (email.md, section 1)."""
 GREYLISTED = 60.0
 """Seconds to wait after a temporary refusal: the first of 1, 5, 15, 30 min; the work loop doubles it."""
 CREDENTIAL = (530, 534, 535, 538)
@@ -48,7 +48,7 @@ class EmailSettings(ChannelSettings):
     smtp_url: SecretStr = Field(
         SecretStr(""),
         description="`smtp://[user:password@]host:port`, or `smtps://` for TLS from the start; empty: off. STARTTLS is "
-        "used where it is offered, and required on port 587, with a password, or with `?tls=required`.",
+        "used if it is offered, and required on port 587, with a password, or with `?tls=required`.",
     )
     from_: str = Field("", alias="from", description="Sender address of messages.")
 
@@ -82,14 +82,14 @@ class EmailSettings(ChannelSettings):
 
 @dataclass(frozen=True)
 class Server:
-    """Where mail leaves by."""
+    """The mail server and its options."""
 
     host: str
     port: int
     implicit: bool
     """TLS from the first byte."""
     start: bool | None
-    """STARTTLS: True: required, False: never, None: where it is offered."""
+    """STARTTLS: True: required, False: never, None: if it is offered."""
     user: str
     password: str
 
@@ -125,32 +125,32 @@ class Email(Channel[EmailSettings]):
         return None if self.settings.from_ else "from is empty"
 
     def address(self) -> str:
-        """Return the address that messages come from: each person has their own."""
+        """Return the sender's address, because each person has their own address."""
         return self.settings.from_
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return our own limit: one mail a minute to one person about one incident (email.md, section 4)."""
+        """Return our own limit: one mail per minute to one person about one incident (email.md, section 4)."""
         if notice.incident is None or notice.urgent or not notice.memory:
             return ()
         who = hashlib.sha256(f"{notice.address} {notice.incident.uid}".encode("utf-8", "replace")).hexdigest()[:16]
         return (Quota(name=who, calls=1, seconds=60),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
-        """Return the one mail that `send` would hand over."""
+        """Return the mail that `send` would send."""
         if self.missing() is not None:
             return []
         server = server_of(self.settings.smtp_url.get_secret_value())
         return [{"smtp": server.name, **preview(compose(notice, self.settings.from_))}]
 
     def secrets(self, notice: Notice) -> tuple[str, ...]:
-        """Return user and password too, and the forms in which they are sent: a server may repeat those."""
+        """Return also user and password, and the forms in which they are sent, because a server may repeat them."""
         server = server_of(self.settings.smtp_url.get_secret_value())
         user, password = server.user.encode("utf-8", "replace"), server.password.encode("utf-8", "replace")
         sent = [b64encode(part).decode() for part in (b"\0" + user + b"\0" + password, user, password) if server.user]
         return (*super().secrets(notice), *filter(None, (server.password, server.user, *sent)))
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Hand one mail over; a server that finds it too much gets it once more as plain text."""
+        """Send one mail; if the server rejects it as too large, send it again as plain text."""
         if mailbox(notice.address) is None:
             raise DeliveryError("refused", "not an address that mail can be sent to", permanent=True)
         message = compose(notice, self.settings.from_)
@@ -166,7 +166,7 @@ class Email(Channel[EmailSettings]):
         return Receipt(ref=str(message["Message-ID"]), memory=memory)
 
     async def hand_over(self, message: EmailMessage, recipient: str) -> None:
-        """Hand one finished mail to the mail server. Raises DeliveryError."""
+        """Send one finished mail to the mail server. Raises DeliveryError."""
         await self._hand_over(message, recipient)
 
     async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
@@ -199,7 +199,7 @@ class Email(Channel[EmailSettings]):
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
                 raise DeliveryError("connection", f"the certificate of {server.name} is not trusted") from None
-            # Before the server has answered to the last dot it has not taken it, and may have after all.
+            # Until the server responds to the final dot, it is unknown whether it accepted the mail.
             raise DeliveryError("connection", _broken(server, error, connected), ambiguous=handed) from None
 
 
@@ -214,7 +214,7 @@ def _broken(server: Server, error: Exception, connected: bool) -> str:
 
 
 async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
-    # Until this is over nothing of the mail has left.
+    # Before this, nothing of the mail has been sent.
     await client.ehlo()
     if server.start is not False and not server.implicit:
         if client.supports_extension("starttls"):

@@ -1,8 +1,8 @@
-"""A mail about an incident: pure, threaded by ids that a retry makes again, nothing foreign alive in it.
+"""A mail about an incident: pure, threaded by ids that a retry produces again, with untrusted text inert.
 
-Subjects begin with the incident's id and keep their first form for ever, since Gmail threads by them; ids are made of
-the incident's uid, which no other installation has, of the recipient and of what is told, so that the same mail sent
-twice is the same mail (contracts: email, section 3).
+Subjects begin with the incident's id and never change: Gmail threads by them. Ids consist of the incident's uid,
+which no other installation has, the recipient, and the reported event, so that a mail that is sent twice is recognized
+as the same mail (contracts: email, section 3).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ SUBJECT_LIMIT = 150
 NEWS = 20
 ALERTS = 10
 LINE = 76
-"""Bytes of a line of quoted-printable, and of one that holds an encoded word (RFC 2045, 6.7; RFC 2047, 2)."""
+"""Maximum bytes of a quoted-printable line, and of a line with an encoded word (RFC 2045, 6.7; RFC 2047, 2)."""
 SUBJECT = "subject"
 """In the memory of a receipt: the first subject."""
 ROOT = "root"
-"""In the memory of a receipt: the id that every later mail to this recipient refers to."""
+"""In the memory of a receipt: the id to which every later mail to this recipient refers."""
 
 
 class _Policy(EmailPolicy):
-    """Folds what people read at 76; ids never, since some readers take a folded one for another."""
+    """Folds readable headers at 76; never ids, because some clients treat a folded id as a different one."""
 
     def fold(self, name: str, value: Any) -> str:
         """Return the lines of a header."""
@@ -48,7 +48,7 @@ class _Policy(EmailPolicy):
 
     def _lines(self, name: str, fold: Callable[[str, Any], str], value: Any) -> str:
         folded = fold(name, value)
-        # A subject that is folded at its very beginning is read with a blank before it.
+        # A subject that is folded at its beginning is read with a leading blank.
         if name.lower() not in IDS and folded.partition(self.linesep)[0].partition(":")[2].strip():
             return folded
         return str(_WIDE.fold(name, value))
@@ -94,19 +94,19 @@ def compose(notice: Notice, sender: str) -> EmailMessage:
 
 
 def root_of(notice: Notice, sender: str) -> str:
-    """Return the id of the first mail to the notice's address about its incident, which every later one refers to."""
+    """Return the id of the first mail to the notice's address about its incident, to which every later one refers."""
     incident = notice.incident
     if incident is None:
         return ""
     if kept := notice.memory.get(ROOT):
         return str(kept)
-    # An earlier release made ids of the incident's number: a thread that began so goes on so.
+    # An earlier release used the incident's number in ids; a thread that began with these continues with them.
     name = _safe(incident.label) if notice.memory.get(SUBJECT) else _own(notice)
     return f"<{name}.open@{domain_of(sender)}>"
 
 
 def shortened(message: EmailMessage) -> EmailMessage:
-    """Return the same mail as plain text only, for a server that found it too large or against its policy."""
+    """Return the same mail as plain text only, for a server that rejected it because of its size or a policy."""
     plain = EmailMessage(policy=POLICY)
     for name, value in message.items():
         if not name.lower().startswith(("content-", "mime-")):
@@ -124,7 +124,7 @@ def domain_of(sender: str) -> str:
 
 
 def mailbox(text: str) -> str | None:
-    """Return the bare address in `text`, None when it is none that a mail may go to."""
+    """Return the bare address in `text`, None if mail cannot be sent to it."""
     address = parseaddr(text)[1]
     if not re.fullmatch(r"[^\s@<>\"(),:;\\\[\]]+@[A-Za-z0-9.-]+", address) or not address.isascii():
         return None
@@ -157,7 +157,7 @@ def text_of(notice: Notice) -> list[str]:
 
 
 def preview(message: EmailMessage) -> dict[str, Any]:
-    """Return the mail as a dry run shows it."""
+    """Return the mail for a dry run."""
     body = message.get_body(("plain",))
     return {
         "from": str(message["From"]), "to": str(message["To"]), "subject": str(message["Subject"]),
@@ -191,7 +191,7 @@ def _links(notice: Notice) -> list[tuple[str, str]]:
 
 
 def _html(notice: Notice) -> str:
-    # Nothing is fetched, nothing runs: text, and links of the configuration or checked ones.
+    # Nothing is loaded or executed: only text, and links that are configured or checked.
     lines = text_of(notice.model_copy(update={"url": None, "links": ()}))
     shown = "".join(f"<p>{html.escape(line)}</p>" if line else "<hr>" for line in lines)
     links = "".join(f'<li><a href="{html.escape(url)}">{html.escape(text)}</a></li>' for text, url in _links(notice))
@@ -203,8 +203,8 @@ def _left(notice: Notice) -> str:
     if notice.incident is None:
         return f"notice.{hashlib.sha256(notice.key.encode('utf-8', 'replace')).hexdigest()[:24]}"
     name = _own(notice)
-    # What calls somebody is a mail of its own even where no first one is known: one whose answer was lost may have
-    # arrived under that id, and the same id again is dropped as its double.
+    # A mail that calls a person is separate even if no first one is known: a mail whose response was lost may have
+    # arrived under that id, and a second one with the same id would be dropped as a duplicate.
     if not notice.memory.get(SUBJECT) and not notice.urgent:
         return f"{name}.open"
     last = notice.events[-1] if notice.events else None

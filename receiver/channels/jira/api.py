@@ -1,4 +1,4 @@
-"""Jira's calls, of both flavours (contracts: jira-confluence)."""
+"""Jira's calls, of both flavors (contracts: jira-confluence)."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class JiraApi:
         key = answer.get("key")
         if not isinstance(key, str):
             raise DeliveryError("bad_answer", "Jira created an issue without a key", ambiguous=True)
-        return key, f"jira: made without {', '.join(refused)}" if refused else None
+        return key, f"jira: created without {', '.join(refused)}" if refused else None
 
     async def update(self, key: str, fields: Body, optional: Sequence[str], now: datetime) -> str | None:
-        """Change fields of an issue; return a warning when some were refused."""
+        """Change fields of an issue; return a warning if some were rejected."""
         path = f"/issue/{quote(key, safe='')}"
         reply = await self.site.send("PUT", path, {"fields": fields}, now)
         refused = _refused(reply, optional) if reply.status == 400 else ()
@@ -72,9 +72,9 @@ class JiraApi:
     ) -> tuple[TicketStatus | None, str | None]:
         """Move an issue to the first category of `wanted` that its workflow offers.
 
-        Return the category that it is in then, None where it could not be taken there, and a warning for that.
+        Return its category afterwards, None if it could not be moved, and a warning in that case.
 
-        Ids and names differ per workflow, state and language: only the category is asked for.
+        Ids and names differ by workflow, state and language: only the category is used.
         """
         path = f"/issue/{quote(key, safe='')}"
         offered = objects((await self.site.get(f"{path}/transitions", {}, now)).get("transitions"))
@@ -90,7 +90,7 @@ class JiraApi:
                         return None, f"jira: {key} could not be moved to {progress}: {why}"
                     self.site.good(reply, now)
                     return progress, None
-        # Not offered: it is there already, or its workflow does not allow it from here.
+        # Not offered: it already has that category, or its workflow does not allow it from here.
         fields = (await self.site.get(path, {"fields": "status"}, now)).get("fields")
         status = fields.get("status") if isinstance(fields, dict) else None
         there = category(status) if isinstance(status, dict) else None

@@ -1,4 +1,4 @@
-"""Jira: a ticket of an incident and of each action item, found again by its label rather than made twice."""
+"""Jira: a ticket for an incident and for each action item, found by its label and never created twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from receiver.model.incident.response_records import ActionItem
 from receiver.model.incident.ticket import Ticket, TicketStatus
 
 OPTIONAL = ("priority", "assignee", "duedate")
-"""Fields without which an issue is made when Jira refuses them: a screen of the project may lack them."""
+"""Fields that are omitted if Jira rejects them, because a screen of the project may lack them."""
 BEGUN = 1000
 """Maximum number of incidents whose unfinished work is remembered."""
 
@@ -30,10 +30,10 @@ BEGUN = 1000
 class Jira(Channel[JiraSettings]):
     """Creates tickets and keeps them up to date.
 
-    The memory of its receipts: `issue` and `summary` of the incident's ticket, `moved` (the category it was to be
-    taken to), `reached` (the one it was taken to: a workflow may not lead to the other), `said` (the last event that a
-    comment told of), `gone` (somebody deleted it), and of action items by number `actions` (the key) and `taken` (the
-    category that each was taken to).
+    The memory of its receipts: `issue` and `summary` of the incident's ticket, `moved` (the requested category),
+    `reached` (the reached category, if the workflow does not lead to the requested one), `said` (the last event in a
+    comment), `gone` (someone deleted it), and for action items by number: `actions` (the key) and `taken` (the
+    category that was set).
     """
 
     kind: ClassVar[str] = "jira"
@@ -43,10 +43,10 @@ class Jira(Channel[JiraSettings]):
     edits: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
     settles: ClassVar[float] = 10.0
-    """Its index is late by seconds (contracts: jira-confluence, section 3)."""
+    """Its index has a delay of some seconds (contracts: jira-confluence, section 3)."""
 
     def __init__(self, name: str, settings: JiraSettings, http: Http) -> None:
-        """Begin with nothing half done."""
+        """Create it without unfinished work."""
         super().__init__(name, settings, http)
         cloud = settings.flavor == "cloud"
         self._api = JiraApi(settings.api_url, cloud, settings.user, settings.token.get_secret_value(), http)
@@ -74,7 +74,7 @@ class Jira(Channel[JiraSettings]):
         return (*super().secrets(notice), *self._api.site.secrets)
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return our own limit of so many tickets a second at the site."""
+        """Return our own limit of tickets per second at the site."""
         return (Quota(name="site", **A_SECOND),)
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ class Jira(Channel[JiraSettings]):
         return requests
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Create missing tickets, and change existing ones. Tickets of an earlier attempt are looked for first."""
+        """Create missing tickets, and change existing ones, after searching for tickets of an earlier attempt."""
         incident = notice.incident
         if incident is None or notice.action is not Action.INFORM:
             raise DeliveryError("refused", "Jira accepts only tickets of incidents", permanent=True)
@@ -126,9 +126,9 @@ class Jira(Channel[JiraSettings]):
         return Receipt(ref=project)
 
     async def changed(self, since: timedelta, now: datetime) -> Sequence[Ticket]:
-        """Return the tickets of ours that changed in Jira since then, oldest first. Raises DeliveryError."""
+        """Return our tickets that changed in Jira since then, oldest first. Raises DeliveryError."""
         minutes = max(1, ceil(since.total_seconds() / 60))
-        # Relative: a time of day would be read on the account's clock.
+        # Relative, because an absolute time would be interpreted in the account's time zone.
         jql = (
             f"project = {quoted(self.settings.project)} AND labels = {quoted(ticket.OURS)} "
             f'AND updated >= "-{minutes}m" ORDER BY updated ASC'
@@ -277,5 +277,5 @@ class Jira(Channel[JiraSettings]):
 
 
 def _whole(notice: Notice) -> bool:
-    # Action items of an incident without a ticket of its own get theirs alone.
+    # For an incident without a ticket, only its action items get tickets.
     return not notice.events or any(event.kind not in ticket.ITEMS for event in notice.events)

@@ -9,7 +9,7 @@ from receiver.model.incident.ticket import Ticket, TicketStatus
 
 
 def read_ticket(issue: Body) -> Ticket | None:
-    """Return the ticket in `issue`, an answer of Jira; None if this service did not create it."""
+    """Return the ticket in `issue`, a response of Jira; None if this service did not create it."""
     key, fields = issue.get("key"), issue.get("fields")
     if not (isinstance(key, str) and isinstance(fields, dict)):
         return None

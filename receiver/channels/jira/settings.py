@@ -15,18 +15,18 @@ class JiraSettings(ChannelSettings):
 
     kind: Literal["jira"] = "jira"
     flavor: Literal["cloud", "server"] = Field(
-        "cloud", description="`cloud`: Atlassian's, API 3; `server`: Data Center, API 2 with a personal access token."
+        "cloud", description="`cloud`: Jira Cloud, API 3; `server`: Data Center, API 2 with a personal access token."
     )
     api_url: BaseUrl = Field("", description="Base address of the site, without its version path; empty: off.")
-    project: str = Field("", description="Key of the project, as `OPS`; empty: off.")
+    project: str = Field("", description="Key of the project, such as `OPS`; empty: off.")
     issue_type: str = Field("Incident", description="Type of the ticket of an incident.")
     action_issue_type: str = Field("Task", description="Type of the ticket of an action item.")
     priorities: dict[Severity, str] = Field(
-        default={}, description="Priority of the ticket by severity, as `SEV-1: Highest`; none: Jira's own default."
+        default={}, description="Priority of the ticket by severity, such as `SEV-1: Highest`; none: Jira's default."
     )
     private_incidents: bool = Field(
         default=False,
-        description="Also make tickets of private incidents, with id, severity, and state alone.",
+        description="Whether to create tickets for private incidents, with only id, severity, and state.",
     )
     user: str = Field("", description="Email address of the account (cloud only); empty there: off.")
     token: SecretStr = Field(

@@ -1,6 +1,6 @@
 """Jira's two forms of text: Atlassian's document format (API 3) and wiki text (API 2). Pure.
 
-Foreign text is a node of plain text in the one, and escaped in the other: it never is markup, a link or a mention.
+Untrusted text is a plain text node in one, and escaped in the other: it is never markup, a link or a mention.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ TEXT_LIMIT = 30_000
 included."""
 LINE_LIMIT = 1000
 
-# What wiki text acts on. A backslash takes it away; an address would be linked all the same, so that its slashes are
-# written as entities.
+# Characters with a meaning in wiki text. A backslash escapes them; addresses would still become links, so their slashes
+# are written as entities.
 _ACTIVE = re.compile(r"[\\{}\[\]()*_+^~?!|#@-]")
 _ADDRESS = re.compile(r"(?<=:)//")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A piece of a line; `href` is a checked address, never foreign text."""
+    """A piece of a line; `href` is a checked address, never untrusted text."""
 
     text: str
     strong: bool = False
@@ -36,7 +36,7 @@ Line = tuple[Run, ...]
 
 
 def adf(lines: Sequence[Line]) -> dict[str, Any]:
-    """Return the lines as a document: one paragraph each. A node of text is never empty and holds no line break."""
+    """Return the lines as a document, one paragraph each. A text node is never empty and has no line break."""
     content = []
     for line in _fitting(lines, plain):
         nodes = [_node(run) for run in line if plain(run)]
@@ -51,7 +51,7 @@ def wiki(lines: Sequence[Line]) -> str:
 
 
 def plain(run: Run) -> str:
-    """Return the text of a run as people may see it: one line of at most 1,000 characters."""
+    """Return the cleaned text of a run: one line of at most 1,000 characters."""
     # A space at both ends separates adjacent runs.
     text = clean(run.text, LINE_LIMIT)
     before = " " if text and run.text[:1] == " " else ""
@@ -69,7 +69,7 @@ def _node(run: Run) -> dict[str, Any]:
 
 
 def escaped(text: str) -> str:
-    """Return `text` so that wiki text shows it as it is."""
+    """Return `text` escaped for wiki text."""
     return _ADDRESS.sub("&#47;&#47;", _ACTIVE.sub(lambda found: f"\\{found[0]}", text.replace("&", "&amp;")))
 
 
@@ -84,7 +84,7 @@ def _marked(run: Run) -> str:
 
 
 def _fitting(lines: Sequence[Line], shown: Any) -> list[Line]:
-    # Whole lines only: half an escape would be markup again.
+    # Whole lines only, because half an escape would be markup again.
     kept: list[Line] = []
     left = TEXT_LIMIT
     for line in lines:

@@ -17,23 +17,23 @@ from receiver.model.incident.state import State
 from receiver.model.incident.ticket import TicketStatus
 
 OURS = "receiver"
-"""A label of every ticket made here."""
+"""A label of every ticket that this service creates."""
 ITEMS = (Kind.ACTION_ADDED, Kind.ACTION_CHANGED)
 NEWS = 50
-"""Events that one comment tells of."""
+"""Maximum number of events in one comment."""
 _MADE_BY = (*ITEMS, Kind.OPENED, Kind.TICKET)
 _LABEL = re.compile(r"receiver-([A-Za-z0-9_]+)(?:-action-([0-9]{1,6}))?")
 _SAFE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 def label(uid: str, action: int | None = None) -> str:
-    """Return the label by which a ticket is found again: stable, without blanks, at most 100 characters."""
+    """Return the label by which a ticket is found: stable, without blanks, at most 100 characters."""
     name = uid if _SAFE.fullmatch(uid) else hashlib.sha256(uid.encode("utf-8", "replace")).hexdigest()[:32]
     return f"{OURS}-{name}" + (f"-action-{action}" if action is not None else "")
 
 
 def whose(labels: Sequence[str]) -> tuple[str, int | None] | None:
-    """Return uid and action number that the labels of a ticket tell; None when it is none of ours."""
+    """Return the uid and the action number in the labels of a ticket; None if it is not one of ours."""
     found: tuple[str, int | None] | None = None
     for text in labels:
         match = _LABEL.fullmatch(text)
@@ -43,7 +43,7 @@ def whose(labels: Sequence[str]) -> tuple[str, int | None] | None:
 
 
 def labels_of(incident: Incident, action: int | None = None) -> list[str]:
-    """Return the labels of a new ticket: ours, the incident's id, its severity, and the one that finds it again.
+    """Return the labels of a new ticket: ours, the incident's id, its severity, and the one by which it is found.
 
     An action item's ticket has the incident's label too, so that one search finds everything.
     """
@@ -53,7 +53,7 @@ def labels_of(incident: Incident, action: int | None = None) -> list[str]:
 
 
 def summary(incident: Incident) -> str:
-    """Return the one line of an incident's ticket."""
+    """Return the summary of an incident's ticket."""
     return summary_of(f"{incident.badge}[{incident.severity}] {incident.title}")
 
 
@@ -99,17 +99,17 @@ def promise(item: ActionItem, notice: Notice, incident: Incident, ticket: str | 
 
 
 def item_summary(item: ActionItem, incident: Incident) -> str:
-    """Return the one line of an action item's ticket."""
+    """Return the summary of an action item's ticket."""
     return summary_of(f"{incident.badge}{item.title} ({incident.label})")
 
 
 def news(events: Sequence[Event], said: int) -> list[Event]:
-    """Return the events that a comment tells of: not those that made the ticket, nor those of action items."""
+    """Return the events for a comment, without those that created the ticket and those of action items."""
     return [event for event in events if event.seq > said and event.kind not in _MADE_BY]
 
 
 def mark(incident: Incident, seq: int) -> str:
-    """Return the text by which a comment is known again after an answer was lost."""
+    """Return the text by which a comment is recognized after a response was lost."""
     return f"{incident.label} #{seq}"
 
 
@@ -124,14 +124,14 @@ def comment(events: Sequence[Event], incident: Incident) -> list[Line]:
 
 
 def progress(incident: Incident) -> TicketStatus:
-    """Return how far the ticket of an incident is to be."""
+    """Return the wanted category of an incident's ticket."""
     if incident.state.over:
         return TicketStatus.DONE
     return TicketStatus.NEW if incident.state is State.OPEN else TicketStatus.BEGUN
 
 
 def item_progress(item: ActionItem) -> TicketStatus:
-    """Return how far the ticket of an action item is to be."""
+    """Return the wanted category of an action item's ticket."""
     return TicketStatus.NEW if item.status is ActionStatus.OPEN else TicketStatus.DONE
 
 

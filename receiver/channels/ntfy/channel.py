@@ -1,4 +1,4 @@
-"""ntfy (https://docs.ntfy.sh): a page on the phones that follow a person's topic, answered by buttons."""
+"""ntfy (https://docs.ntfy.sh): a page on the phones that follow a person's topic, with buttons for responses."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from receiver.channels.safe_text import HIDDEN
 from receiver.model.delivery.notice import Action, Notice, Receipt
 
 LOOKED_BACK = "12h"
-"""How long the server keeps messages by default; a page that may have arrived is looked for among them."""
+"""How long the server keeps messages by default; a page that may have arrived is searched among them."""
 LOOK_LIMIT = 0.4
-"""The part of the time of a send in which the server is queried for it."""
+"""The fraction of a send's time for querying the server for an earlier page."""
 TOPIC = r"^[-_A-Za-z0-9]{1,64}$"
 
 
 class Answers(StrEnum):
-    """How answers from phones come back."""
+    """How responses from phones come back."""
 
     SUBSCRIBE = "subscribe"
     HOOK = "hook"
 
 
 class Content(StrEnum):
-    """How much of an incident a message shows."""
+    """The amount of detail in a message."""
 
     FULL = "full"
     SHORT = "short"
 
 
 class NtfySettings(ChannelSettings):
-    """An ntfy server. The topics are the people's (`people.*`)."""
+    """An ntfy server. Each person has a topic (`people.*`)."""
 
     kind: Literal["ntfy"] = "ntfy"
     url: BaseUrl = Field("", description="The server, such as https://ntfy.example.com; empty: off.")
@@ -65,17 +65,17 @@ class NtfySettings(ChannelSettings):
 
     @property
     def server(self) -> str:
-        """Where this service calls the server."""
+        """The server's address for this service."""
         return self.api_url or self.url
 
     @property
     def short(self) -> bool:
-        """Whether messages say no more than severity, id and service."""
+        """Whether messages have only severity, id and service."""
         return (self.content or (Content.SHORT if self.shared else Content.FULL)) is Content.SHORT
 
 
 class Ntfy(Channel[NtfySettings]):
-    """Pages one person by a topic of their own; a page is cleared on every phone once it has been answered."""
+    """Pages one person through their own topic; a page is cleared on every phone once someone has responded."""
 
     kind: ClassVar[str] = "ntfy"
     Settings: ClassVar[type[ChannelSettings]] = NtfySettings
@@ -87,10 +87,10 @@ class Ntfy(Channel[NtfySettings]):
     least_address: ClassVar[int] = 16
 
     def missing(self) -> str | None:
-        """Return which of `url` and a `token` that is written is empty, else None."""
+        """Return which of `url` and a configured `token` is empty, else None."""
         if not self.settings.server:
             return "url is empty"
-        # A server that needs none is written without a token. An empty variable is a secret that somebody forgot.
+        # For a server that needs none, the token is omitted. An empty variable is a forgotten secret.
         given = "token" in self.settings.model_fields_set
         return "token is empty" if given and not is_set(self.settings.token) else None
 
@@ -103,11 +103,11 @@ class Ntfy(Channel[NtfySettings]):
         return not self.settings.shared
 
     def subscribes(self) -> bool:
-        """Return whether this service reads answers from the reply topic."""
+        """Return whether this service reads responses from the reply topic."""
         return self.answerable() and self.settings.answers is Answers.SUBSCRIBE
 
     def hooked(self) -> bool:
-        """Return whether answers come to `/hooks/ntfy`."""
+        """Return whether responses come to `/hooks/ntfy`."""
         return self.answerable() and self.settings.answers is Answers.HOOK
 
     def token(self) -> str:
@@ -149,8 +149,8 @@ class Ntfy(Channel[NtfySettings]):
         return Receipt(ref=sequence)
 
     async def _published(self, notice: Notice, title: str) -> bool:
-        # An earlier attempt may have arrived: asked, so that the phone does not sound twice. A token that may only
-        # write learns nothing, and the page is published again under the same id.
+        # An earlier attempt may have arrived: query it, so that the phone does not sound twice. A token that may
+        # only write gets no result, and the page is published again under the same id.
         where = f"{self.settings.server}/{notice.address}/json"
         params = {"poll": "1", "since": LOOKED_BACK, "title": title}
         try:
@@ -161,7 +161,7 @@ class Ntfy(Channel[NtfySettings]):
         return reply.status == 200 and any(_names(line, _sequence(notice)) for line in reply.text.splitlines())
 
     async def postpone(self, topic: str, after: timedelta, text: str, now: datetime) -> None:
-        """Let `text` be delivered `after` from now, in place of what was scheduled before. Raises DeliveryError."""
+        """Schedule `text` for delivery `after` from now, in place of the previous message. Raises DeliveryError."""
         body = {
             "topic": topic, "title": "receiver sends no heartbeat", "message": text, "priority": 5, "tags": ["skull"],
             "sequence_id": sequence_id(f"dead-man {topic}"), "delay": f"{round(after.total_seconds())}s",

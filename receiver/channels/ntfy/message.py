@@ -1,4 +1,4 @@
-"""ntfy: the message of a page, and the buttons by which it is answered. Pure."""
+"""ntfy: the message of a page, and its buttons. Pure."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from receiver.model.severity import Severity
 
 TITLE_LIMIT = 200
 MESSAGE_LIMIT = 3000
-"""Bytes: the server makes a file of what is longer than 4,096, and a phone shows the beginning."""
+"""Maximum bytes of a text: the server turns a text above 4,096 into a file, and a phone shows only its beginning."""
 BODY_LIMIT = 8000
-"""Bytes of the whole request: the server refuses more than twice its limit of a message."""
+"""Maximum bytes of the request: the server rejects more than twice its limit for a message."""
 ALERTS = 5
-"""Alerts that the message shows."""
+"""Maximum number of alerts in the message."""
 PRIORITIES = {Severity.SEV1: 5, Severity.SEV2: 4, Severity.SEV3: 3, Severity.SEV4: 2}
 LABELS = {Verb.ACKNOWLEDGE: "Acknowledge", Verb.ESCALATE: "Escalate"}
-"""Of the buttons; ntfy takes at most three, and the last one opens the incident."""
+"""Labels of the buttons; ntfy accepts at most three, and the last one opens the incident."""
 
 
 def sequence_id(key: str) -> str:
-    """Return the id under which a page is known to the server and to every phone: letters and digits."""
+    """Return the id of a page for the server and every phone: letters and digits."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def message(notice: Notice, topic: str, *, short: bool, answer_to: dict[str, Any] | None) -> dict[str, Any]:
     """Return the message for a page: the same page gives the same message, under the same sequence id.
 
-    `short`: severity, id and service alone. `answer_to`: where the buttons post their tokens to; None: a link alone.
+    `short`: only severity, id and service. `answer_to`: the address for the buttons' tokens; None: only a link.
     """
     incident, key = notice.incident, notice.page.key if notice.page else notice.key
     body: dict[str, Any] = {

@@ -14,10 +14,10 @@ from receiver.channels.safe_text import HIDDEN
 from receiver.channels.slack.api_answers import TOO_MUCH, SlackError, read
 
 A_SECOND = {"calls": 1, "seconds": 1.09}
-"""Of messages in one channel (slack.md, Rate limits)."""
+"""Limit of messages in one channel (slack.md, Rate limits)."""
 TIER_2 = {"calls": 18, "seconds": 61}
 TIER_3 = {"calls": 48, "seconds": 61}
-"""Of one method in the workspace: 20 and 50 a minute, and a little less."""
+"""Limits of one method in the workspace: 20 and 50 per minute, and a little less."""
 PAGE = 100
 PAGES = 5
 READ_BYTES = 4 * 1024 * 1024
@@ -30,14 +30,14 @@ class SlackApi:
     """One workspace, one token."""
 
     def __init__(self, url: str, token: SecretStr, http: Http) -> None:
-        """Begin without any limit known."""
+        """Create it without known limits."""
         self._url = url
         self._token = token
         self._http = http
         self._quiet: dict[str, datetime] = {}
 
     def request(self, method: str, body: Body) -> Body:
-        """Return the write as a preview shows it, without the token."""
+        """Return the write for a preview, without the token."""
         return {
             "method": "POST",
             "url": f"{self._url}/{method}",
@@ -46,7 +46,7 @@ class SlackApi:
         }
 
     async def write(self, method: str, body: Body, now: datetime) -> Body:
-        """Return Slack's answer to `body`; what Slack finds too much or malformed is sent once more in plain text."""
+        """Return Slack's response to `body`; a body rejected as too large or malformed is sent again as plain text."""
         try:
             return await self._write(method, body, now)
         except SlackError as error:
@@ -61,14 +61,14 @@ class SlackApi:
         return self._url
 
     async def form(self, method: str, fields: dict[str, str], now: datetime) -> Body:
-        """Return Slack's answer to a form: the older methods for files take no JSON."""
+        """Return Slack's response to a form: the older methods for files accept no JSON."""
         self._keep_quiet(method, now)
         headers = {**self._headers(), "Content-Type": "application/x-www-form-urlencoded"}
         sent = await self._http.post(f"{self._url}/{method}", urlencode(fields).encode(), headers)
         return self._answer(method, sent, now)
 
     async def read(self, method: str, query: dict[str, str], now: datetime) -> Body:
-        """Return Slack's answer to a read, asked twice if need be: it changes nothing."""
+        """Return Slack's response to a read, with one retry, because it changes nothing."""
         # Loaded where Slack is used.
         from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_fixed  # noqa: PLC0415
 
@@ -109,10 +109,10 @@ class SlackApi:
             raise
 
     def _keep_quiet(self, method: str, now: datetime) -> None:
-        # A limit holds for the method and the workspace: no other incident may run into it meanwhile.
+        # A limit applies to the method and the workspace: in the meantime, no other incident may exceed it.
         left = (self._quiet.get(method, now) - now).total_seconds()
         if left > 0:
-            raise DeliveryError("rate_limited", f"{method} is held back by Slack's limit", retry_after=left)
+            raise DeliveryError("rate_limited", f"{method} is delayed by Slack's rate limit", retry_after=left)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token.get_secret_value()}"}

@@ -1,4 +1,4 @@
-"""What Slack's answers mean (contracts/slack.md, section 1): HTTP 200 does not mean success."""
+"""The meaning of Slack's responses (contracts/slack.md, section 1): HTTP 200 does not mean success."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ TOO_MUCH = frozenset(
         "no_text",
     }
 )
-"""Of our making: the same in plain text may pass."""
+"""Errors in our message: the same in plain text may be accepted."""
 GONE = "message_not_found"
 FROZEN = frozenset({"cant_update_message", "edit_window_closed"})
-"""The message stands and cannot be edited; its thread still takes replies."""
+"""The message exists and cannot be edited; its thread still accepts replies."""
 DEFAULT_WAIT = 1.0
 """Seconds to wait after a 429 without a Retry-After, as Slack's own client does."""
 
 
 class SlackError(DeliveryError):
-    """An `ok: false`; `code` is Slack's word for it."""
+    """An `ok: false`; `code` is Slack's error code."""
 
     def __init__(self, code: str, method: str, wait: float | None = None) -> None:
-        """Class the code; an unknown one is tried again, since Slack adds codes."""
+        """Classify the code; an unknown one is retried, because Slack adds codes."""
         self.code = code
         detail = f"{method} answered {clean(code, WHOLE_LIMIT)}"
         if code in CREDENTIAL:

@@ -48,7 +48,7 @@ class Slack(Channel[SlackSettings]):
     pictures: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: SlackSettings, http: Http) -> None:
-        """No channel id is known yet."""
+        """Create it without known channel ids."""
         super().__init__(name, settings, http)
         self._api = SlackApi(settings.api_url, settings.bot_token, http)
         self._places = SlackPlaces(self._api)
@@ -84,7 +84,7 @@ class Slack(Channel[SlackSettings]):
         return all(isinstance(memory.get(name), str) and memory[name] for name in ("channel", "ts"))
 
     async def show(self, picture: Picture, memory: Mapping[str, Any], now: datetime) -> None:
-        """Put a picture into the thread of the message that `memory` names; needs the scope files:write."""
+        """Add an image to the thread of the message that `memory` names; needs the scope files:write."""
         await upload(self._api, self.http, picture, memory["channel"], memory["ts"], now)
 
     @property
@@ -120,7 +120,7 @@ class Slack(Channel[SlackSettings]):
         return [*requests, self._api.request("chat.postMessage", news)] if news else requests
 
     async def deliver(self, notice: Notice) -> Receipt:
-        """Post, or edit and reply. A repeated attempt first looks for what the earlier one may have posted."""
+        """Post, or edit and reply. A repeated attempt first searches for messages of the earlier one."""
         if notice.address == ADDRESS:
             return await self._room.keep(notice)
         memory = message_memory(notice)
@@ -207,8 +207,8 @@ class Slack(Channel[SlackSettings]):
 
 
 def _wait_if_passing(error: DeliveryError) -> None:
-    # What passes is waited for, and what may already have been posted stays in doubt; a token that may not read
-    # posts again: twice is better than never.
+    # Wait for temporary errors; a message that may already have been posted stays in doubt. A token that may not
+    # read posts again, because twice is better than never.
     if error.reason in PASSING:
         error.ambiguous = True
         raise error

@@ -1,4 +1,4 @@
-"""Slack's channels: which id a name has, and how one comes into a public one that nobody has invited us to."""
+"""Slack's channels: finds the id of a name, and joins public channels to which the app was not invited."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ STRANGER = "not_in_channel"
 
 
 class SlackPlaces:
-    """The channels that one token has met."""
+    """The channels that one token has used."""
 
     def __init__(self, api: SlackApi) -> None:
-        """Begin without any channel's id known."""
+        """Create it without known channel ids."""
         self._api = api
         self._ids: dict[str, str] = {}
 
     def known(self, address: str) -> str | None:
-        """Return the id of a channel that was met before."""
+        """Return the id of a channel that was used before."""
         return self._ids.get(address)
 
     def learn(self, address: str, number: str) -> None:
-        """Keep the id that an answer told."""
+        """Store the id from a response."""
         self._ids[address] = number
 
     async def id(self, address: str, now: datetime) -> str | None:
-        """Return the id of `address`: a name is enough for posting, reading and joining take the id."""
+        """Return the id of `address`: a name is enough for posting, but reading and joining need the id."""
         if not address.startswith("#") or address in self._ids:
             return self._ids.get(address, address)
         query = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": "1000"}
@@ -39,9 +39,9 @@ class SlackPlaces:
         return None
 
     async def post(self, body: Body, now: datetime) -> Body:
-        """Return the answer to a message; a public channel that we are not in is joined first, once.
+        """Return the response to a message; a public channel without the app is joined first, once.
 
-        Raises DeliveryError: for good where it cannot be joined, with what would be right.
+        Raises DeliveryError: permanent if it cannot be joined, with a correction.
         """
         try:
             return await self._api.write("chat.postMessage", body, now)
@@ -52,7 +52,7 @@ class SlackPlaces:
         return await self._api.write("chat.postMessage", body, now)
 
     async def _join(self, address: str, error: SlackError, now: datetime) -> None:
-        # Nothing was posted yet: whatever passes is tried again, and the whole message with it.
+        # Nothing was posted yet: a temporary error is retried, together with the whole message.
         try:
             number = await self.id(address, now)
             if number is not None:

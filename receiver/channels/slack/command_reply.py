@@ -1,4 +1,4 @@
-"""What a slash command or a button is answered with: foreign text in plain text only. Pure."""
+"""The responses to slash commands and buttons, with untrusted text only as plain text. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.model.incident.response_records import CHECKLIST, OPTIONS, UpdateS
 
 SECTION = 2900
 SECTIONS = 3
-"""Of 2,900 characters each: some 8,700 of the 10,000 that a message may have."""
+"""Maximum number of blocks of 2,900 characters: some 8,700 of the 10,000 that a message may have."""
 FORM = "incident_update"
 """callback_id of the form for status updates."""
 SOON = (("15", "in 15 minutes"), ("30", "in 30 minutes"), ("60", "in an hour"))
@@ -24,7 +24,7 @@ Body = dict[str, Any]
 
 
 def said(text: str, *, blocks: Sequence[Body] = (), everybody: bool = False) -> Body:
-    """Return the answer that says `text`, to whoever asked, or to everybody in the channel."""
+    """Return a response with `text`, for the user or for everyone in the channel."""
     lines = clean(text, SECTION * SECTIONS, lines=True) or "done"
     shown = [_plain_section(part) for part in _parts(lines)]
     return {
@@ -35,7 +35,7 @@ def said(text: str, *, blocks: Sequence[Body] = (), everybody: bool = False) -> 
 
 
 def checklist(incident: Incident) -> list[Body]:
-    """Return the investigation checklist as boxes to tick."""
+    """Return the investigation checklist as checkboxes."""
     done = {tick.item: tick for tick in incident.checklist}
     options = []
     for number, item in enumerate(CHECKLIST, 1):
@@ -48,7 +48,7 @@ def checklist(incident: Incident) -> list[Body]:
     ticked = [option for option in options if int(option["value"]) in done]
     if ticked:
         boxes["initial_options"] = ticked
-    # What is shown as ticked comes back with each click.
+    # The displayed checkmarks are sent back with each click.
     shown = ",".join(str(number) for number in sorted(done))
     return [{"type": "actions", "block_id": f"checklist {incident.label} {shown}".strip()[:255], "elements": [boxes]}]
 
@@ -82,11 +82,11 @@ def form(incident: Incident) -> Body:
             _plain_section(f"{incident.label} {incident.severity.value}: {incident.badge}{clean(incident.title, 300)}"),
             _input("status", "Status", {"type": "static_select", "action_id": "status_select", "options": statuses}),
             _input(
-                "msg", "What customers are told",
+                "msg", "Text for customers",
                 {"type": "plain_text_input", "action_id": "msg_input", "multiline": True, "max_length": 3000},
             ),
             _input(
-                "cause", "Cause, in customers' words",
+                "cause", "Cause, worded for customers",
                 {"type": "plain_text_input", "action_id": "cause_input", "max_length": 300}, optional=True,
             ),
             _input(
@@ -102,10 +102,10 @@ def form(incident: Incident) -> Body:
 
 
 def listing(incidents: Iterable[IncidentSummary]) -> str:
-    """Return one line an incident."""
+    """Return one line per incident."""
     lines = [
         f"{one.label}  {one.severity.value}  {one.state.value}  {one.badge}{clean(one.title, 120)}"
-        f"  ({f'{one.team}, ' if one.team else ''}{clean(one.acknowledged_by or 'nobody has it', 60)})"
+        f"  ({f'{one.team}, ' if one.team else ''}{clean(one.acknowledged_by or 'not acknowledged', 60)})"
         for one in incidents
     ]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""An incident's own Slack channel: made once, with topic, pinned summary and responders, archived at the end.
+"""An incident's own Slack channel: created once, with topic, pinned summary and responders, archived at the end.
 
-It is a destination of its own, so that a limit on making channels holds up no message. Each step that was taken is
-remembered even when the next one fails.
+It is a separate destination, so that a limit on creating channels delays no message. Each completed step is recorded
+even if the next one fails.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 ADDRESS = "(own)"
-"""The address of this destination; no channel is called so."""
+"""The address of this destination; no channel has this name."""
 NAME_LIMIT = 80
 TOPIC_LIMIT = 250
 INVITE_AT_ONCE = 100
 TRIES = 4
-"""Maximum number of names that are tried: the plain one, then with a number at the end."""
+"""Maximum number of names to try: the plain one, then with a number at the end."""
 TAKEN = "name_taken"
 INVITED = frozenset({"already_in_channel", "cant_invite_self", "cant_invite", "user_not_found", "user_is_restricted"})
-"""As good as done: no later try would go better."""
+"""Errors that count as done, because a later attempt would not succeed either."""
 UNABLE = frozenset({"missing_scope", "restricted_action", "no_permission"})
 LEFT = frozenset({"is_archived", "channel_not_found"})
 OVER = frozenset({"already_archived", "channel_not_found", "is_archived"})
@@ -45,7 +45,7 @@ class SlackRoom:
     """Creates and updates the channels of incidents."""
 
     def __init__(self, api: SlackApi, severities: tuple[Severity, ...], prefix: str, *, clickable: bool) -> None:
-        """`severities`: whose incidents get a channel; `prefix`: of its name; `clickable`: with buttons."""
+        """`severities`: whose incidents get a channel; `prefix`: that of its name; `clickable`: with buttons."""
         self.clickable = clickable
         self.api = api
         self.severities = severities
@@ -79,8 +79,8 @@ class SlackRoom:
         return Receipt(ref=memory["room"], memory=memory, room=Room(id=memory["room"], name=f"#{memory['name']}"))
 
     def wanted(self, incident: Incident) -> bool:
-        """Return whether `incident` gets a channel of its own now."""
-        # Nobody works on a held incident yet.
+        """Return whether `incident` gets its own channel now."""
+        # No one works on a held incident yet.
         waits = incident.held is not None or incident.parent is not None or incident.state.over
         return incident.severity in self.severities and not (waits or incident.private)
 
@@ -147,7 +147,7 @@ class SlackRoom:
             except SlackError as error:
                 if error.code != TAKEN:
                     raise
-                # The channel may be ours, from an attempt whose answer was lost; the name alone does not prove it.
+                # The channel may be ours, from an attempt whose response was lost; the name alone does not prove it.
                 found = await self._ours(tried, notice) if notice.repeat else None
                 if found is not None:
                     return {"room": found, "name": tried}
@@ -159,7 +159,7 @@ class SlackRoom:
         raise DeliveryError("client_error", f"{TRIES} names for its channel are in use, {name} first", permanent=True)
 
     async def _ours(self, name: str, notice: Notice) -> str | None:
-        # Made by this bot after the incident began, and empty or with our mark in it.
+        # Created by this bot after the incident began, and empty or with our mark in it.
         me = (await self.api.read("auth.test", {}, notice.now)).get("user_id")
         query = {"types": "public_channel,private_channel", "exclude_archived": "true", "limit": "1000"}
         async for item in self.api.items("conversations.list", "channels", query, notice.now):
@@ -261,7 +261,7 @@ def cut_at_word(name: str, limit: int) -> str:
 
 
 def topic(incident: Incident) -> str:
-    """Return the topic: what changes seldom, for each change of it is a message in the channel."""
+    """Return the topic, with data that rarely changes, because each change of it is a message in the channel."""
     commander = incident.roles.incident_commander
     head = f"{incident.badge}[{incident.severity.value}] {incident.label} "
     tail = f" (IC: {clean(commander, 60)})" if commander else ""

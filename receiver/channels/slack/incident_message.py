@@ -1,8 +1,8 @@
-"""The Slack message about an incident, within Slack's limits; foreign text has no effect. Pure.
+"""The Slack message about an incident, within Slack's limits; untrusted text has no effect. Pure.
 
-Foreign text stands in `plain_text` elements, which Slack neither formats nor links; what must be `mrkdwn` (mentions
-and links) is made of checked ids and URLs. `&`, `<` and `>` are escaped everywhere (slack.md, mrkdwn safety).
-Together the parts stay below 10,000 characters, since Slack refuses some 13,200 although that is documented nowhere.
+Untrusted text is in `plain_text` elements, which Slack neither formats nor links; parts that must be `mrkdwn`
+(mentions and links) consist of checked ids and URLs. `&`, `<` and `>` are escaped everywhere (slack.md, mrkdwn safety).
+Together the parts stay below 10,000 characters, because Slack rejects some 13,200, which is not documented.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TEXT_LIMIT = 300
 SECTION_LIMIT = 3000
 FIELD_LIMIT = 150
 WHY_LIMIT = 1400
-"""Characters, of which the reasons have 800, so that the text after them is never cut off."""
+"""Maximum number of characters; the reasons have 800 of them, so that the text after them is never cut off."""
 FIRING_LIMIT = 2600
 PEOPLE_LIMIT = 500
 LINKS_LIMIT = 2400
@@ -124,7 +124,7 @@ def stage(incident: Incident) -> str:
 def reply(events: Sequence[Event], mentions: Sequence[Mention], badge: str = "") -> tuple[str, list[dict[str, Any]]]:
     """Return text and blocks of the thread reply with all `events`, and mentions of newly notified people.
 
-    `badge` stands before all of it: whoever is called reads the reply alone, without the message above.
+    `badge` comes first, because a notified person sees only the reply, without the message above.
     """
     lines = [f"• {line}" for event in events for line in _told(event)]
     if len(lines) > EVENTS_SHOWN:
@@ -159,9 +159,9 @@ def _similar(event: Event) -> list[dict[str, str]]:
 
 
 def metadata(notice: Notice, said: int, mentioned: Sequence[str]) -> dict[str, Any]:
-    """Return the metadata of a message, so that one whose receipt was lost is found again.
+    """Return the metadata of a message, by which it is found if its receipt was lost.
 
-    `said` is the sequence number of the last event that the message tells of, `mentioned` who has been called.
+    `said` is the sequence number of the last event in the message, `mentioned` the people who were mentioned.
     """
     if notice.incident is None:
         return {"event_type": NOTICE_TYPE, "event_payload": {"notice": notice.key}}
@@ -176,7 +176,7 @@ def metadata(notice: Notice, said: int, mentioned: Sequence[str]) -> dict[str, A
 
 
 def date(moment: datetime) -> str:
-    """Return `moment` so that Slack shows it in each reader's own zone."""
+    """Return `moment` in a form that Slack shows in each reader's own time zone."""
     return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{moment:%Y-%m-%d %H:%M} UTC>"
 
 
@@ -220,7 +220,7 @@ def _why(incident: Incident) -> str:
     if incident.changes is not None:
         lines.append(f"Recent changes: {clean(incident.changes.why, 300)}")
     if decision.worse:
-        lines.append(f"Worse: {clean(decision.worse, 200)}")
+        lines.append(f"For a higher severity: {clean(decision.worse, 200)}")
     if decision.rules_hash:
         lines.append(f"Rules: {clean(decision.rules_hash, 40)}")
     return "\n".join(lines)
@@ -250,7 +250,7 @@ def _links(notice: Notice) -> str:
     text = ""
     for one in [*own, *notice.links]:
         item = link(one)
-        # A link is whole or not there.
+        # A link is complete or omitted.
         if item and len(text) + len(item) + 3 <= LINKS_LIMIT:
             text += f" · {item}" if text else item
     return text

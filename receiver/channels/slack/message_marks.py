@@ -1,4 +1,4 @@
-"""What the metadata of a message of ours says was told, by which one is found again whose receipt was lost. Pure."""
+"""Reads the metadata of our messages, by which a message is found if its receipt was lost. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.model.delivery.notice import Notice
 
 
 def marks_of(found: dict[str, Any], notice: Notice) -> dict[str, Any] | None:
-    """Return what the metadata of a message of ours says was told; None when the message is not about `notice`."""
+    """Return the events in the metadata of one of our messages; None if the message is not about `notice`."""
     ours = metadata(notice, 0, [])
     marks = found.get("metadata")
     payload = marks.get("event_payload") if isinstance(marks, dict) else None
@@ -23,6 +23,6 @@ def marks_of(found: dict[str, Any], notice: Notice) -> dict[str, Any] | None:
 
 
 def said_of(memory: dict[str, Any]) -> int:
-    """Return the sequence number of the last event that a receipt's memory says was told; 0 for none."""
+    """Return the sequence number of the last posted event in a receipt's memory; 0 for none."""
     said = memory.get("said")
     return said if isinstance(said, int) else 0

@@ -1,4 +1,4 @@
-"""Slack markup: foreign text is escaped, so that it neither formats, links nor mentions."""
+"""Slack markup: untrusted text is escaped, so that it neither formats, links nor mentions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture in an incident's thread: Slack names an address for the file, takes it there, and then shares it."""
+"""An image in an incident's thread: Slack returns an upload address, accepts the file there, and then shares it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from receiver.channels.slack.api import SlackApi
 from receiver.model.delivery.picture import Picture
 
 TITLE, TEXT = 200, 1000
-"""Characters of a file's title and of its description (`alt_txt`)."""
+"""Maximum length of a file's title and of its description (`alt_txt`)."""
 SLACK = ".slack.com"
 
 
 async def upload(api: SlackApi, http: Http, picture: Picture, channel: str, thread: str, now: datetime) -> None:
-    """Put a picture into the thread `thread` of `channel`, both as Slack's answers named them. Raises DeliveryError."""
+    """Add an image to the thread `thread` of `channel`, both as in Slack's responses. Raises DeliveryError."""
     text = clean(picture.text, TEXT)
     asked = {"filename": picture.name, "length": str(len(picture.png)), "alt_txt": text}
     place = await api.form("files.getUploadURLExternal", asked, now)
@@ -24,9 +24,9 @@ async def upload(api: SlackApi, http: Http, picture: Picture, channel: str, thre
     if not (isinstance(address, str) and isinstance(file, str)):
         raise DeliveryError("bad_answer", "files.getUploadURLExternal answered without upload_url and file_id")
     if not trusted(address, api.url):
-        raise DeliveryError("refused", "Slack named an upload address that is not its own", permanent=True)
+        raise DeliveryError("refused", "Slack returned an upload address on another host", permanent=True)
     raise_for(await http.post(address, picture.png, {"Content-Type": "image/png"}), now)
-    # No `initial_comment`: Slack reads it as mrkdwn, and a title and a description as text alone.
+    # No `initial_comment`, because Slack interprets it as mrkdwn, but a title and a description as plain text.
     files = [{"id": file, "title": clean(picture.title, TITLE)}]
     shared = {"files": files, "channel_id": channel, "thread_ts": thread}
     await api.write("files.completeUploadExternal", shared, now)

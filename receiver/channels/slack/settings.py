@@ -12,7 +12,7 @@ from receiver.model.severity import Severity
 
 
 class IncidentChannels(Frozen):
-    """Which incidents get a channel of their own."""
+    """Which incidents get their own channel."""
 
     severities: tuple[Severity, ...] = Field((), description="Severities whose incidents get their own channel.")
     prefix: str = Field("inc", description="Prefix of the channel's name.", max_length=20)
@@ -34,7 +34,7 @@ class SlackSettings(ChannelSettings):
     )
     team_groups: dict[str, tuple[str, ...]] = Field(
         {},
-        description="User groups of each team, by its key in `teams`: who acts on and sees its incidents.",
+        description="User groups of each team, by its key in `teams`: they may see and change its incidents.",
     )
     workspace: str | None = Field(None, description="Id of the workspace (`T...`) that requests must come from.")
     app: str | None = Field(None, description="Id of the app (`A...`) that requests must come from.")

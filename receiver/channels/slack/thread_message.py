@@ -1,4 +1,4 @@
-"""The message about an incident and its thread: what each request contains, and what the receipts remember."""
+"""The message about an incident and its thread: the contents of each request, and the memory of the receipts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def first(notice: Notice, place: str, *, clickable: bool = False, said: int | No
 
 
 def update(notice: Notice, memory: dict[str, Any], *, clickable: bool = False) -> Body:
-    """Return the body of the edit; without metadata, so that the first post's stays."""
+    """Return the body of the edit, without metadata, so that those of the first post stay."""
     return {
         "channel": memory["channel"],
         "ts": memory["ts"],
@@ -77,9 +77,9 @@ def posted_after(notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
 
 
 def posted_at_start(notice: Notice, said: int | None) -> dict[str, Any]:
-    """Return what the first message will have posted: the state, and so the events before it.
+    """Return what the first message will have posted: the state, and therefore the events before it.
 
-    It mentions nobody: an event that does (a page was not delivered), and later ones, are posted in a reply.
+    It mentions no one: an event that does (a page was not delivered), and later ones, are posted in a reply.
     """
     calls = [event.seq for event in notice.events if event.kind in CALLING]
     if said is None and calls:

@@ -1,4 +1,4 @@
-"""Twilio (https://www.twilio.com/docs): a page as an SMS, or as a call that is answered by a key."""
+"""Twilio (https://www.twilio.com/docs): a page as an SMS, or as a call with keys for responses."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from receiver.model.delivery.phone_answer import Verb
 from receiver.model.oncall.personal_rules import How
 
 RINGS_FOR = 45
-"""Seconds for which a telephone rings, below the time after which most mailboxes answer for good."""
+"""Seconds for which a telephone rings, less than the time after which most voicemail systems answer."""
 LOOK_LIMIT, SEND_LIMIT = 0.35, 0.6
-"""The parts of the time of a send in which Twilio is queried for an earlier attempt, and accepts a new one."""
+"""The fractions of a send's time for querying Twilio for an earlier attempt, and for a new one."""
 CLOCKS_APART = timedelta(seconds=5)
 """Maximum time that Twilio's clock may be behind this one's."""
 LISTED = "50"
-"""Newest messages or calls that are looked at."""
+"""Maximum number of messages or calls that are checked, newest first."""
 REMEMBERED = 1000
 GONE = frozenset({"failed", "undelivered", "canceled"})
 """States of a message or call that reached nobody, so that it does not count as sent."""
@@ -40,7 +40,7 @@ SID = "sid"
 
 
 class TwilioSettings(ChannelSettings):
-    """A Twilio account. The numbers are the people's (`people.*`)."""
+    """A Twilio account. Each person has a number (`people.*`)."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -52,14 +52,14 @@ class TwilioSettings(ChannelSettings):
     from_: str = Field(
         "",
         alias="from",
-        description="The number that calls and sends, as +15550100; empty: off.",
+        description="The number that calls and sends, such as +15550100; empty: off.",
         pattern=r"^(\+[1-9][0-9]{6,14})?$",
     )
     api_url: BaseUrl = Field("https://api.twilio.com", description="Address of the API.")
 
 
 class Twilio(Channel[TwilioSettings]):
-    """Calls a person, or sends an SMS; an attempt whose answer was lost is looked up before the next one."""
+    """Calls a person, or sends an SMS; an attempt whose response was lost is looked up before the next one."""
 
     kind: ClassVar[str] = "twilio"
     Settings: ClassVar[type[ChannelSettings]] = TwilioSettings
@@ -71,7 +71,7 @@ class Twilio(Channel[TwilioSettings]):
     verbs: ClassVar[tuple[Verb, ...]] = (Verb.KEY,)
 
     def __init__(self, name: str, settings: TwilioSettings, http: Any) -> None:
-        """As any channel."""
+        """Create it like any channel."""
         super().__init__(name, settings, http)
         self._made: OrderedDict[str, str] = OrderedDict()
         """The page of each call by this replica, because a call for another page is not a lost attempt."""
@@ -94,7 +94,7 @@ class Twilio(Channel[TwilioSettings]):
         return self.settings.auth_token.get_secret_value().encode()
 
     def answerable(self) -> bool:
-        """Return true: a call is answered by a key."""
+        """Return true, because a call accepts keys."""
         return True
 
     def preview(self, notice: Notice) -> list[dict[str, Any]]:
@@ -181,7 +181,7 @@ class Twilio(Channel[TwilioSettings]):
             return Receipt(ref=mark_of(notice))
         # `canceled` ends a queued or ringing call, but not an active one, in which the person may answer.
         reply = await self._post(f"Calls/{quote(str(sid), safe='')}", {"Status": "canceled"})
-        if reply.status not in (400, 404, 409):  # it has been answered, or is over
+        if reply.status not in (400, 404, 409):  # it was answered, or is over
             self._check(reply, notice)
         return Receipt(ref=str(sid))
 

@@ -14,21 +14,21 @@ from receiver.model.delivery.phone_answer import Verb
 KEYS = {"4": Verb.ACKNOWLEDGE, "5": Verb.ESCALATE, "6": Verb.RESOLVE}
 """The verb of each telephone key; any other key repeats the text."""
 SPOKEN_LIMIT = 500
-"""Characters of a page outside any incident that are read out."""
+"""Maximum number of characters that are read out for a page outside any incident."""
 WAIT = 10
 """Seconds in which a key may be pressed after the text."""
 ASK = "Press 4 to acknowledge, 5 to escalate, 6 to resolve, or star to hear this again."
-UNANSWERABLE = "This call cannot be answered with a key. Open the console."
+UNANSWERABLE = "You cannot respond to this call with a key. Open the console."
 
 
 def mark_of(notice: Notice) -> str:
-    """Return the end of an SMS of this page, by which a sent message is found again."""
+    """Return the mark at the end of this page's SMS, by which a sent message is found."""
     key = notice.page.key if notice.page else notice.key
     return "#" + hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def body_of(notice: Notice) -> str:
-    """Return the text of an SMS; without an address of this service it offers no answer."""
+    """Return the text of an SMS; without an address of this service, people cannot respond to it."""
     return f"{sms_text(notice, answered=notice.hooks is not None)} {mark_of(notice)}"
 
 
@@ -44,7 +44,7 @@ def spoken(notice: Notice) -> str:
 
 
 def answer_to(hooks: str, path: str, token: str) -> str:
-    """Return the address that Twilio posts to about the page of `token`; `hooks` as in Notice."""
+    """Return the address to which Twilio posts about the page of `token`; `hooks` as in Notice."""
     return f"{hooks}/twilio/{path}?{urlencode({'t': token})}"
 
 
@@ -66,7 +66,7 @@ def say(text: str) -> str:
 
 
 def sms_reply(text: str | None) -> str:
-    """Return the TwiML that answers an SMS by one SMS; None: by nothing."""
+    """Return the TwiML that replies to an SMS with one SMS; None: with none."""
     return _response("" if text is None else f"<Message>{escape(clean(text, 300))}</Message>")
 
 

@@ -1,4 +1,4 @@
-"""Whole incidents to files of JSON Lines, and back."""
+"""Exports whole incidents to JSON Lines files, and imports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`receiver check-config`: what is wrong in files, and what is unwise, each at its place."""
+"""`receiver check-config`: mistakes and warnings in files, each with its place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Files = Annotated[
 
 
 class Form(StrEnum):
-    """How problems are written."""
+    """Output formats of problems."""
 
     TEXT = "text"
     JSON = "json"
@@ -31,7 +31,7 @@ class Form(StrEnum):
 
 def check_config(
     files: Files,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as mistakes.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as mistakes.")] = False,
     form: Annotated[Form, typer.Option("--format", help="Output format of problems.")] = Form.TEXT,
     alertmanager: Annotated[
         Path | None,
@@ -74,12 +74,12 @@ def _say(marked: list[tuple[str, Problem]], files: list[Path], found: Found) -> 
         for line in excerpts.under(problem):
             typer.echo(line)
     wrong = {problem.file for level, problem in marked if level == "error"}
-    # What a configuration names, such as its severity rules, is looked into as well.
+    # The files that a configuration names, such as its severity rules, are checked as well.
     for file in dict.fromkeys([*map(str, files), *(problem.file for _, problem in marked)]):
         switched_off = sum(problem.file == file for problem in off)
         unwise = sum(problem.file == file for _, problem in marked) - max(0, switched_off - 1)
         if file in found.wrong_parts and file not in wrong:
-            typer.echo(f"{file}: wrong, as it includes {', '.join(found.wrong_parts[file])}")
+            typer.echo(f"{file}: invalid, because of {', '.join(found.wrong_parts[file])}")
         elif file not in wrong:
             typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
         known = found.alert_rules.get(Path(file))
@@ -96,9 +96,9 @@ def _is_off(problem: Problem) -> bool:
 
 
 def _together(off: list[Problem]) -> Problem:
-    # A whole example has many channels, and nobody has a credential for all of them.
+    # A complete example has many channels, and no one has credentials for all of them.
     names = [f"{one.path.removeprefix('channels.')} ({one.message.removeprefix('off: ')})" for one in off]
-    hint = "set what is empty, or delete the channels that you do not use"
+    hint = "set the empty values, or delete the channels that you do not use"
     return replace(off[0], path="channels", message=f"{len(off)} are off: {', '.join(names)}", hint=hint)
 
 
@@ -110,5 +110,5 @@ def _github(level: str, problem: Problem) -> str:
 
 
 def _escaped(text: str, more: str = "") -> str:
-    # GitHub's own escapes: a percent sign and a character's code.
+    # GitHub's own escapes: a percent sign and the code of a character.
     return "".join(f"%{ord(c):02X}" if c in "%\r\n" + more else c for c in text)

@@ -1,4 +1,4 @@
-"""`receiver dashboard`, `alert-rules` and `openapi`: what is shipped for Grafana, Prometheus and clients of the API."""
+"""`receiver dashboard`, `alert-rules` and `openapi`: files for Grafana, Prometheus and API clients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 PLACE = "https://docs.example.com/runbooks"
-"""Where the shipped rules have their runbooks: whoever loads them puts in the address of their own."""
+"""The address of the runbooks in the shipped rules; users replace it with that of their own copy."""
 TOP = "groups:\n"
 
 
@@ -36,7 +36,7 @@ def alert_rules(
     """Print the Prometheus rules about the service itself as one file."""
     names = ("recording", "alerts") if kind is Kind.ALL else (kind.value,)
     first, *others = (_carried(f"{name}.yaml") for name in names)
-    # A file has one `groups:`; what stands before it in the later ones are comments.
+    # A file has one `groups:`; in the later ones, only comments precede it.
     text = "\n".join([first, *(other.replace(TOP, "", 1) for other in others)])
     typer.echo(text.replace(PLACE, runbooks.rstrip("/")), nl=False)
 

@@ -1,4 +1,4 @@
-"""Commands about deliveries that gave up, tests of channels, and drills."""
+"""Commands for dead letters, channel tests, and drills."""
 
 from __future__ import annotations
 
@@ -121,14 +121,14 @@ def drill(
     service: Annotated[str, typer.Option("--service", help="The affected service.")] = "",
     form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Open an incident that is marked as a drill on every channel and excluded from all figures."""
+    """Open an incident that is marked as a drill everywhere and excluded from all figures."""
     body = {"title": title, "severity": severity(level), "service": service or None, "drill": True}
     sent = {name: value for name, value in body.items() if value is not None}
     show(ask(url, "/api/v1/incidents", token, sent), form)
 
 
 def _each(numbers: list[str], said: str, act: Callable[[str], dict[str, Any]]) -> None:
-    # One that cannot be is no reason to leave out those behind it; `ask` has said why. Nobody there: that ends it.
+    # If one fails, continue with the others; `ask` has printed the reason. If the service cannot be reached, stop.
     failed = []
     for number in dict.fromkeys(numbers):
         try:
@@ -152,7 +152,7 @@ def _state(one: dict[str, Any]) -> tuple[str, str]:
 
 
 def _rest(one: dict[str, Any]) -> str:
-    # An earlier release says neither until when nor why.
+    # An earlier release returns neither the end nor the reason.
     until, why, at = one.get("resting_until"), one.get("last_error"), one.get("last_error_at")
     if not one["resting"]:
         since = "; delivered since then" if at and (one.get("last_success") or "") > at else ""

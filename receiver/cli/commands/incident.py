@@ -1,4 +1,4 @@
-"""Commands of responders: everything that can be done to an incident, through the API."""
+"""Commands for responders: all actions on an incident, through the API."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def do(
 
 
 def show(incident: dict[str, Any], form: str) -> None:
-    """Print an incident in a line and what was changed about it, or all of it as JSON."""
+    """Print an incident in one line, followed by its changes, or print all of it as JSON."""
     if form == "json":
         typer.echo(json.dumps(incident, ensure_ascii=False))
         return
     typer.echo(plain(f"{incident['id']}  {incident['severity']}  {incident['state']}  {titled(incident)}"))
-    # An older service does not say what was changed.
+    # An older service does not return the changes.
     if "changed" in incident:
-        for line in incident["changed"] or ["nothing: it was already so"]:
+        for line in incident["changed"] or ["nothing: it was already in that state"]:
             typer.echo(plain(f"changed: {line}"))
     for line in incident.get("warnings", ()):
         typer.echo(plain(f"warning: {line}"), err=True)
@@ -78,7 +78,7 @@ def _move(verb: str, path: str, text: str) -> None:
 
 _move("ack", "acknowledge", "Acknowledge it: no one else is paged, as its severity configures.")
 _move("identify", "identify", "Mark the cause as known.")
-_move("mitigated", "mitigate", "Mark the fix as in place: the incident is watched.")
+_move("mitigated", "mitigate", "Mark the fix as in place: the incident is monitored.")
 _move("resolve", "resolve", "Resolve it.")
 _move("reopen", "reopen", "Reopen it.")
 _move("escalate", "escalate", "Take the next step of the escalation now.")
@@ -139,7 +139,7 @@ def status(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The public text.")],
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Post a status update, and move the incident forward to it."""
+    """Post a status update, and move the incident to that state."""
     do(url, token, number, "status-updates", {"status": word, "text": text, "by": by}, form)
 
 

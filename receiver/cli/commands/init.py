@@ -49,7 +49,7 @@ def init(
     except ConfigError as error:
         _stop("\n".join(str(problem) for problem in error.problems))
     for name, why in config.off.items():
-        typer.echo(f"Channel {name} is off: {why} (docs/channels.md says where its credentials come from).")
+        typer.echo(f"Channel {name} is off: {why} (see docs/channels.md for its credentials).")
     typer.echo(answers.summary)
     failed = test and not _test(config, answers)
     _next(config, out)
@@ -84,7 +84,7 @@ def _answers() -> Answers:
         zone,
     )
     typer.echo("")
-    # A user who points the commands at another port wants the service there too.
+    # A user who points the commands at another port also wants the service to listen there.
     listen = initial_config.listen_of(os.environ.get("RECEIVER_URL", ""))
     return initial_config.Answers(name, method, address, alertmanager, slack, timezone, listen)
 
@@ -103,11 +103,11 @@ def _read(question: str) -> str:
         answer = input(question)
     except EOFError:
         typer.echo("")
-        _stop("the input ended before all questions were answered: nothing is written")
+        _stop("the input ended before all questions were answered: nothing was written")
     except UnicodeDecodeError:
-        answer = "\x00"  # no answer that any question accepts
+        answer = "\x00"  # not a valid answer to any question
     if not sys.stdin.isatty():
-        # What is piped in does not show by itself.
+        # A terminal does not echo piped input.
         typer.echo("")
     return answer
 
@@ -137,7 +137,7 @@ def _local_zone() -> str:
 
 
 def _write(out: Path, text: str) -> None:
-    # It may hold an integration key, so only its owner reads it; half a file is never there.
+    # It may contain an integration key, so only its owner may read it; the file is never partly written.
     with tempfile.NamedTemporaryFile("w", dir=out.absolute().parent, delete=False, encoding="utf-8") as part:
         try:
             part.write(text)
@@ -149,7 +149,7 @@ def _write(out: Path, text: str) -> None:
 
 
 def _test(config: Config, answers: Answers) -> bool:
-    """Send the test page and return whether it went through."""
+    """Send the test page and return whether it was accepted."""
     from receiver.clock import Clock
     from receiver.config.initial_config import PagingMethod
     from receiver.log import configure
@@ -158,7 +158,7 @@ def _test(config: Config, answers: Answers) -> bool:
     typer.echo(f"\nSending a {what} through {answers.pager} ...")
     writer = configure(Clock().now, level="warning")
     try:
-        import asyncio  # `--help` loads little
+        import asyncio  # keeps `--help` fast
 
         failed = asyncio.run(_sent(config, answers))
     finally:

@@ -1,4 +1,4 @@
-"""Commands about maintenance windows, asked of a running service."""
+"""Commands for maintenance windows, through a running service."""
 
 from __future__ import annotations
 

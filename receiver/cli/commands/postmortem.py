@@ -1,4 +1,4 @@
-"""Commands to look back: the timeline of an incident, its post-mortem, the e-mail to customers."""
+"""Commands for reviews: the timeline of an incident, its post-mortem, the e-mail to customers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def postmortem(
         _write(number, "postmortem" if version is None else f"postmortem?version={version}", form, out, url, token)
         return
     if final and draft:
-        raise typer.BadParameter("it is --final or --draft, not both")
+        raise typer.BadParameter("write --final or --draft, not both")
     body: dict[str, Any] = {"by": by} if by else {}
     if edit is not None:
         try:
@@ -58,7 +58,7 @@ def postmortem(
 @incidents.command("correct")
 def correct(
     number: Number,
-    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Its seq in `receiver timeline --format json`.")],
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Its `seq` in `receiver timeline --format json`.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The corrected text.")] = "",
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="The correct time (RFC 3339).")] = "",
     hide: Annotated[bool | None, typer.Option("--hide/--show", help="Hide it, or show it again.")] = None,
@@ -80,7 +80,7 @@ def clock(
     """Show all times of an incident, or correct one."""
     where = f"/api/v1/incidents/{quote(number, safe='')}/clocks"
     if bool(name) is not bool(at):
-        raise typer.BadParameter("write the clock and the time, or neither")
+        raise typer.BadParameter("give both a clock and a time, or neither")
     if name:
         sent = {key: value for key, value in (("text", text), ("by", by)) if value}
         show(ask(url, where, token, {"clock": name, "at": None if at == "-" else at, **sent}), form)
@@ -106,12 +106,12 @@ def _write(number: str, what: str, form: str, out: Path | None, url: str, token:
 
 
 def write(path: str, form: str, out: Path | None, url: str, token: str) -> None:
-    """Print what `path` answers in the form that is asked for, or write it to a file. Ends with 2 where it cannot."""
+    """Print the response of `path` in the requested format, or write it to a file. Exit code 2 if that fails."""
     if form not in KINDS:
         typer.echo(f"{form}: no such format (write md, html or json)", err=True)
         raise typer.Exit(2)
     text = fetch(url, path, token, accept=KINDS[form]).decode("utf-8", "replace")
-    # Foreign text must do nothing to a terminal; line ends are ours.
+    # Untrusted text must not control the terminal; line ends are ours.
     shown = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     shown = shown if shown.endswith("\n") else f"{shown}\n"
     if out is None and form == "md" and on_terminal():

@@ -1,4 +1,4 @@
-"""Reports: the monthly review, and the figures against their targets."""
+"""Reports: the monthly review, and the figures compared with their targets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def metrics(
     month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Such as 2026-11; default: this month.")] = "",
     team: Team = "", form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Print the figures of a month against their targets."""
+    """Print the figures of a month, compared with their targets."""
     write(_path("metrics", month, team), form, out, url, token)
 
 

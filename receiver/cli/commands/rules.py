@@ -1,4 +1,4 @@
-"""Commands about the severity rules at work: what they lacked, what came in, what others would have done."""
+"""Commands for severity rules: missing inputs, kept notifications, and a comparison with other rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Since = Annotated[str, typer.Option("--since", metavar="SPAN", help="How far bac
 
 @rules.callback()
 def group() -> None:
-    """Look at how the severity rules do."""
+    """Review how the severity rules perform."""
 
 
 @rules.command("unknowns")
@@ -39,7 +39,7 @@ def unknowns(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
         if item["generator_url"]:
             typer.echo(plain(f"  rule: {item['generator_url']}"))
     if not found["items"]:
-        typer.echo("nothing: every decision had the labels and values that its rules use")
+        typer.echo("none: every decision had the labels and values that its rules use")
 
 
 @rules.command("owner")
@@ -67,7 +67,7 @@ def owner(
     else:
         typer.echo(plain(f"{found.team or '(top level)'}: {found.why}"))
         for severity, contacts in pages.items():
-            typer.echo(plain(f"  {severity} pages {', '.join(contacts) or 'nobody'}"))
+            typer.echo(plain(f"  {severity} pages {', '.join(contacts) or 'no one'}"))
     raise typer.Exit(0 if found.team or not loaded.teams else 1)
 
 
@@ -193,7 +193,7 @@ def _parsed(items: Iterator[dict[str, Any]], unread: list[str]) -> Iterator[tupl
         except (BadNotification, ValueError, TypeError, KeyError) as error:
             unread.append(f"{item.get('at')}: cannot be read: {error}")
             continue
-        # Two replicas write in turns: what one wrote a moment later may have come a moment earlier.
+        # Two replicas write independently: an entry that was written later may have arrived earlier.
         last = at if last is None else max(last, at)
         yield last, said
 

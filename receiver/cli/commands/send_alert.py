@@ -12,7 +12,7 @@ import typer
 from receiver.cli.service_client import HERE, Token, Url, ask, pairs
 
 GROUP_BY = "alertname,service"
-"""As in the lines for Alertmanager that the service prints when it starts."""
+"""The defaults, as in the lines for Alertmanager that the service prints when it starts."""
 
 
 def send_alert(

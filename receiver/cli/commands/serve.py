@@ -1,4 +1,4 @@
-"""`receiver serve`: the service, and in one line what keeps it from starting."""
+"""`receiver serve`: runs the service, or prints in one line why it cannot start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from receiver.config import Problem
 
 OPTIONS = {"server.listen": "--listen", "redis.url": "--redis"}
-"""The settings that the command line overrides, and by which option."""
+"""The settings that options of the command line override."""
 LEVEL = "RECEIVER_LOG_LEVEL"
 
 
@@ -37,7 +37,7 @@ def serve(
     from receiver.web.http.listen_addresses import CannotListen, check_addresses
 
     given = {"server.listen": listen, "redis.url": redis}
-    # An empty --redis is a variable that was not set: the embedded store would be another one than was meant.
+    # An empty --redis comes from a variable that is not set: the embedded store would not be the intended one.
     overrides = {name: text for name, text in given.items() if text or (name == "redis.url" and text is not None)}
     level = os.environ.get(LEVEL, "info")
     if level.upper() not in logging.getLevelNamesMapping():
@@ -50,7 +50,7 @@ def serve(
         check_addresses(loaded.server.addresses)
     except CannotListen as taken:
         _stop(str(taken))
-    # Most of the program is loaded only now: what is wrong is told sooner.
+    # Most of the program is loaded only now, so that mistakes are reported sooner.
     from receiver.app import serve as run
     from receiver.clock import Clock
     from receiver.log import configure
@@ -77,8 +77,8 @@ def _stop(text: str) -> NoReturn:
 
 
 def _line(problem: Problem, overrides: Mapping[str, str], *, packaged: bool) -> str:
-    # What the command line says stands in no file; it is not repeated, for a URL may hold a password. Nor did anybody
-    # write the packaged file: what is wrong with it comes out of a variable.
+    # A value from the command line is in no file; it is not repeated, because a URL may contain a password. The
+    # packaged file is not the user's: a mistake in it comes from a variable.
     where = OPTIONS.get(problem.path) if problem.path in overrides else None
     if where is None and packaged:
         with suppress(OSError, IndexError):

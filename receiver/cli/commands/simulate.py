@@ -1,4 +1,4 @@
-"""`receiver simulate`: what notifications or alert rules would do, with nothing stored and nothing sent."""
+"""`receiver simulate`: shows the effect of notifications or alert rules; nothing is stored and nothing is sent."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def _entries(outcome: dict[str, Any], *, bodies: bool) -> list[str]:
 
 
 def _calls(entry: Mapping[str, Any]) -> list[str]:
-    """Return a line for each page and each minute in which people are notified, in the order of time."""
+    """Return a line for each page, and for each minute in which people are notified, in order of time."""
     at: dict[float, list[str]] = {}
     for page in entry["pages"]:
         line = f"  page      at minute {page['minute']:g}: {page['person']} ({page['contact']})"
@@ -230,7 +230,7 @@ def _calls(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _request(request: Mapping[str, Any]) -> str:
-    # Of an e-mail its subject, of a request where it goes: bodies are up to 10 KB.
+    # The subject of an e-mail, or the address of a request: bodies have up to 10 KB.
     where = f"{request.get('method', 'POST')} {request['url']}" if "url" in request else request.get("subject")
     return str(where or "(--bodies shows it)")[:160]
 
@@ -239,12 +239,12 @@ def _groups_words(outcome: dict[str, Any], *, bodies: bool) -> str:
     lines = []
     for group in outcome["groups"]:
         named = ", ".join(f"{name}={value}" for name, value in sorted(group["labels"].items()))
-        quiet = f", {group['silenced']} held back by a silence or an inhibition" if group["silenced"] else ""
+        quiet = f", {group['silenced']} suppressed by a silence or an inhibition" if group["silenced"] else ""
         lines += [
             f"to {group['receiver']}: {{{named}}}{quiet}",
             *(f"  {line}" for line in _entries(group, bodies=bodies)),
         ]
-    return _lines(lines) or "nothing fires there"
+    return _lines(lines) or "no alert fires there"
 
 
 def _rules_words(outcome: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Commands about what the public is told: the same verbs as `/status`."""
+"""Commands for the status page: the same verbs as `/status`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def update(
     number: Number,
     word: Annotated[str, typer.Argument(metavar="STATUS", help="investigating, identified, monitoring or resolved.")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The public text.")],
-    cause: Annotated[str, typer.Option("--cause", help="The cause, in words for the public.")] = "",
+    cause: Annotated[str, typer.Option("--cause", help="The cause, worded for the public.")] = "",
     expected: Annotated[str, typer.Option("--expected", metavar="TIME", help="Expected end (RFC 3339).")] = "",
     following: Annotated[str, typer.Option("--next", metavar="TIME", help="Time of the next update (RFC 3339).")] = "",
     publish: Annotated[
@@ -79,7 +79,7 @@ def update(
     ] = None,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Post a status update, and move the incident forward to it."""
+    """Post a status update, and move the incident to that state."""
     body = {
         "status": word, "text": text, "cause": cause, "expected_resolution": expected, "next_update": following,
         "publish": publish, "by": by,

@@ -1,4 +1,4 @@
-"""Commands about subscribers of the status page and about announcements."""
+"""Commands for subscribers of the status page, and for announcements."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def export(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
 
 @subscribers.command("delete")
 def delete(address: Address, url: Url = HERE, token: Token = "") -> None:
-    """Erase an address, as its owner may demand."""
+    """Delete an address, for example at its owner's request."""
     ask(url, f"{_PATH}/{_id_of(address, url, token)}", token, method="DELETE")
     typer.echo("erased")
 
 
 @subscribers.command("stop")
 def stop(address: Address, url: Url = HERE, token: Token = "") -> None:
-    """Send an address nothing more until its owner confirms again, as after a bounce."""
+    """Stop mail to an address until its owner confirms again, for example after a bounce."""
     ask(url, f"{_PATH}/{_id_of(address, url, token)}/stop", token, {})
     typer.echo("stopped")
 
 
 def _id_of(address: str, url: str, token: str) -> str:
-    # All are read and compared here: proxies log paths, and an address must not be in their logs.
+    # All addresses are read and compared here, because proxies log paths, and their logs must not have an address.
     wanted = address.strip().lower()
     for one in ask(url, _PATH, token)["items"]:
         if one["email"].lower() == wanted:

@@ -36,9 +36,9 @@ def test_rules(
     config: Annotated[
         Path | None, typer.Option("--config", help="Configuration for pages; default: the file's own `config:`.")
     ] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="OUT.xml", help="Write JUnit XML there.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="OUT.xml", help="Output file for JUnit XML.")] = None,
     coverage: Annotated[
-        float, typer.Option("--min-coverage", metavar="PCT", help="Fail if fewer percent of the rules have a test.")
+        float, typer.Option("--min-coverage", metavar="PCT", help="Fail if fewer of the rules have a test, in percent.")
     ] = 0.0,
     form: Annotated[Report, typer.Option("--format", help="text or json.")] = Report.TEXT,
 ) -> None:
@@ -102,7 +102,7 @@ def _run(file: Path, config: Path | None) -> tuple[RuleSet, list[CaseResult]]:
     from receiver.triage.rules.rule_tests import run
     from receiver.triage.rules.rules_file import RulesSettings
 
-    # The reader of the configuration: a label that is written `no` stays text.
+    # The configuration's own reader, so that a label that is written `no` stays text.
     document = read(file.read_text("utf-8"), str(file)).value
     if not isinstance(document, dict) or "tests" not in document:
         _stop([f"{file}: no rule tests (expected a file with `rules` and `tests`)"])

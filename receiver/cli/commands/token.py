@@ -1,4 +1,4 @@
-"""`receiver token` and `receiver session`: tokens that nobody guesses, and who is signed in at the console."""
+"""`receiver token` and `receiver session`: new tokens, and the sessions of the console."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def group() -> None:
 def new(
     expires: Annotated[str, typer.Option("--expires", metavar="DURATION", help="Lifetime, such as 90d.")] = "",
 ) -> None:
-    """Print a token of 32 random bytes; write it where auth.tokens reads it.
+    """Print a token of 32 random bytes for auth.tokens.
 
-    With --expires, standard error shows the `expires` to write beside it.
+    With --expires, standard error shows the `expires` to write next to it.
     """
     import secrets
 
@@ -46,7 +46,7 @@ def new(
 
 @sessions.command("list")
 def list_sessions(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List who is signed in, the session used last first."""
+    """List who is signed in, most recently used session first."""
     found = ask(url, PATH, token)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -59,15 +59,15 @@ def list_sessions(form: AsJson = "text", url: Url = HERE, token: Token = "") -> 
 
 @sessions.command("end")
 def end(
-    name: Annotated[str, typer.Argument(metavar="ID|NAME", help="An id as `list` shows it, its start, or a name.")],
+    name: Annotated[str, typer.Argument(metavar="ID|NAME", help="An id from `list`, the beginning of it, or a name.")],
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """End a session, or every session of a person or a token; ends with 1 when there is none."""
+    """End a session, or every session of a person or a token; exit 1 if there is none."""
     every = ask(url, PATH, token)["items"]
     found = [one for one in every if name in (one["name"], one["account"], one["person"])]
     found = found or [one for one in every if one["id"].startswith(name)]
     if not found or (len({one["id"] for one in found}) > 1 and found[0]["id"].startswith(name)):
-        typer.echo(f"{'no' if not found else 'more than one'} session is called {plain(name)}", err=True)
+        typer.echo(f"{'no' if not found else 'more than one'} session is named {plain(name)}", err=True)
         raise typer.Exit(1)
     for one in found:
         ask(url, f"{PATH}/{quote(one['id'], safe='')}", token, None, "DELETE")

@@ -1,4 +1,4 @@
-"""Alertmanager's own file beside this configuration: what in it does not fit."""
+"""Checks of Alertmanager's own file against this configuration."""
 
 from receiver.config.alertmanager_file.alert_rules import alert_rules
 from receiver.config.alertmanager_file.config_comparison import compare_all

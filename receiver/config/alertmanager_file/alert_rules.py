@@ -1,4 +1,4 @@
-"""The alert rules of a Prometheus rules file, as far as the file alone tells."""
+"""The alert rules of a Prometheus rules file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from receiver.config.yaml.yaml_document import Document
 
 @dataclass(frozen=True)
 class AlertRule:
-    """One alert rule; its labels and annotations may hold templates of Prometheus."""
+    """One alert rule; its labels and annotations may contain Prometheus templates."""
 
     name: str
     group: str
     line: int
     labels: Mapping[str, str]
-    """Its own, over those of its group."""
+    """Its own labels and those of its group; its own take precedence."""
     annotations: Mapping[str, str]
 
 
@@ -31,16 +31,16 @@ class _Found:
 
 
 def alert_rules(text: str, file: str) -> tuple[list[AlertRule], list[Problem]]:
-    """Return the alert rules in `text`, in its order, without recording rules, and what is odd about the file.
+    """Return the alert rules in `text`, in order and without recording rules, and warnings about the file.
 
-    The rules may stand alone, or in objects of kind PrometheusRule, a ConfigMap, the values of a Helm chart, or what
-    Mimir's API and tools write. Raises ConfigError with every place that no rules file may have.
+    The text may be a rules file, or have the rules in objects of kind PrometheusRule, in a ConfigMap, in the values of
+    a Helm chart, or in the output of Mimir's API and tools. Raises ConfigError with every invalid place.
     """
     documents = parse_all(text, file)
     first, notes = documents[0], list[Problem]()
     found = _Found()
     if any(isinstance(one.value, dict) and {"namespace", "groups"} <= one.value.keys() for one in documents):
-        # The tools of Mimir and Loki take every document, each of a namespace.
+        # The tools of Mimir and Loki read every document; each one is a namespace.
         for document in documents:
             _groups(document, ("groups",), found)
     elif _is_file(first.value):
@@ -62,7 +62,7 @@ def alert_rules(text: str, file: str) -> tuple[list[AlertRule], list[Problem]]:
 
 
 def _is_file(value: Any) -> bool:
-    """Return whether Prometheus takes a document for a rules file, perhaps one without rules."""
+    """Return whether Prometheus accepts a document as a rules file, perhaps one without rules."""
     return value is None or value == {} or (isinstance(value, dict) and "groups" in value and "namespaces" not in value)
 
 
@@ -77,7 +77,7 @@ def _are_groups(value: Any) -> bool:
 
 
 def _of_namespaces(documents: list[Document], found: _Found) -> bool:
-    """Read what Mimir's API answers, lists of groups by namespace; return whether it is that."""
+    """Read a response of Mimir's API, which has lists of groups by namespace; return whether it is one."""
     value = documents[0].value
     if not isinstance(value, dict) or not all(_are_groups(groups) for groups in value.values()):
         return False
@@ -126,7 +126,7 @@ def _records(rule: Any) -> bool:
 
 
 def _name(rule: Any) -> str | None:
-    """Return the name of an alert rule; the API of Prometheus and Mimir writes it in another way than files."""
+    """Return the name of an alert rule; the API of Prometheus and Mimir uses another key than files."""
     if not isinstance(rule, dict):
         return None
     name = rule.get("name") if rule.get("type") == "alerting" else rule.get("alert")

@@ -16,15 +16,15 @@ from receiver.triage.rules.conditions import SCOPE
 from receiver.triage.safe_text import quoted
 
 ALL = "..."
-"""In `group_by`: every label, so that each alert is a group of its own."""
+"""In `group_by`: every label, so that each alert is its own group."""
 ALERTNAME = "alertname"
 MOST_NAMED = 8
 REGROUP = "write group_by: [alertname, service], or set incidents.correlate_by"
 
 
 def compare_all(routings: list[Routing], draft: Draft) -> tuple[list[Problem], list[Problem]]:
-    """Return what cannot work between the parts of one file and the configuration, and what is unwise."""
-    # Of several objects in one file it is enough that one leads here.
+    """Return the mistakes in the parts of one file compared with the configuration, and the warnings."""
+    # If a file has several objects, it is enough that one of them leads here.
     leading = [routing for routing in routings if webhook_receivers.webhooks(routing)] or routings[:1]
     problems = [problem for routing in routings if routing not in leading for problem in routing.problems]
     notes: list[Problem] = []
@@ -79,9 +79,9 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
 
 
 def _unsure(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> set[str]:
-    """Return the receivers that may as well post elsewhere: their address is in a secret, and another one is known.
+    """Return the receivers that may post to another service: their address is secret, and another receiver posts here.
 
-    Where none is known, those that get nothing but heartbeats: another service watches over them.
+    If no receiver is known to post here, return those that get only heartbeats, for another monitoring service.
     """
     hidden = {name for name, places in ours.items() if not webhook_receivers.named(routing, places)}
     if len(hidden) < len(ours):
@@ -120,12 +120,12 @@ def _grouping(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]
     lacking = [] if GROUP in by or ALL in route.group_by else [name for name in by if name not in route.group_by]
     if lacking:
         names = ", ".join(lacking)
-        said = f"{names} of incidents.correlate_by missing: tenants of several incidents are counted together"
+        said = f"{names} of incidents.correlate_by is missing: tenants of several incidents are counted together"
         yield at(routing, route, "group_by", said, f"add {names} to group_by")
 
 
 def _counted(draft: Draft) -> str | None:
-    """Return the label whose tenants are counted for some rule; None if no rule uses the scope."""
+    """Return the label whose tenants some rule counts; None if no rule uses the scope."""
     if draft.rules is None:
         return None
     looks = any(condition.name == SCOPE for demand in demands(draft.rules) for condition in demand.compared)
@@ -139,9 +139,7 @@ def _timing(routing: Routing, route: Route, draft: Draft) -> Iterator[Problem]:
         # An empty list mutes nothing.
         if own and routing.value(route.places[key]) and not ingest.alertmanagers:
             said = "Alertmanager never reports an alert that resolves while this route is muted"
-            hint = (
-                "use a maintenance window here instead, or set ingest.alertmanagers so that receiver polls Alertmanager"
-            )
+            hint = "use a maintenance window instead, or set ingest.alertmanagers so that receiver polls Alertmanager"
             yield document.problem(route.places[key], said, hint, at_key=True)
     first = route.times["group_wait"] + route.times["group_interval"]
     if ingest.alertmanagers and ingest.reconcile.unheard_after <= first:

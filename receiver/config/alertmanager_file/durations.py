@@ -1,4 +1,4 @@
-"""Durations as Prometheus writes them: `1h30m`, units in falling order, no fractions, and a bare `0`."""
+"""Durations in Prometheus' format: `1h30m`, with units in descending order and no fractions, or a bare `0`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import timedelta
 _FORM = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _MILLISECONDS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 LONGEST = (2**63 - 1) // 1_000_000
-"""Milliseconds: what their 64 bits of nanoseconds hold (model.ParseDuration of prometheus/common)."""
+"""The maximum in milliseconds: nanoseconds in 64 bits (model.ParseDuration of prometheus/common)."""
 
 
 def parse_upstream_duration(text: str) -> timedelta:
-    """Return the duration that `text` writes. Raises ValueError, with what is wrong, for what they refuse."""
+    """Return the duration in `text`. Raises ValueError with a message if Prometheus would reject it."""
     if not text:
         raise ValueError("an empty duration")
     if text == "0":
@@ -28,7 +28,7 @@ def parse_upstream_duration(text: str) -> timedelta:
 
 
 def duration_text(duration: timedelta) -> str:
-    """Return `duration` as they write it, such as `4h10m`."""
+    """Return `duration` in this format, such as `4h10m`."""
     seconds = round(duration.total_seconds())
     parts = []
     for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):

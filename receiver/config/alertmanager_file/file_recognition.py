@@ -1,4 +1,4 @@
-"""Whether a file is one of Alertmanager, or one that is often taken for it."""
+"""Recognizes Alertmanager's files, and files that are often mistaken for them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _OURS_NEVER = frozenset(
         *("groups", "namespaces", "scrape_configs", "rule_files", "alerting"),
     }
 )
-"""Keys at the top of files of Alertmanager and Prometheus, and of what wraps them; none is a section of ours."""
+"""Top-level keys of files of Alertmanager and Prometheus and of the objects that contain them; none is our section."""
 _RULES = frozenset({"groups", "namespaces"})
 _TESTS = frozenset({"rule_files", "evaluation_interval", "group_eval_order"})
 _PROMETHEUS = frozenset({"scrape_configs", "rule_files", "alerting"})
 
 
 class Foreign(StrEnum):
-    """What a file is that is none of ours."""
+    """The kind of a file that is not ours."""
 
     ALERTMANAGER = "alertmanager"
     RULES = "rules"
 
 
 def recognized(text: str, file: str, value: Any, ours: Collection[str]) -> Foreign | None:
-    """Return what the file with `text` is; None where it is taken for ours, which has one of the keys `ours`.
+    """Return the kind of the file with `text`; None if it counts as ours, which has one of the keys `ours`.
 
-    `value` is the top of it, as far as our own files go: theirs may be larger, or have what ours may not.
+    `value` is its top level as read for our own files; other files may be larger, or have syntax that ours may not.
 
     Raises ConfigError for a file of Prometheus that is neither.
     """
@@ -47,7 +47,7 @@ def recognized(text: str, file: str, value: Any, ours: Collection[str]) -> Forei
         # A ConfigMap or a List may hold either.
         wrapped = "apiVersion" in keys and not _reads(lambda: read_all(text, file))
         return Foreign.RULES if wrapped and _reads(lambda: alert_rules(text, file)[0]) else Foreign.ALERTMANAGER
-    # Something may be around it that is not known here, such as the values of another chart.
+    # It may be inside an unknown object, such as the values of another chart.
     if _reads(lambda: alert_rules(text, file)[0]):
         return Foreign.RULES
     return Foreign.ALERTMANAGER if _reads(lambda: read_all(text, file)) else None

@@ -1,4 +1,4 @@
-"""The routes of the two alerts of kube-prometheus that are no alarms: Watchdog, which must come, and InfoInhibitor."""
+"""The routes of two kube-prometheus alerts that report no problem: Watchdog, which must arrive, and InfoInhibitor."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from receiver.triage.lint.rule_requirements import follows
 from receiver.triage.matchers import Matcher, Operator, parse_matcher
 
 WATCHDOG_LABELS = {"alertname": "Watchdog", "severity": "none"}
-"""The labels of the Watchdog of kube-prometheus: its expression is vector(1), so that it has no others."""
+"""The labels of kube-prometheus' Watchdog: its expression is vector(1), so it has no others."""
 INHIBITOR_LABELS = {"alertname": "InfoInhibitor", "severity": "none", "namespace": "default"}
-"""The labels that InfoInhibitor of kube-prometheus has for some namespace."""
+"""The labels of kube-prometheus' InfoInhibitor for some namespace."""
 
 
 def is_for_heartbeats(route: Route, draft: Draft) -> bool:
-    """Return whether only the Watchdog, or only InfoInhibitor, takes `route`."""
+    """Return whether `route` matches only the Watchdog, or only InfoInhibitor."""
     inhibitor = Matcher("alertname", Operator.EQUAL, INHIBITOR_LABELS["alertname"])
     watching = _matchers(draft)
     return follows(inhibitor, route.matchers) or bool(
@@ -27,9 +27,9 @@ def is_for_heartbeats(route: Route, draft: Draft) -> bool:
 
 
 def unwise(routing: Routing, draft: Draft, ours: Collection[str], unsure: Collection[str] = ()) -> Iterator[Problem]:
-    """Yield what is unwise about the routes of Watchdog and InfoInhibitor.
+    """Yield warnings about the routes of Watchdog and InfoInhibitor.
 
-    `ours` are the receivers that post here, those in `unsure` perhaps elsewhere.
+    `ours` are the receivers that post here; those in `unsure` may post to another service.
     """
     yield from _watchdog(routing, draft, ours, unsure)
     for route in routing.reached(INHIBITOR_LABELS):
@@ -46,7 +46,7 @@ def _watchdog(routing: Routing, draft: Draft, ours: Collection[str], unsure: Col
     routes = _routes(routing, draft, ours)
     here = [route for route in routes if route.receiver in ours]
     if not here and routing.whole:
-        said = f"no route brings {' '.join(watchdog.matchers)} here: the dead man's switch is never armed"
+        said = f"no route sends {' '.join(watchdog.matchers)} here: the dead man's switch is never armed"
         where = routes[0].path if routes else ("route",)
         yield document.problem(
             where, said, f"give it a route with {_advised(min(set(ours) - set(unsure)))}", at_key=True
@@ -60,7 +60,7 @@ def _watchdog(routing: Routing, draft: Draft, ours: Collection[str], unsure: Col
         if watchdog.silent_after < longest:
             said = f"the Watchdog may be silent for {duration_text(longest)} here (repeat_interval + 2 x"
             said += f" group_interval), and ingest.watchdog.silent_after is {duration_text(watchdog.silent_after)}:"
-            said += " it would be reported silent while it is not"
+            said += " it would be reported as silent although it is not"
             if is_for_heartbeats(route, draft) and "repeat_interval" in route.places:
                 own = route.places["repeat_interval"][: len(route.path)] == route.path
                 hint = "write repeat_interval: 1m and group_interval: 1m"
@@ -70,7 +70,7 @@ def _watchdog(routing: Routing, draft: Draft, ours: Collection[str], unsure: Col
                     yield document.problem(route.path, said, hint + " at this route", at_key=True)
             else:
                 yield document.problem(
-                    route.path, said, f"give it a route of its own with {_advised(route.receiver)}", at_key=True
+                    route.path, said, f"give it its own route with {_advised(route.receiver)}", at_key=True
                 )
 
 
@@ -89,10 +89,10 @@ def _labels(matchers: list[Matcher]) -> Mapping[str, str]:
 
 
 def _routes(routing: Routing, draft: Draft, ours: Collection[str]) -> list[Route]:
-    """Return the routes that the Watchdog takes.
+    """Return the routes that match the Watchdog.
 
-    Those with the labels that are known of it count, unless it may have more (external labels of its Prometheus) that
-    lead it to a route of its own.
+    Routes that match its known labels count, unless it may have more labels (external labels of its Prometheus) that
+    select its own route.
     """
     labels = _labels(_matchers(draft))
     possible = routing.taken([Matcher(name, Operator.EQUAL, value) for name, value in labels.items()])

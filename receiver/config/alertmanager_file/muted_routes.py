@@ -1,6 +1,6 @@
-"""Which notifications Alertmanager's routes hold back by their hours: mute_time_intervals, active_time_intervals.
+"""Finds notifications that Alertmanager's routes mute at certain hours: mute_time_intervals, active_time_intervals.
 
-Alertmanager before 0.28 says it nowhere but in its configuration, which `/api/v2/status` shows.
+Alertmanager before 0.28 reports this only in its configuration, which `/api/v2/status` returns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from receiver.config.alertmanager_file.routes import Route, Routing, read
 from receiver.config.alertmanager_file.time_intervals import TimeInterval, UnreadableInterval, read_interval
 
 DEFINED = ("time_intervals", "mute_time_intervals")
-"""Where a file defines them; the second is the older name."""
+"""The sections of a file that define them; the second is the older name."""
 EACH = "..."
 """In `group_by`: every label."""
 
@@ -26,12 +26,12 @@ class MutedRoutes:
     routing: Routing
     intervals: Mapping[str, Sequence[TimeInterval]]
     unread: tuple[str, ...] = ()
-    """What is wrong with the intervals that cannot be read: routes that name them count as held back."""
+    """The mistakes in intervals that cannot be read; routes that name them count as muted."""
 
     def holds_back(self, receiver: str, group: Mapping[str, str], labels: Mapping[str, str], moment: datetime) -> bool:
-        """Return whether every route that brings an alert to `receiver`, in the group `group`, is mute at `moment`."""
+        """Return whether every route that sends an alert to `receiver`, in the group `group`, is muted at `moment`."""
         routes = [route for route in self.routing.reached(labels) if route.receiver == receiver]
-        # Two routes may bring it to one receiver: those that group as this group is.
+        # Two routes may send it to one receiver: use those whose grouping fits this group.
         own = [route for route in routes if _grouped(route, labels) == dict(group)]
         return bool(routes) and all(self._mute(route, moment) for route in own or routes)
 
@@ -59,9 +59,9 @@ def _grouped(route: Route, labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def muted_routes(text: str) -> MutedRoutes | None:
-    """Return what `text`, an alertmanager.yml, holds back by the hours; None where no route does.
+    """Return the muted routes of `text`, an alertmanager.yml; None if no route is ever muted.
 
-    Raises ConfigError where it is no such file.
+    Raises ConfigError if it is not such a file.
     """
     if not any(key in text for key in ("mute_time_intervals", "active_time_intervals")):
         return None

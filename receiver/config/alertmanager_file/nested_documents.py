@@ -1,6 +1,6 @@
 """The part of a file that Alertmanager or Prometheus would read.
 
-It may stand alone, or inside what Kubernetes, Helm, an operator or Mimir wraps around it.
+It may be the whole file, or be inside an object of Kubernetes, Helm, an operator or Mimir.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from receiver.config.config_errors import ConfigError, Path
 from receiver.config.yaml.yaml_document import Document, Mark
 
 DEEPEST = 8
-"""Levels below which no wrapper hides anything: a List of Secrets in a chart of charts has six."""
+"""Maximum number of levels to search: a List of Secrets in a chart of charts has six."""
 _BINARY = ("data", "binaryData")
 
 Wanted = Callable[[Any], bool]
-"""Whether a value is the part that is looked for."""
+"""Whether a value is the wanted part."""
 
 
 def parts(documents: list[Document], wanted: Wanted, word: str) -> list[Document]:
-    """Return the outermost parts of `documents` that are `wanted`, each as a document of its own, in order.
+    """Return the outermost parts of `documents` that are `wanted`, each as a separate document, in order.
 
-    A text that holds `word` is read as YAML where it stands, as in a ConfigMap, a Secret or Mimir's API.
+    A text that contains `word` is read as YAML in place, as in a ConfigMap, a Secret or Mimir's API.
     """
     return [part for document in documents for part in _within(document, (), wanted, word)]
 
@@ -41,7 +41,7 @@ def kind_of(document: Document) -> str:
 
 
 def unreadable(documents: list[Document], part: str) -> tuple[Document, Path, str, str] | None:
-    """Return the document that hides its contents, where, what it is, and how to get at `part`."""
+    """Return the document whose contents are not in the file, the place, a message, and how to get `part`."""
     for document in documents:
         value = document.value if isinstance(document.value, dict) else {}
         kind = kind_of(document)
@@ -49,9 +49,9 @@ def unreadable(documents: list[Document], part: str) -> tuple[Document, Path, st
             said = "encrypted, so it cannot be checked"
             return document, ("kind",) if kind else ("sops",), said, f"decrypt it and check only its {part}"
         if kind in ("ExternalSecret", "SecretProviderClass", "ClusterExternalSecret"):
-            return document, ("kind",), f"a {kind} only says where its contents are", f"fetch its {part} and check that"
+            return document, ("kind",), f"a {kind} only refers to its contents", f"fetch its {part} and check that"
         if kind in ("Alertmanager", "Prometheus", "ThanosRuler", "VMAlertmanager", "VMAlert"):
-            return document, ("kind",), f"an object of kind {kind} only names its configuration", f"check that {part}"
+            return document, ("kind",), f"a {kind} object only names its configuration", f"check that {part}"
     return None
 
 
@@ -103,9 +103,9 @@ def _cut(document: Document, path: Path) -> Document:
 
 
 def _shifted(part: Document, document: Document, path: Path, *, in_place: bool) -> Document:
-    """Return `part`, which was read from the text at `path`, with the places that it has in the file."""
+    """Return `part`, which was read from the text at `path`, with its places in the file."""
     outer = document.marks[path]
-    # A block begins on the line after its `|`; for other texts only the place of the text is known.
+    # A block begins on the line after its `|`; for other texts, only the place of the whole text is known.
     block = in_place and outer.end[0] > outer.line
     marks = {key: _moved(mark, outer) if block else replace(outer, key=mark.key) for key, mark in part.marks.items()}
     return replace(part, marks=marks, above=(*document.above, *path, *part.above))
@@ -130,16 +130,16 @@ _SNAKE = (
     "group_by", "group_wait", "group_interval", "repeat_interval", "mute_time_intervals", "active_time_intervals",
     "webhook_configs", "send_resolved", "max_alerts", "http_config", "basic_auth", "match_re",
 )  # fmt: skip
-"""Alertmanager's names that messages use and that AlertmanagerConfig writes in another way."""
+"""Names of Alertmanager in messages that AlertmanagerConfig writes differently."""
 
 
 def snake(name: str) -> str:
-    """Return how Alertmanager writes `name` of an AlertmanagerConfig: `group_by` for `groupBy`."""
+    """Return Alertmanager's form of `name` in an AlertmanagerConfig: `group_by` for `groupBy`."""
     return _CAMEL.sub(lambda found: "_" + found[1].lower(), name)
 
 
 def camel(text: str) -> str:
-    """Return `text` with Alertmanager's names as an AlertmanagerConfig writes them."""
+    """Return `text` with Alertmanager's names in the form of an AlertmanagerConfig."""
     for name in _SNAKE:
         head, *rest = name.split("_")
         text = text.replace(name, head + "".join(part.title() for part in rest))

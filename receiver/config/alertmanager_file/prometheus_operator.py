@@ -1,4 +1,4 @@
-"""AlertmanagerConfig of the Prometheus operator in Alertmanager's own form."""
+"""Converts an AlertmanagerConfig of the Prometheus operator to Alertmanager's own form."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SECRETS = {
     "password": "password_file",
     "bearer_token_secret": "bearer_token_file",
 }
-"""Keys under which an object names a secret, and where Alertmanager names a file instead."""
+"""Keys with which an object names a secret, and the keys with which Alertmanager names a file instead."""
 _FREE = ("match", "match_re", "labels", "http_headers")
-"""Keys whose own keys are no settings."""
+"""Keys whose own keys are not settings."""
 
 
 @dataclass

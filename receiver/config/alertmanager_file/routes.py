@@ -1,4 +1,4 @@
-"""Alertmanager's routes: which receivers an alert reaches, and how it is grouped on the way."""
+"""Alertmanager's routes: the receivers that an alert reaches, and how it is grouped."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ TIMES = {
     "group_interval": timedelta(minutes=5),
     "repeat_interval": timedelta(hours=4),
 }
-"""What counts where a route and all above it leave them out (contracts, Alertmanager, Timing)."""
+"""Defaults of settings that a route and all its parents omit (contracts, Alertmanager, Timing)."""
 MUTING = ("mute_time_intervals", "active_time_intervals")
 _YES = ("true", "yes", "on", "y")
 
 
 @dataclass(frozen=True)
 class Route:
-    """One route, with what it inherits."""
+    """One route, with its inherited settings."""
 
     path: Path
     receiver: str
     places: dict[str, Path]
-    """The place of each setting in force, possibly at a parent route."""
+    """The place of each setting in effect, possibly at a parent route."""
     group_by: tuple[str, ...] = ()
     times: dict[str, timedelta] = field(default_factory=lambda: dict(TIMES))
     matchers: tuple[Matcher, ...] = ()
@@ -48,7 +48,7 @@ class Route:
 
 @dataclass
 class Routing:
-    """The routes and receivers of a file, and what is wrong with them."""
+    """The routes and receivers of a file, and the mistakes in them."""
 
     document: Document
     root: Route | None = None
@@ -57,14 +57,14 @@ class Routing:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     whole: bool = True
-    """Whether it is all that Alertmanager has: an AlertmanagerConfig is one part of several."""
+    """Whether it is Alertmanager's whole configuration: an AlertmanagerConfig is one part of several."""
 
     def reached(self, labels: Mapping[str, str]) -> list[Route]:
         """Return the routes that notify of an alert with exactly these labels."""
         return list(_reached(self.root, labels)) if self.root else []
 
     def taken(self, given: Sequence[Matcher] = ()) -> list[Route]:
-        """Return the routes that notify of some alert that satisfies all of `given`, as far as that is certain."""
+        """Return the routes that certainly notify of some alert that matches all of `given`."""
         return list(_taken(self.root, tuple(given))) if self.root else []
 
     def value(self, path: Path) -> Any:
@@ -84,10 +84,10 @@ def read(text: str, file: str) -> Routing:
 
 
 def read_all(text: str, file: str) -> list[Routing]:
-    """Return every routing in `text`, at least one; `file` is how messages call it.
+    """Return every routing in `text`, at least one; `file` is its name in messages.
 
-    It may stand alone, or in a Secret, a ConfigMap, the values of a Helm chart, Mimir's wrapper, or as objects of
-    kind AlertmanagerConfig. Raises ConfigError where none is found.
+    The text may be an alertmanager.yml, or have one in a Secret, a ConfigMap, the values of a Helm chart or Mimir's
+    format, or as objects of kind AlertmanagerConfig. Raises ConfigError if none is found.
     """
     documents = parse_all(text, file)
     if _is_config(documents[0].value):
@@ -129,7 +129,7 @@ def _missing(documents: list[Document]) -> Problem:
         document, path, said, hint = hidden
         return document.problem(path, said, hint)
     if (kind := nested_documents.kind_of(documents[0])) and kind not in ("List", "Secret", "ConfigMap"):
-        said = f"an object of kind {kind[:60]} holds no Alertmanager configuration and no alert rules"
+        said = f"an object of kind {kind[:60]} has no Alertmanager configuration and no alert rules"
         hint = "check the Secret, AlertmanagerConfig, PrometheusRule or Helm values that do, or extract that part"
         return documents[0].problem(("kind",), said, hint)
     chart = documents[0].value if isinstance(documents[0].value, dict) else {}

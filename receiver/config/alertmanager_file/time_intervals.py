@@ -1,4 +1,4 @@
-"""Alertmanager's time intervals: whether a moment is in one, as its package timeinterval decides it."""
+"""Alertmanager's time intervals: decides whether a moment is in one, like its package timeinterval."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _NUMBER = re.compile(r"-?\d{1,4}", re.ASCII)
 KEYS = ("times", "weekdays", "days_of_month", "months", "years", "location")
 
 Range = tuple[int, int]
-"""The first and the last that belong to it."""
+"""The first and the last value; both are included."""
 
 
 class UnreadableInterval(ValueError):
-    """An interval that is not read here; the text says which part of it."""
+    """An interval that is not supported; the text names the part."""
 
 
 @dataclass(frozen=True)
 class TimeInterval:
-    """One interval. None: that part is not asked about; all that are must hold."""
+    """One interval. A part that is None is not checked; all others must match."""
 
     times: tuple[Range, ...] | None = None
-    """Minutes of the day: the first belongs to it, the last does not."""
+    """Minutes of the day: the first is included, the last is not."""
     weekdays: tuple[Range, ...] | None = None
     """Sunday is 0."""
     days_of_month: tuple[Range, ...] | None = None
@@ -59,7 +59,7 @@ def _on(days: Range, here: datetime) -> bool:
 
 
 def read_interval(value: Any) -> TimeInterval:
-    """Return the interval that `value` writes, as a file or Alertmanager's API writes it. Raises UnreadableInterval."""
+    """Return the interval in `value`, as a file or Alertmanager's API writes it. Raises UnreadableInterval."""
     if not isinstance(value, Mapping):
         raise UnreadableInterval("not a mapping")
     if unknown := [str(key) for key in value if key not in KEYS]:
@@ -124,7 +124,7 @@ def _zone(name: Any) -> tzinfo:
     if name in (None, "", "UTC"):
         return UTC
     try:
-        # Local is the zone of the machine that Alertmanager runs on, which nobody here knows.
+        # Local is the time zone of the machine that Alertmanager runs on, which is unknown here.
         if name == "Local":
             raise ValueError
         return ZoneInfo(str(name))

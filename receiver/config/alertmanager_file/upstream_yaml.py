@@ -1,4 +1,4 @@
-"""YAML of Alertmanager and Prometheus as plain values with their places, read as they read it."""
+"""YAML files of Alertmanager and Prometheus as plain values with their places, read as those programs read them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from receiver.config.yaml.yaml_document import Document, Mark
 from receiver.config.yaml.yaml_nodes import Node, NodeError, documents, merged
 
 LARGEST = 16 * 1024 * 1024
-"""Characters of a file: the largest collections of alert rules in public have some 2 MB."""
+"""Maximum length of a file in characters; the largest public collections of alert rules have some 2 MB."""
 DEEPEST = 120
-"""Levels: a route below a route takes two."""
+"""Maximum number of levels: a route below a route takes two."""
 MOST_REPEATED = 200_000
-"""Values that aliases may add to a file: more is no configuration but a bomb."""
+"""Maximum number of values that aliases may add to a file: a file with more is not a configuration but an attack."""
 
 
 def parse_all(text: str, file: str) -> list[Document]:
     """Return every document in `text`, at least one; those after an invalid one are left out.
 
-    Every scalar is text, or None where nothing is written. Raises ConfigError when the first is not YAML.
+    Every scalar is text, or None if it is empty. Raises ConfigError if the first document is not YAML.
     """
     found: list[Document] = []
     if len(text) > LARGEST:
@@ -67,7 +67,7 @@ class _Walk:
         return None if node.is_null else node.text
 
     def indent(self, node: Node) -> int:
-        """Return the columns in front of the lines of a block of text."""
+        """Return the indentation of the lines of a block of text."""
         if node.text is None or node.plain or node.end[0] <= node.start[0]:
             return 0
         block = self.lines[node.start[0] : node.end[0] - (node.end[1] == 1)]

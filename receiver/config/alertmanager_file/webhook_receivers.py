@@ -1,4 +1,4 @@
-"""How Alertmanager knocks: its webhooks that lead to this service, and whether they would be let in."""
+"""Alertmanager's webhooks that lead to this service, and whether the service would accept them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ WEBHOOK_PATH = "/webhooks/alertmanager"
 LONGEST = 2 * len(WEBHOOK_PATH)
 """Characters of an address that are compared with it."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^<>]+>|%\w+%|ENC\[.*\]")
-"""What a program fills in before Alertmanager reads the file: `${NAME}`, `$(NAME)`, `{{ name }}`, `<name>`."""
+"""Placeholders that are filled in before Alertmanager reads the file: `${NAME}`, `$(NAME)`, `{{ name }}`, `<name>`."""
 
 
 def webhooks(routing: Routing) -> dict[str, list[Path]]:
-    """Return the webhooks that lead to this service, by name of their receiver; an address in a file may lead here."""
+    """Return the webhooks that lead to this service, by name of their receiver; an address in a file may do so too."""
     found: dict[str, list[Path]] = {}
     for name, path in routing.receivers.items():
         for place in _configs(routing, path):
@@ -33,12 +33,12 @@ def webhooks(routing: Routing) -> dict[str, list[Path]]:
 
 
 def named(routing: Routing, places: list[Path]) -> bool:
-    """Return whether the file itself says where one of these webhooks leads: a secret may say it too."""
+    """Return whether the file itself has the address of one of these webhooks, rather than a secret."""
     return any(routing.value((*place, "url")) is not None for place in places)
 
 
 def near(routing: Routing) -> Iterator[tuple[Path, str]]:
-    """Yield the webhooks with a nearly correct address of this service: the place of the address, and its path."""
+    """Yield the webhooks whose address of this service is nearly correct: the place of the address, and its path."""
     for path in routing.receivers.values():
         for place in _configs(routing, path):
             said = _path(routing.value((*place, "url")))
@@ -47,7 +47,7 @@ def near(routing: Routing) -> Iterator[tuple[Path, str]]:
 
 
 def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
-    """Yield what is unwise about one webhook."""
+    """Yield warnings about one webhook."""
     document = routing.document
     url = routing.value((*place, "url"))
     prefix = (_path(url) or "").removesuffix(WEBHOOK_PATH)
@@ -63,11 +63,11 @@ def unwise(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     most = routing.value((*place, "max_alerts"))
     if str(most or "0").strip() not in ("", "0"):
         said = f"alerts of a group beyond {most} are left out, and so are their severity, their tenants and their end"
-        yield document.problem((*place, "max_alerts"), said, "remove it: a notification may hold ten thousand alerts")
+        yield document.problem((*place, "max_alerts"), said, "remove it: a notification may have ten thousand alerts")
 
 
 def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
-    """Yield why this service would refuse what the webhook sends."""
+    """Yield the reasons why this service would refuse the webhook's requests."""
     document, tokens = routing.document, draft.sections.auth.tokens
     if not tokens:
         return
@@ -113,7 +113,7 @@ def _credentials(routing: Routing, settings: Path, place: Path) -> tuple[Path | 
         in_file: Path = (*inner[:-1], f"{inner[-1]}_file")
         if routing.value(in_file) is not None:
             return in_file, None
-    # Other ways (headers of its own, OAuth 2, a proxy's) may carry it: what they send is not known here.
+    # Other settings (custom headers, OAuth 2, a proxy) may carry credentials that are unknown here.
     for key in ("http_headers", "oauth2"):
         if routing.value((*settings, key)) is not None:
             return (*settings, key), None

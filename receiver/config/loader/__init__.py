@@ -1,1 +1,1 @@
-"""From files and the environment to a checked configuration, or to every mistake in it."""
+"""Reads files and the environment into a checked configuration, or reports every mistake."""

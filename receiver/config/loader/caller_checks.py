@@ -1,4 +1,4 @@
-"""What tokens say of people, and which severities may wait for page hours."""
+"""Checks of the people and teams that tokens name, and of page hours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.model.severity_policy import SeveritySettings
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield tokens of people and teams that nothing defines, and page hours of SEV-1."""
+    """Yield tokens with undefined people or teams, and page hours of SEV-1."""
     yield from _teams(draft)
     people = draft.names("people")
     for index, token in enumerate(draft.sections.auth.tokens):

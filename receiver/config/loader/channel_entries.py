@@ -1,4 +1,4 @@
-"""The entries of `channels`: each is read by the settings of its `kind`."""
+"""The entries of `channels`: each is validated by the settings of its `kind`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from receiver.config.yaml.yaml_document import Document
 def read_channels(
     raw: dict[str, Any], document: Document, base: FilePath
 ) -> tuple[dict[str, ChannelSettings], list[Problem], list[Problem]]:
-    """Return the settings of each entry that is right, the problems of the others, and notes."""
+    """Return the settings of each valid entry, the problems of the others, and notes."""
     kinds, found = discover(), dict[str, ChannelSettings]()
     problems: list[Problem] = []
     notes: list[Problem] = []
@@ -51,5 +51,5 @@ def _kind(value: Any, name: str, document: Document, kinds: Kinds) -> tuple[type
 
 
 def made(name: str, settings: ChannelSettings) -> Channel[Any]:
-    """Return the channel itself, to be asked what it lacks; it opens no connection until it sends."""
+    """Return the channel itself, to find out which settings it lacks; it opens no connection until it sends."""
     return discover()[settings.kind](name, settings, Http())

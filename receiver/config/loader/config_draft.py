@@ -1,4 +1,4 @@
-"""A configuration that has been read but not yet checked: what is right so far, and every name that was written."""
+"""A configuration that has been read but not yet checked: its valid sections, and every name in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from receiver.triage.rules.rules_file import RulesSettings
 
 @dataclass
 class Draft:
-    """The sections that are right; an entry with a mistake of its own is absent, but its name is known."""
+    """The valid sections; an entry with a mistake is absent, but its name is included in `names`."""
 
     document: Document
     raw: dict[str, Any]
@@ -27,7 +27,7 @@ class Draft:
     rules: RulesSettings | None
 
     def names(self, section: str) -> set[str]:
-        """Return the names that a section defines, those of entries with mistakes among them."""
+        """Return the names that a section defines, including those of entries with mistakes."""
         given = self.raw.get(section)
         if isinstance(given, dict):
             return set(given)
@@ -35,7 +35,7 @@ class Draft:
 
     @cached_property
     def lacking(self) -> dict[str, str | None]:
-        """What each channel lacks, by name; None when it is complete."""
+        """The setting that each channel lacks, by name; None if it is complete."""
         return {name: made(name, settings).missing() for name, settings in self.sections.channels.items()}
 
     @property
@@ -51,7 +51,7 @@ class Draft:
         return {name: kind for name, kind in given.items() if kinds[kind].paging}
 
     def paged(self) -> Iterator[tuple[Path, str]]:
-        """Yield where a contact is paged, and its name: by a severity, or by an escalation that one uses."""
+        """Yield the place where a contact is paged, and its name: in a severity, or in an escalation that one uses."""
         used: dict[str, Severity] = {}
         for severity, policy in self.sections.severities.items():
             yield from listed(("severities", severity.value, "page"), policy.page)

@@ -1,4 +1,4 @@
-"""From a file and an environment to a configuration, or to every mistake in it at once."""
+"""Loads a configuration from a file and an environment, or reports all mistakes at once."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DATA_DIR = "RECEIVER_DATA_DIR"
 
 
 def load(path: FilePath | None, env: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> Config:
-    """Return the configuration in the file `path`, or the default that ships with the service when there is none.
+    """Return the configuration in the file `path`, or the default that ships with the service if there is none.
 
     `env` is the environment that `${NAME}` reads. `overrides` maps dotted keys (`server.listen`, `redis.url`) to
-    what the command line says; they are checked like the file. Raises ConfigError with every mistake.
+    values from the command line; they are checked like the file. Raises ConfigError with every mistake.
     """
     file = PACKAGED / "receiver.yaml" if path is None else path
     return load_text(read_file(file), str(file), env, file.parent, overrides)
@@ -31,7 +31,7 @@ def load(path: FilePath | None, env: Mapping[str, str], overrides: Mapping[str, 
 def load_text(
     text: str, name: str, env: Mapping[str, str], base: FilePath, overrides: Mapping[str, str] | None = None
 ) -> Config:
-    """Return the configuration in `text`; `name` is how messages call it, and `base` is where its files are.
+    """Return the configuration in `text`; `name` is its name in messages, and its files are relative to `base`.
 
     Raises ConfigError with every mistake.
     """
@@ -41,7 +41,7 @@ def load_text(
 def reading_of(
     text: str, name: str, env: Mapping[str, str], base: FilePath, overrides: Mapping[str, str] | None = None
 ) -> Reading:
-    """Return what can be understood of the configuration in `text`, with every mistake and note."""
+    """Return the readable parts of the configuration in `text`, with every mistake and note."""
     environment = Environment(env)
     document = read(text, name, environment.expand)
     given = dict(overrides or {})

@@ -1,4 +1,4 @@
-"""One reading of one configuration: section by section, every mistake collected on the way."""
+"""Reads one configuration section by section and collects every mistake."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ HASH_DIGITS = 16
 
 
 class Reading:
-    """What has been understood of a document so far, and what has not."""
+    """The parts of a document that have been read so far, and the mistakes in it."""
 
     def __init__(self, document: Document, base: FilePath) -> None:
-        """Take the document, and the folder that its files are relative to."""
+        """Create it for a document; its files are relative to the folder `base`."""
         self.document = document
         self.base = base
         self.problems: list[Problem] = []
@@ -47,7 +47,7 @@ class Reading:
         self.hash = ""
 
     def read(self, overrides: Mapping[str, str], included: Callable[[FilePath], Document] | None = None) -> None:
-        """Read every section, then check what they say of each other; `overrides` go over the document.
+        """Read every section, then check the references between them; `overrides` replace values of the document.
 
         `included` reads one of the files that `include` names.
         """
@@ -56,7 +56,7 @@ class Reading:
             self.problems.append(self.document.problem((), "not a mapping", "write sections, such as channels:"))
         if not isinstance(raw, dict) or (self.document.value is None and self.document.problems):
             return
-        # A section that is written but empty counts as left out, as people comment out its lines.
+        # A section that is written but empty counts as omitted, because people comment out its lines.
         raw = self.overridden({key: value for key, value in raw.items() if value is not None}, overrides)
         if included is not None:
             problems, notes = include_files(raw, self.document, self.base, included)
@@ -77,13 +77,13 @@ class Reading:
         self.together(raw)
 
     def overridden(self, raw: dict[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
-        """Return `raw` with the settings of `overrides`, by dotted key, put over it."""
+        """Return `raw` with the values of `overrides`, by dotted key."""
         for name, value in overrides.items():
             section, _, setting = name.partition(".")
             if isinstance(raw.get(section, {}), dict):
                 kept = {key: item for key, item in raw.get(section, {}).items() if key != f"{setting}_file"}
                 raw[section] = {**kept, setting: value}
-                # It is not in the file: a problem is reported at the section, with its full name.
+                # It is not in the file, so a problem is reported at the section, with the full name of the key.
                 marks = self.document.marks
                 marks[section, setting] = marks.setdefault((section,), Mark(1, 1, 1, 1))
         return raw
@@ -98,7 +98,7 @@ class Reading:
         self.problems += secret_files.read_files(value, info.annotation, self.document, self.base, (name,))
         if name == "redis":
             self.problems += read_store_files(value, self.document, self.base)
-        if name != "people":  # an address there is a credential for a pager only, and else a mere handle
+        if name != "people":  # an address is a credential only for a pager; elsewhere it is a plain identifier
             self.notes += secret_files.in_clear(value, info.annotation, self.document, (name,))
         if name == "severities" and isinstance(value, dict):
             value = {key: _with_defaults(key, item) for key, item in value.items()}
@@ -109,7 +109,7 @@ class Reading:
             if not problems:
                 self.parts[name] = found
             return
-        # Each entry by itself: one that is wrong must not hide the mistakes of the others.
+        # Each entry is read separately: one with a mistake must not hide the mistakes of the others.
         self.parts[name] = {}
         for key, item in value.items():
             found, problems = validate(kind, {key: item}, self.document, (name,))
@@ -119,7 +119,7 @@ class Reading:
                 self.partly.setdefault(name, {}).update(self.without(kind, (name, key), item, problems))
 
     def without(self, kind: Any, path: Path, item: dict[Any, Any], problems: list[Problem]) -> dict[Any, Any]:
-        """Return the entry at `path` without its settings that are wrong, so that what the others name is checked."""
+        """Return the entry at `path` without its invalid settings, so that references in the others are checked."""
         name, key = path
         wrong = [problem.path for problem in problems]
         kept = {
@@ -132,7 +132,7 @@ class Reading:
         return found or {}
 
     def together(self, raw: dict[str, Any]) -> None:
-        """Read the rules, and check what the sections say of each other."""
+        """Read the rules, and check the references between sections."""
         named = self.parts.get("severity_rules")
         self.rules, problems, self.rules_document = load_rules(named, self.document, self.base)
         self.problems += problems
@@ -155,14 +155,14 @@ class Reading:
 
     @property
     def mistakes(self) -> list[Problem]:
-        """Everything that was wrong."""
+        """Every mistake."""
         places = {(problem.file, problem.line, problem.column) for problem in self.document.problems}
         # An error of YAML is not reported again for the value that is missing.
         later = [problem for problem in self.problems if (problem.file, problem.line, problem.column) not in places]
         return [*self.document.problems, *later]
 
     def config(self) -> Config:
-        """Return the configuration. Raises ConfigError when anything was wrong."""
+        """Return the configuration. Raises ConfigError if there was a mistake."""
         if self.rules is None or self.mistakes:
             raise ConfigError(self.mistakes)
         notes = tuple(sorted(set(self.notes)))

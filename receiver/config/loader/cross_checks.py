@@ -1,4 +1,4 @@
-"""What the sections of a configuration say of each other: names, pages, tokens."""
+"""Checks across the sections of a configuration: names, pages, tokens."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from receiver.model.severity import Severity, meant_severity
 from receiver.triage.matchers import MatcherError, parse_matcher
 
 Reference = tuple[Path, str, str]
-"""Where a name is used, in which section it must be defined, and the name."""
+"""The place where a name is used, the section that must define it, and the name."""
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield what is wrong between the sections."""
+    """Yield the mistakes across sections."""
     yield from names(draft)
     yield from _addresses(draft)
     yield from _words(draft)
@@ -39,7 +39,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
 
 
 def names(draft: Draft) -> Iterator[Problem]:
-    """Yield each name that is used and that nothing has, at the top level and in teams."""
+    """Yield each name that is used but not defined, at the top level and in teams."""
     yield from _names(draft)
     for _, team in team_checks.team_drafts(draft):
         yield from _names(team)
@@ -54,7 +54,7 @@ def _names(draft: Draft) -> Iterator[Problem]:
 
 
 def notes(draft: Draft) -> Iterator[Problem]:
-    """Yield what is valid but unwise, or off."""
+    """Yield warnings, and channels that are off."""
     document = draft.document
     for name, lack in draft.off.items():
         yield document.problem(("channels", name), f"off: {lack}", at_key=True)
@@ -94,7 +94,7 @@ def _of_policies(draft: Draft) -> Iterator[Reference]:
             users.setdefault(policy.escalation, severity)
             yield (*path, "escalation"), "escalations", policy.escalation
     for name, escalation in sections.escalations.items():
-        # The seed's escalations count only where a severity uses them.
+        # The default escalations count only if a severity uses them.
         if name in users or isinstance(draft.raw.get("escalations"), dict):
             for index, step in enumerate(escalation.steps):
                 path = (*draft.escalation(name, users.get(name)), "steps", index)
@@ -159,7 +159,7 @@ def _runbooks(draft: Draft) -> Iterator[Problem]:
 
 
 def _addresses(draft: Draft) -> Iterator[Problem]:
-    # Read from what was written: a misspelt `name` is an address too, and the person is not right without it.
+    # Read from the raw entry: a misspelled `name` counts as an address, and the person is invalid without a name.
     people = draft.raw.get("people")
     for key in people if isinstance(people, dict) else ():
         for road in _misspelt(draft, key):
@@ -190,7 +190,7 @@ def _words(draft: Draft) -> Iterator[Problem]:
             if scope not in scopes and "customer_visible" in draft.raw["incidents"]:
                 message = f"the severity rules have no scope {scope!r:.60}"
                 yield document.problem(where, message, one_of(scope, scopes))
-    # A page with a mistake of its own has components, but they are not known.
+    # A page with a mistake has components, but they are unknown.
     known = "status_page" not in draft.raw or "status_page" in sections.model_fields_set
     components = {component.id for component in sections.status_page.components}
     for index, window in enumerate(sections.maintenance):
@@ -205,11 +205,11 @@ def _paging(draft: Draft) -> Iterator[Problem]:
     views = [draft, *team_checks.merged_drafts(draft)]
     paged = [(view, path, contact) for view in views for path, contact in view.paged()]
     if paged and not draft.pagers:
-        # A channel with a mistake of its own may be the pager: that mistake comes first.
+        # A channel with a mistake may be the pager: that mistake is reported first.
         if draft.names("channels") == set(channels):
             kinds = ", ".join(sorted(kind for kind, channel in discover().items() if channel.paging))
             yield document.problem(
-                paged[0][1], "nobody can be paged: there is no paging channel", f"add one of kind {kinds}"
+                paged[0][1], "no one can be paged: there is no paging channel", f"add one of kind {kinds}"
             )
         return
     needed: set[str] = set()
@@ -236,7 +236,7 @@ def _unreachable(draft: Draft, contact: str, person: str) -> Problem:
         if road in written:
             message = f"contact {contact!r:.60} pages this person, whose address here is empty"
             return draft.document.problem(("people", person, road), message, "set the variable, or write the address")
-    # A log rings nobody's telephone: it is named where there is nothing else.
+    # A log channel notifies no one: it is suggested only if there is no other.
     road = min(draft.pagers, key=lambda name: (draft.pagers[name] == "log", name))
     message = f"contact {contact!r:.60} pages this person, who has no address on a paging channel"
     return draft.document.problem(("people", person), message, f"write {road}: ADDRESS", at_key=True)

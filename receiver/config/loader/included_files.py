@@ -1,4 +1,4 @@
-"""The files that `include` names: each holds one team and its people, and is read as if it stood in the main file."""
+"""The files that `include` names: each contains one team and its people, and is read as part of the main file."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from receiver.config.settings.whole_config import Sections
 from receiver.config.yaml.yaml_document import Document
 
 SECTIONS = ("teams", "people")
-"""What a file of a team may hold."""
+"""The sections that a team's file may have."""
 _PATTERN = frozenset("*?[")
 
 
 def include_files(
     raw: dict[str, Any], document: Document, base: FilePath, read: Callable[[FilePath], Document]
 ) -> tuple[list[Problem], list[Problem]]:
-    """Put the teams and people of every included file into `raw`, with their places into `document`.
+    """Add the teams and people of every included file to `raw`, and their places to `document`.
 
-    Files are relative to `base`; `read` returns one as a document, and raises ConfigError. Returns what is wrong, and
-    what is valid but unwise.
+    Files are relative to `base`; `read` returns one as a document, and raises ConfigError. Returns the problems and
+    the warnings.
     """
     problems: list[Problem] = []
     notes: list[Problem] = []
@@ -76,11 +76,11 @@ def _taken(
         if key not in SECTIONS:
             hint = one_of(key, SECTIONS)
             yield included.problem(
-                (key,), "not allowed in a team's file, which holds teams and people", hint, at_key=True
+                (key,), "not allowed in a team's file, which may have only teams and people", hint, at_key=True
             )
     teams = value.get("teams")
     if not isinstance(teams, dict) or len(teams) != 1:
-        message = "a team's file holds one team" + (f", not {len(teams)}" if isinstance(teams, dict) else "")
+        message = "a team's file must have one team" + (f", not {len(teams)}" if isinstance(teams, dict) else "")
         yield included.problem(("teams",), message, "write teams: {NAME: {...}}, and another file for each other team")
     for section in SECTIONS:
         entries = value.get(section)

@@ -1,4 +1,4 @@
-"""What the configuration must say so that pages reach phones, and answers come back."""
+"""Checks of the settings that pages on phones need, and of those that responses need."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from receiver.model.oncall.personal_rules import RuleStep
 from receiver.model.oncall.schedule_settings import Person
 
 PUBLIC_SERVER = "ntfy.sh"
-"""A server where anybody may read and write a topic whose name they know."""
+"""A server on which anyone may read and write a topic whose name they know."""
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield what is wrong about channels that lead to phones."""
+    """Yield the mistakes in channels that page phones."""
     for name, settings in draft.sections.channels.items():
         if isinstance(settings, NtfySettings):
             yield from _ntfy(draft, name, settings)
@@ -62,7 +62,7 @@ def _services(draft: Draft) -> Iterator[Problem]:
             yield draft.document.problem((*path, "pagerduty_service"), message, hint, at_key=True)
         if contact.routing_key is not None and not is_set(contact.routing_key):
             field = "service" if contact.service is not None else "pagerduty_service"
-            yield draft.document.problem((*path, field), "empty, so nobody is paged", "set the variable")
+            yield draft.document.problem((*path, field), "empty, so no one is paged", "set the variable")
 
 
 def _dead_man(draft: Draft) -> Iterator[Problem]:
@@ -110,9 +110,9 @@ def _ntfy(draft: Draft, name: str, settings: NtfySettings) -> Iterator[Problem]:
     host = urlsplit(settings.url).hostname or ""
     foreign = host == PUBLIC_SERVER or host.endswith(f".{PUBLIC_SERVER}")
     if foreign and not is_set(settings.token) and not settings.shared:
-        said = f"anyone who knows a topic on {host} can read it and answer"
+        said = f"anyone who knows a topic on {host} can read its pages and respond to them"
         hint = "reserve the topics and write token: TOKEN, or shared: true for short messages without buttons"
         yield draft.document.problem((*path, "url"), said, hint)
     if settings.answers is Answers.HOOK and not settings.shared and not draft.sections.service.public_url:
         hint = "write service: {public_url: https://...}, or answers: subscribe"
-        yield draft.document.problem((*path, "answers"), "phones do not know this service's address", hint)
+        yield draft.document.problem((*path, "answers"), "phones cannot reach this service without its address", hint)

@@ -11,11 +11,11 @@ from receiver.config.yaml.yaml_document import Document, read
 from receiver.triage.rules.rules_file import RulesSettings
 
 PACKAGED = FilePath(str(files("receiver"))) / "data"
-"""Where the files of the default are."""
+"""The folder of the default files."""
 
 
 def read_rules(text: str, name: str) -> tuple[RulesSettings | None, list[Problem], Document]:
-    """Return the rules in `text`, every problem, and the document. `name` is how messages call the file."""
+    """Return the rules in `text`, every problem, and the document. `name` is the file's name in messages."""
     document = read(text, name)
     if document.value is None and not document.problems:
         document.value = {}
@@ -28,7 +28,7 @@ def read_rules(text: str, name: str) -> tuple[RulesSettings | None, list[Problem
 def load_rules(
     named: str | None, document: Document, base: FilePath
 ) -> tuple[RulesSettings | None, list[Problem], Document | None]:
-    """Return the rules that `severity_rules: named` means; without a name, those that ship with the service."""
+    """Return the rules in the file `named`; without a name, the rules that ship with the service."""
     path = PACKAGED / "severity-rules.yaml" if named is None else base / named
     try:
         text = path.read_text(encoding="utf-8")

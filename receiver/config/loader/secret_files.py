@@ -12,15 +12,15 @@ from receiver.config.settings import settings_fields
 from receiver.config.yaml.yaml_document import Document
 
 LARGEST = 64 * 1024
-"""Bytes of a mounted secret: the largest that is usual is a key of some kilobytes."""
+"""Maximum size of a mounted secret in bytes; the largest usual one is a key of some kilobytes."""
 SUFFIX = "_file"
 _CREDENTIAL = re.compile("auth|token|key|secret|password|cookie|session|signature", re.IGNORECASE)
 
 
 def read_files(value: Any, annotation: Any, document: Document, base: FilePath, path: Path = ()) -> list[Problem]:
-    """Replace each `x_file` in `value` by the `x` that the file holds, where `x` is a secret; return the problems.
+    """Replace each `x_file` in `value` with `x` and the contents of the file, if `x` is a secret; return the problems.
 
-    `value` is changed in place. Files are relative to `base`; one final line break is taken off.
+    `value` is changed in place. Files are relative to `base`; one final line break is removed.
     """
     problems: list[Problem] = []
     if isinstance(value, dict):
@@ -47,7 +47,7 @@ def _read(value: dict[str, Any], key: str, stem: str, document: Document, base: 
     mark = document.marks[where]
     if stem in value:
         return [document.problem(where, f"both {stem} and {key}", "keep one of them", at_key=True)]
-    # Problems with the secret are reported at the name of the file.
+    # Problems with the secret are reported at the key that names the file.
     document.marks[(*path, stem)] = mark
     value[stem] = ""
     if name in (None, ""):
@@ -64,14 +64,14 @@ def _read(value: dict[str, Any], key: str, stem: str, document: Document, base: 
         return [document.problem(where, f"the file cannot be read: {said}", "check path and permissions")]
     if len(content) > LARGEST:
         return [
-            document.problem(where, "the file is larger than 64 KiB", "point to the file that holds only the secret")
+            document.problem(where, "the file is larger than 64 KiB", "name the file that contains only the secret")
         ]
     value[stem] = text.removesuffix("\n").removesuffix("\r")
     return []
 
 
 def in_clear(value: Any, annotation: Any, document: Document, path: Path = ()) -> Iterator[Problem]:
-    """Yield a note for each secret that is written into the file itself; an address without a password is none."""
+    """Yield a note for each secret in plain text; an address without a password is not a secret."""
     if isinstance(value, str):
         mark = document.marks.get(path)
         written = mark is not None and not mark.expanded and not mark.key.endswith(SUFFIX)
@@ -86,5 +86,5 @@ def in_clear(value: Any, annotation: Any, document: Document, path: Path = ()) -
 
 
 def _plain_header(path: Path) -> bool:
-    """Return whether a value is that of a header whose name speaks of no credential, such as X-Scope-OrgID."""
+    """Return whether a value belongs to a header whose name does not suggest a credential, such as X-Scope-OrgID."""
     return len(path) > 1 and path[-2] == "headers" and not _CREDENTIAL.search(str(path[-1]))

@@ -1,4 +1,4 @@
-"""What is wrong or unwise about the sign-in of people."""
+"""Checks of the settings for sign-in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from receiver.config.settings.addresses import is_loopback
 
 
 def sign_in_problems(draft: Draft) -> Iterator[Problem]:
-    """Yield what cannot work: two people with one subject, a provider in plain text on the network."""
+    """Yield the mistakes: two people with one subject, a provider without TLS."""
     oidc = draft.sections.auth.oidc
     if oidc is None:
         return
@@ -28,7 +28,7 @@ def sign_in_problems(draft: Draft) -> Iterator[Problem]:
 
 
 def sign_in_notes(draft: Draft) -> Iterator[Problem]:
-    """Yield what is valid but lets nobody in, or lets nobody in from elsewhere."""
+    """Yield settings that are valid but let no one sign in, or no one from another machine."""
     oidc, document = draft.sections.auth.oidc, draft.document
     if oidc is None:
         return
@@ -36,7 +36,7 @@ def sign_in_notes(draft: Draft) -> Iterator[Problem]:
         message = "off: no client_secret"
         yield document.problem(("auth", "oidc"), message, "write client_secret_file: /run/secrets/oidc", at_key=True)
     if not (oidc.read_groups or oidc.respond_groups or oidc.admin_groups):
-        message, hint = "no group has a permission, so nobody can sign in this way", "write respond_groups: [sre]"
+        message, hint = "no group has a permission, so no one can sign in this way", "write respond_groups: [sre]"
         yield document.problem(("auth", "oidc"), message, hint, at_key=True)
     if draft.sections.service.public_url is None:
         message = "without service.public_url the redirect address follows the Host header of each request"

@@ -1,4 +1,4 @@
-"""The section `redis`: its files, looked at before anything connects, and what is valid but unwise."""
+"""Checks of the section `redis`: its files, before anything connects, and its warnings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILES = ("ca_file", "cert_file", "key_file")
 
 
 def read_store_files(value: Any, document: Document, base: FilePath) -> list[Problem]:
-    """Make the files that `value`, the section `redis`, names relative to `base`; return what is wrong with them."""
+    """Make the files that `value`, the section `redis`, names relative to `base`; return the problems with them."""
     if not isinstance(value, dict):
         return []
     problems: list[Problem] = []
@@ -42,21 +42,21 @@ def _unfit(value: dict[str, Any], document: Document) -> Iterator[Problem]:
         try:
             context.load_verify_locations(ca)
         except ssl.SSLError:
-            yield document.problem(("redis", "ca_file"), "the file holds no certificate", "write certificates in PEM")
+            yield document.problem(("redis", "ca_file"), "the file has no certificate", "write certificates in PEM")
     if certificate:
         try:
             context.load_cert_chain(certificate, key or None, password="")
         except ssl.SSLError:
             hint = "write the certificate and its key in PEM, the key without a password"
-            message = "the file holds no certificate with its matching key"
+            message = "the file has no certificate with its matching key"
             yield document.problem(("redis", "cert_file"), message, hint)
 
 
 def store_notes(draft: Draft) -> Iterator[Problem]:
-    """Yield what is valid but unwise, or without effect."""
+    """Yield warnings: settings that are unwise or have no effect."""
     redis, document = draft.sections.redis, draft.document
     if redis.exposed:
-        hint = "use rediss://, or a network that nobody else can reach"
+        hint = "use rediss://, or a network that no one else can reach"
         yield document.problem(("redis", "url"), "an unencrypted connection to the store, beyond the loopback", hint)
     for name in FILES:
         if getattr(redis, name) and not (redis.address and redis.address.tls):

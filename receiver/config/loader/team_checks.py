@@ -1,4 +1,4 @@
-"""What is wrong with teams: their matchers, and what each one says of people, contacts and schedules."""
+"""Checks of teams: their matchers, and the people, contacts and schedules that they name."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from receiver.triage.matchers import Matcher, MatcherError, parse_matcher
 from receiver.triage.team_ownership import alternatives, in_order, may_share
 
 SECTIONS = ("contacts", "schedules", "severities", "escalations")
-"""What a team has of its own."""
+"""The sections of a team."""
 
 
 class TeamDraft(Draft):
-    """What one team writes, looked at as a configuration; names of the top level count as its own."""
+    """The settings of one team as a configuration; names of the top level count as its own."""
 
     top: Draft
     written: Mapping[str, object]
@@ -35,12 +35,12 @@ class TeamDraft(Draft):
 
 
 def team_drafts(draft: Draft) -> Iterator[tuple[str, TeamDraft]]:
-    """Yield each team that is right by itself, with only what it writes in its sections."""
+    """Yield each valid team, with only its own settings."""
     given = draft.raw.get("teams")
     for name, team in draft.sections.teams.items():
         written = given.get(name) if isinstance(given, dict) else None
         parts = {section: getattr(team, section) for section in SECTIONS}
-        # What only the top level may write is left out: it is checked there.
+        # Settings that only the top level may have are left out, because they are checked there.
         sections = Sections.model_construct(
             **{**parts, "channels": draft.sections.channels, "people": draft.sections.people}
         )
@@ -60,7 +60,7 @@ def merged_drafts(draft: Draft) -> Iterator[Draft]:
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield what is wrong with the teams, apart from names that nothing has."""
+    """Yield the mistakes in teams, except undefined names."""
     teams = draft.sections.teams
     for name, team in teams.items():
         yield from _matchers(draft, name, team)
@@ -113,7 +113,7 @@ def _names_of_schedules(draft: Draft) -> Iterator[Problem]:
 
 
 def shared(draft: Draft) -> Iterator[Problem]:
-    """Yield a note for each team that could own an alert which another one of the same priority owns."""
+    """Yield a note for each team that could own an alert of another team with the same priority."""
     teams = in_order(draft.sections.teams)
     made: dict[str, list[tuple[Matcher, ...]]] = {}
     for name, team in teams.items():
@@ -126,7 +126,7 @@ def shared(draft: Draft) -> Iterator[Problem]:
             continue
         both = next(((a, b) for a in made[first] for b in made[second] if may_share(a, b)), None)
         if both is not None:
-            message = f"can own an alert that {first} owns: {_shown(both[0])} and {_shown(both[1])} can both hold"
+            message = f"can own an alert that {first} owns: {_shown(both[0])} and {_shown(both[1])} can both match"
             hint = "add a matcher that tells them apart, or give one of them a different priority"
             yield draft.document.problem(("teams", second), message, hint, at_key=True)
 

@@ -1,4 +1,4 @@
-"""Tokens that keep nobody out: placeholders that are published, and short ones."""
+"""Weak tokens: published placeholders, and short tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.config.settings.addresses import is_loopback, split_listen
 from receiver.config.settings.service_settings import Auth, Server
 
 SHORTEST = 16
-"""Bytes below which a token can be guessed; `receiver token new` makes 32."""
+"""Minimum length of a token in bytes; `receiver token new` makes 32."""
 _PLACEHOLDER = re.compile(r"(replace|change)[-_ ]?(me|it|this|with)\b.*|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -19,12 +19,12 @@ def is_placeholder(token: str) -> bool:
 
 
 def is_short(token: str) -> bool:
-    """Return whether a token is shorter than it should be; an empty one matches nothing, and is none."""
+    """Return whether a token is shorter than it should be; an empty token matches nothing and does not count."""
     return 0 < len(token.encode("utf-8", "surrogatepass")) < SHORTEST
 
 
 def is_exposed(server: Server) -> bool:
-    """Return whether others than this machine reach the service."""
+    """Return whether other machines can reach the service."""
     return not is_loopback(split_listen(server.listen)[0])
 
 

@@ -1,4 +1,4 @@
-"""What pydantic says about a value, as problems with a place and with words for people."""
+"""Turns pydantic's errors into problems with a place and a readable message."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def explain(error: ValidationError, annotation: Any, value: Any, document: Document, path: Path) -> list[Problem]:
-    """Return the problems that `error` tells of, those that only follow from another left out."""
+    """Return the problems in `error`, without those that only follow from another."""
     every = error.errors(include_url=False, include_input=False)
     items = every[:MOST]
     located = [(item, *_locate(document, path, item)) for item in items]
@@ -62,8 +62,8 @@ def explain(error: ValidationError, annotation: Any, value: Any, document: Docum
     places = [where for _, where, _ in located]
     problems = []
     for item, where, skipped in located:
-        # Each branch of a union reports: the one that got furthest tells the mistake. And a list counts as too short
-        # when an entry of it is wrong.
+        # Each branch of a union reports an error: the one that got furthest has the actual mistake. A list counts as
+        # too short if one of its entries is invalid.
         follows = item["type"] == "too_short" or (skipped and item["type"].endswith("_type"))
         if follows and any(_inside(place, where) for place in places):
             continue
@@ -76,7 +76,7 @@ def explain(error: ValidationError, annotation: Any, value: Any, document: Docum
 
 
 def _locate(document: Document, path: Path, item: ErrorDetails) -> tuple[Path, bool]:
-    # A loc also names branches of unions and fields that the file does not write: those lead nowhere in the file.
+    # A loc also names branches of unions, and fields that are not in the file: these have no place in the file.
     loc, where, skipped = item["loc"], path, False
     for index, part in enumerate(loc):
         if part == "[key]":

@@ -1,4 +1,4 @@
-"""Addresses in the configuration: where to listen, and whom to call over HTTP."""
+"""Addresses in the configuration: addresses to listen on, and HTTP addresses to call."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def split_listen(text: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Return whether only this machine reaches `host`; a name other than localhost counts as reachable."""
+    """Return whether only this machine can reach `host`; a name other than localhost counts as reachable by others."""
     if host is None or host.lower() == "localhost":
         return host is not None
     try:
@@ -71,7 +71,7 @@ def check_path(text: str) -> str:
 
 
 def check_store(secret: SecretStr) -> SecretStr:
-    """Return `secret` when it says where the store is. Raises ValueError, without the text: it may hold a password."""
+    """Return `secret` if it is an address of a store. Raises ValueError without the text, which may hold a password."""
     if secret.get_secret_value() != "embedded":
         parse_store_address(secret.get_secret_value())
     return secret
@@ -86,7 +86,7 @@ def _without_empty(value: Any) -> Any:
 
 
 EmptyIsNone = BeforeValidator(_none_when_empty)
-"""`${NAME:-}` of a variable that is not set reads as left out."""
+"""`${NAME:-}` of a variable that is not set counts as omitted."""
 WithoutEmpty = BeforeValidator(_without_empty)
 Listen = Annotated[str, AfterValidator(_check_listen)]
 PathText = Annotated[str, AfterValidator(check_path)]

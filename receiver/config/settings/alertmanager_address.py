@@ -1,4 +1,4 @@
-"""An Alertmanager of `ingest.alertmanagers`: its address alone, or with headers that go with every request to it."""
+"""An Alertmanager of `ingest.alertmanagers`: its address, with or without headers that are sent with every request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _check_value(value: SecretStr) -> SecretStr:
 
 
 class AlertmanagerAddress(Settings):
-    """Where one Alertmanager answers. The text `https://HOST` alone means the same as `{url: https://HOST}`."""
+    """The address of one Alertmanager. The text `https://HOST` means the same as `{url: https://HOST}`."""
 
     url: WebAddress
     """Its address, without `/api`; may include user and password: `https://USER:PASSWORD@HOST`."""

@@ -1,4 +1,4 @@
-"""The settings of what looks outward or back: links, objectives, maintenance, reviews, verification."""
+"""The settings of links, objectives, maintenance, reviews, heartbeats, and verification."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LabelTemplate = Annotated[str, AfterValidator(_check_template)]
 
 
 class Panel(Settings):
-    """A panel of Grafana that post-mortems show as a picture of the incident's time."""
+    """A Grafana panel that post-mortems show as an image of the incident's time range."""
 
     title: str = Field(min_length=1)
-    """What it shows."""
+    """The heading of the image."""
     dashboard: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")
     """The uid of its dashboard."""
     panel: int = Field(ge=1)
@@ -45,7 +45,7 @@ class Panel(Settings):
 
 
 class GrafanaLink(Settings):
-    """Where Grafana explores metrics."""
+    """Links to metrics in Grafana."""
 
     url: WebAddress
     """Grafana's address."""
@@ -58,7 +58,7 @@ class GrafanaLink(Settings):
 
 
 class LokiLink(Settings):
-    """Where Grafana explores logs."""
+    """Links to logs in Grafana."""
 
     url: WebAddress
     """Grafana's address."""
@@ -69,7 +69,7 @@ class LokiLink(Settings):
 
 
 class JaegerLink(Settings):
-    """Where traces are."""
+    """Links to traces in Jaeger."""
 
     url: WebAddress
     """Jaeger's address."""
@@ -78,7 +78,7 @@ class JaegerLink(Settings):
 
 
 class SentryLink(Settings):
-    """Where errors are."""
+    """Links to errors in Sentry."""
 
     url: WebAddress
     """Sentry's address."""
@@ -89,7 +89,7 @@ class SentryLink(Settings):
 
 
 class Github(Settings):
-    """Where deployments are read from."""
+    """GitHub repositories whose deployments and releases are read."""
 
     api_url: WebAddress = "https://api.github.com"
     """GitHub's API."""
@@ -100,7 +100,7 @@ class Github(Settings):
 
 
 class Runbooks(Settings):
-    """A wiki's pages that say what to do."""
+    """Wiki pages with runbooks."""
 
     channel: str = Field(min_length=1)
     """The channel of the wiki (`kind: confluence`), whose space is searched."""
@@ -109,7 +109,7 @@ class Runbooks(Settings):
 
 
 class Links(Settings):
-    """Deep links put into every page, ticket and incident; each is off when left out."""
+    """Deep links in every page, ticket and incident; a link that is not configured is off."""
 
     grafana: GrafanaLink | None = None
     """Metrics."""
@@ -122,7 +122,7 @@ class Links(Settings):
     github: Github | None = None
     """Deployments."""
     runbooks: Runbooks | None = None
-    """Pages of a wiki."""
+    """Runbooks in a wiki."""
 
 
 def _check_window(text: str | None) -> str | None:
@@ -132,10 +132,10 @@ def _check_window(text: str | None) -> str | None:
 
 
 class Objective(Settings):
-    """An objective whose error budget post-mortems and reviews count against."""
+    """An objective whose error budget post-mortems and reviews report."""
 
     name: str = Field(min_length=1)
-    """What it is called."""
+    """Its name."""
     target: Ratio
     """The fraction of the time that must be good, such as 99.9%."""
     window: PositiveDuration = timedelta(days=30)
@@ -147,7 +147,7 @@ class Objective(Settings):
 
 
 class Maintenance(Settings):
-    """A window that comes back every week, in which nobody is paged."""
+    """A weekly maintenance window, in which no one is paged."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -156,7 +156,7 @@ class Maintenance(Settings):
     matchers: tuple[MatcherText, ...] = Field(min_length=1)
     """Alerts that match all of these do not page."""
     weekly: Annotated[str, AfterValidator(check_weekly)]
-    """When it begins, as `Sunday 03:00`, in wall-clock time."""
+    """When it begins, such as `Sunday 03:00`, in wall-clock time."""
     lasts: PositiveDuration = Field(alias="for")
     """How long it lasts."""
     timezone: ZoneName = "UTC"
@@ -164,7 +164,7 @@ class Maintenance(Settings):
     components: tuple[str, ...] = ()
     """Components of the status page that it affects."""
     public_name: Annotated[str, Field(max_length=200)] = ""
-    """What the status page calls it; empty: "Scheduled maintenance" and its components."""
+    """Its name on the status page; empty: "Scheduled maintenance" and the names of its components."""
     enabled: bool = True
     """Whether it applies."""
 
@@ -205,18 +205,18 @@ class Reviews(Settings):
 
 
 class DeadMan(Settings):
-    """A message that an ntfy server delivers unless this service puts it off, each time that it beats."""
+    """A message that an ntfy server delivers unless this service postpones it with each heartbeat."""
 
     channel: str
     """A key of `channels`, of kind ntfy."""
     topic: str = Field(pattern=r"^[-_A-Za-z0-9]{1,64}$")
-    """The topic for the message that paging no longer works."""
+    """The topic for the message that says that paging no longer works."""
     after: Annotated[PositiveDuration, AfterValidator(_check_delay)] = timedelta(minutes=5)
     """How long after the last heartbeat; 10 s to 3 days, the limits of the server."""
 
 
 class Heartbeat(Settings):
-    """A beat outside, while paging works end to end."""
+    """A heartbeat to an external service, sent while paging works end to end."""
 
     url: Annotated[SecretWebAddress | None, EmptyIsNone] = None
     """Address of the heartbeat; none: off. Secret, because its path may be the only credential."""
@@ -235,20 +235,20 @@ class Heartbeat(Settings):
 
 
 class Check(Settings):
-    """One thing that must hold: an address that answers, or a query below or above a number."""
+    """One condition to check: the status of an HTTP address, or the value of a query."""
 
     name: str = Field(min_length=1)
-    """What it is called."""
+    """Its name."""
     http: Annotated[WebAddress | None, EmptyIsNone] = None
-    """An address to get ..."""
+    """An address to request with GET."""
     expect_status: int = Field(200, ge=100, le=599)
-    """... and the status that it must return."""
+    """The status that `http` must return."""
     promql: str | None = None
-    """A query of Prometheus ..."""
+    """A Prometheus query; needs `below` or `above`."""
     below: Number | None = None
-    """... whose value must be less than this, such as 5% or 0.05 ..."""
+    """The value of `promql` must be less than this, such as 5% or 0.05."""
     above: Number | None = None
-    """... or more than this."""
+    """The value of `promql` must be more than this."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -260,7 +260,7 @@ class Check(Settings):
 
 
 class Verification(Settings):
-    """What "the fix is verified" means: all checks must hold for `incidents.monitor_for`."""
+    """What "the fix is verified" means: all checks must pass for `incidents.monitor_for`."""
 
     prometheus_url: Annotated[WebAddress | None, EmptyIsNone] = None
     """Prometheus for queries; needed by checks with `promql`."""

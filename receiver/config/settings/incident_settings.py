@@ -18,7 +18,7 @@ from receiver.triage.matchers import MatcherText
 
 
 class CustomerVisibility(Settings):
-    """Whether customers see an incident: the label decides, else the scope."""
+    """Whether an incident affects customers: the label decides, or else the scope."""
 
     label: str = Field("customer_visible", min_length=1)
     """A label with the value true or false."""
@@ -69,7 +69,7 @@ class Incidents(Settings):
     service_from: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = SERVICE_FROM
     """Labels that name an incident's service; the first whose value is not an exporter is used."""
     detect_at_most: PositiveDuration = timedelta(hours=1)
-    """An alert that had fired for longer when its receiver first sent is excluded from the time to detect."""
+    """An alert that had fired for longer than this at its first notification is excluded from the time to detect."""
     monitor_for: Duration = timedelta(minutes=15)
     """How long to monitor after every alert has ended, before resolving."""
     auto_resolve: bool = True
@@ -89,10 +89,10 @@ class Incidents(Settings):
     customer_visible: CustomerVisibility = CustomerVisibility()
     """Which incidents customers see."""
     visibility: Literal["all", "team"] = "all"
-    """Who sees an incident: callers of every team, or those of its own team. A private team's are for that team in any
-    case."""
+    """Who can see an incident: callers of every team, or only those of its own team. Incidents of a private team are
+    visible only to that team in any case."""
     private: PrivateIncidents | None = None
-    """Incidents that only their team sees although others are visible to all."""
+    """Incidents that only their own team can see, even if `visibility` is `all`."""
     emergency_paging: bool = True
     """Whether SEV-1 and SEV-2 are paged directly while the store is unavailable."""
     emergency_after: PositiveDuration = timedelta(seconds=2)

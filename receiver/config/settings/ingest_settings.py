@@ -16,7 +16,7 @@ from receiver.triage.matchers import MatcherText
 
 
 class Watchdog(Settings):
-    """The dead man's switch: an alert that always fires, whose silence is the alarm."""
+    """The dead man's switch: an alert that always fires; if it stops, an incident is opened."""
 
     matchers: tuple[MatcherText, ...] = Field(default=('alertname="Watchdog"',), min_length=1)
     """Matchers of the Watchdog alert; all must match."""
@@ -29,30 +29,31 @@ class Watchdog(Settings):
 
 
 class Storm(Settings):
-    """When too much happens at once."""
+    """When later incidents join one storm incident."""
 
     incidents: int = Field(20, ge=1)
-    """More than this many ..."""
+    """If more incidents than this are opened `within` the time below, later ones join one storm incident."""
     within: PositiveDuration = timedelta(minutes=1)
-    """... opened within this time: later ones join one storm incident, which pages once."""
+    """The time in which `incidents` are counted. A storm incident pages once."""
 
 
 class Reconcile(Settings):
-    """How Alertmanager is asked what is true there."""
+    """How Alertmanager is queried for its current alerts."""
 
     every: PositiveDuration = timedelta(seconds=30)
     """Interval."""
     forgotten_after: PositiveDuration = timedelta(minutes=10)
-    """An alert that it has not known for this long has ended; longer than a restart of Alertmanager takes."""
+    """An alert that Alertmanager has not listed for this long has ended. Allow for a restart of Alertmanager."""
     unheard_after: PositiveDuration = timedelta(minutes=6)
-    """An alert that has fired there for this long without a notification opens one; longer than group_interval."""
+    """An alert that has fired there for this long without a notification opens an incident. Use more than
+    group_interval."""
 
 
 class History(Settings):
-    """Notifications that are kept, so that new rules can be tried on them."""
+    """Notifications that are kept for trying new rules on them."""
 
     keep: Duration = timedelta(days=30)
-    """How long they are kept; 0s: none are."""
+    """How long they are kept; 0s: not at all."""
     size: Size = 64 * 1024 * 1024
     """Maximum size in the store, compressed; the oldest are deleted."""
 

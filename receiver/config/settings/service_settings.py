@@ -1,4 +1,4 @@
-"""The settings of the service itself: its name, its server, its store, who may call it, and what comes in."""
+"""The settings of the service itself: its name, its server, and its callers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Service(Settings):
 
     @property
     def product(self) -> str:
-        """What the public reads where no component is named: `name`, but never that of this program."""
+        """The name that public texts use if they name no component: `name`, but never the name of this program."""
         return UNNAMED_PRODUCT if self.name == type(self).model_fields["name"].default else self.name
 
 
@@ -55,13 +55,13 @@ class Server(Settings):
     """Networks of the proxies whose X-Forwarded-For is trusted, such as 127.0.0.1/32; from other peers it is
     ignored."""
     shutdown_grace: Duration = timedelta(seconds=20)
-    """How long a stop waits for running work."""
+    """How long a stop waits for current work to finish."""
     max_body: Size = 32 * 1024 * 1024
     """Maximum size of a request body; ten thousand alerts are about 7 MiB."""
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The addresses to listen on, by name: `main`, and `status` where the status page has one of its own."""
+        """The addresses to listen on, by name: `main`, and `status` if the status page has its own address."""
         wanted = {"main": self.listen, "status": self.status_page_listen}
         return {name: address for name, address in wanted.items() if address is not None}
 
@@ -78,7 +78,7 @@ class Scope(StrEnum):
 
 
 class Token(Settings):
-    """One caller. Two entries of the same scopes are a rotation."""
+    """One caller. Two entries with the same name and scopes allow a rotation."""
 
     name: str = Field(min_length=1)
     """The caller's name, logged as the actor."""
@@ -89,7 +89,7 @@ class Token(Settings):
     expires: When | None = None
     """The last day (UTC) or the time until which it is valid; none: until it is removed."""
     teams: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Teams whose incidents it may act on; it reads those of others unless they are private; none: every team."""
+    """Teams whose incidents it may change; it may read those of other teams unless they are private; none: all."""
     person: Annotated[str | None, EmptyIsNone] = None
     """A key of `people`: requests with this token act as this person only."""
     resolves: Literal["any", "own"] | Annotated[tuple[str, ...], Field(min_length=1)] = "any"
@@ -104,7 +104,7 @@ class Token(Settings):
 
     @property
     def expires_at(self) -> datetime | None:
-        """The moment from which on it is refused, in UTC; None: never."""
+        """The time after which it is refused, in UTC; None: never."""
         return None if self.expires is None else parse_when(self.expires, ZoneInfo("UTC"), ends=True)
 
 
@@ -126,10 +126,10 @@ class Oidc(Settings):
     team_groups: dict[str, tuple[str, ...]] = {}
     """Groups of each team: their members belong to the team, and may read."""
     groups_claim: str = Field("groups", min_length=1)
-    """The claim that lists a person's groups, in the ID token or in the provider's answer about the user."""
+    """The claim that lists a person's groups, in the ID token or in the provider's user info response."""
     scopes: tuple[str, ...] = ()
-    """OAuth scopes to ask for beside `openid`; none: `profile`, `email`, and `groups` and `offline_access` where the
-    provider lists them."""
+    """OAuth scopes to request in addition to `openid`; none: `profile`, `email`, and, if the provider lists them,
+    `groups` and `offline_access`."""
 
     @property
     def on(self) -> bool:
@@ -138,7 +138,7 @@ class Oidc(Settings):
 
     @property
     def groups(self) -> frozenset[str]:
-        """Every group that means something here."""
+        """Every group that the configuration names."""
         teams = (name for names in self.team_groups.values() for name in names)
         return frozenset((*self.read_groups, *self.respond_groups, *self.admin_groups, *teams))
 
@@ -149,7 +149,7 @@ class SessionLimits(Settings):
     idle: PositiveDuration = timedelta(hours=12)
     """A session ends when it has not been used for this long."""
     absolute: PositiveDuration = timedelta(days=30)
-    """A session ends this long after sign-in, however much it is used."""
+    """A session ends this long after sign-in, even if it is in use."""
 
 
 class Auth(Settings):
@@ -164,7 +164,7 @@ class Auth(Settings):
 
     @property
     def closed(self) -> bool:
-        """Whether callers must say who they are."""
+        """Whether callers must authenticate."""
         return bool(self.tokens) or self.oidc is not None
 
     @model_validator(mode="after")

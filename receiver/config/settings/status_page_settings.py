@@ -17,7 +17,7 @@ Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
 class Language(StrEnum):
-    """The languages of the page's own words."""
+    """The languages of the page's own text."""
 
     EN = "en"
     DE = "de"
@@ -27,48 +27,48 @@ class Language(StrEnum):
 
 
 class Component(Settings):
-    """A part of the service that the public knows."""
+    """A part of the service that customers know by name."""
 
     id: str = Field(min_length=1)
-    """Its stable name."""
+    """Its id, which does not change."""
     name: str = Field(min_length=1)
-    """What the public calls it."""
+    """Its name on the page."""
     matchers: tuple[MatcherText, ...] = ()
     """Incidents whose labels match all of these affect it."""
     internal: bool = False
-    """Whether only people who are signed in see it, at `/status/internal`."""
+    """Whether it is visible only to people who are signed in, at `/status/internal`."""
 
 
 class Colors(Settings):
     """The colors of the page, each as #rrggbb. Text on them is black or white, depending on which is readable."""
 
     header: Color | None = None
-    """Of the bar at the top; none: no bar."""
+    """The bar at the top; none: no bar."""
     operational: Color = "#2da44e"
-    """Of a component that works."""
+    """A component that works."""
     degraded_performance: Color = "#d4a72c"
-    """Of a component that is slow."""
+    """A component that is slow."""
     partial_outage: Color = "#e16f24"
-    """Of a component that fails in part."""
+    """A component with a partial outage."""
     major_outage: Color = "#cf222e"
-    """Of a component that is down."""
+    """A component that is down."""
     under_maintenance: Color = "#3178c6"
-    """Of a component in scheduled maintenance."""
+    """A component in scheduled maintenance."""
 
 
 class Subscriptions(Settings):
-    """Mail to people who have subscribed at the page."""
+    """Email to people who subscribed on the page."""
 
     email: Annotated[str | None, EmptyIsNone] = None
-    """A key of `channels`, of kind email, that sends the mail; none: nobody can subscribe. It needs
+    """A key of `channels`, of kind email, that sends the mail; none: no one can subscribe. Requires
     `service.public_url`."""
     most: int = Field(10_000, ge=1, le=100_000)
-    """How many addresses can be subscribed."""
+    """Maximum number of subscribed addresses."""
 
 
 def _once(languages: tuple[Language, ...]) -> tuple[Language, ...]:
     if len(set(languages)) != len(languages):
-        raise ValueError("a language is here twice (name each once)")
+        raise ValueError("a language is listed twice (list each once)")
     return languages
 
 
@@ -78,17 +78,17 @@ class StatusPage(Settings):
     title: str = "Status"
     """Its heading."""
     components: tuple[Component, ...] = ()
-    """What it shows."""
+    """The components that the page shows."""
     languages: Annotated[tuple[Language, ...], AfterValidator(_once), Field(min_length=1)] = tuple(Language)
-    """Languages of the page's own words; the first is used if the browser asks for none of them."""
+    """Languages of the page's own text; the first is used if the browser accepts none of them."""
     logo_file: Annotated[str | None, EmptyIsNone] = None
-    """A picture for the top of the page: .svg, .png or .webp, at most 100 KiB; none: the heading alone."""
+    """An image for the top of the page: .svg, .png or .webp, at most 100 KiB; none: only the heading."""
     home_url: Annotated[WebAddress | None, EmptyIsNone] = None
-    """Where the logo leads, such as your website; none: to the page itself."""
+    """The address that the logo links to, such as your website; none: the page itself."""
     colors: Colors = Colors()
     """The colors of the page."""
     subscriptions: Subscriptions = Subscriptions()
-    """Mail to subscribers."""
+    """Subscriptions by email."""
     maintenance_reminder: PositiveDuration = timedelta(hours=24)
     """How long before scheduled maintenance subscribers are reminded."""
 

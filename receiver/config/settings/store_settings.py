@@ -18,7 +18,7 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class Durability(StrEnum):
-    """When something counts as durable."""
+    """When a write counts as durable."""
 
     FSYNC = "fsync"
     REPLICAS = "replicas"
@@ -36,8 +36,8 @@ class Redis(Settings):
 
     url: Annotated[SecretStr, AfterValidator(check_store)] = SecretStr("embedded")
     """`embedded`, `redis://HOST:6379/0`, `unix:///PATH`, `redis+sentinel://HOST,HOST/PRIMARY` or
-    `redis+cluster://HOST,HOST`; `rediss` for TLS, `valkey` and `valkeys` mean the same. Secret, for it may hold a
-    password."""
+    `redis+cluster://HOST,HOST`; `rediss` for TLS, `valkey` and `valkeys` mean the same. Secret, because it may
+    contain a password."""
     sentinel_username: str = ""
     """The user for the Sentinels; the user in the address is for the servers."""
     sentinel_password: SecretStr = SecretStr("")
@@ -51,7 +51,8 @@ class Redis(Settings):
     namespace: Annotated[str, AfterValidator(_check_namespace)] = "receiver"
     """The hash tag of every key; it lets several services share a store."""
     durability: Durability = Durability.FSYNC
-    """`fsync`: 2xx once it is on disk; `replicas`: once `replicas` have it; `memory`: once the store has it."""
+    """When a 2xx is returned: `fsync`: once the data is on disk; `replicas`: once `replicas` have it; `memory`: once
+    the store has it."""
     replicas: int = Field(0, ge=0)
     """How many replicas must acknowledge a write."""
     data_dir: str = Field("receiver-data", min_length=1)
@@ -78,7 +79,7 @@ class Redis(Settings):
 
     @property
     def address(self) -> StoreAddress | None:
-        """The address, taken apart; none where the service starts its own store."""
+        """The parsed address; None if the service starts its own store."""
         return None if self.embedded else parse_store_address(self.url.get_secret_value())
 
     @property
@@ -88,6 +89,6 @@ class Redis(Settings):
 
     @property
     def exposed(self) -> bool:
-        """Whether it is spoken to in plain text beyond the loopback."""
+        """Whether the connection to it is unencrypted and goes beyond the loopback."""
         found = self.address
         return found is not None and not found.tls and not all(is_loopback(host) for host, _ in found.nodes)

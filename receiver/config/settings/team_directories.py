@@ -1,4 +1,4 @@
-"""The configuration as a team sees it: what the team writes over what the top level has. Pure."""
+"""The configuration as a team sees it: the team's own settings override those of the top level. Pure."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def top_level_directory(config: Written) -> ContactDirectory:
 
 
 def team_directory(config: Written, name: str, top: ContactDirectory | None = None) -> ContactDirectory:
-    """Return whom the team `name` calls: its names over those of the top level, its severities key by key.
+    """Return the directory of the team `name`: its names override those of the top level, severities key by key.
 
-    A team that does not exist, and "", is the top level. `top`: that of the top level, where it is known.
+    For an unknown team, and for "", it is that of the top level. `top`: that of the top level, if it is known.
     """
     top = top_level_directory(config) if top is None else top
     team = config.teams.get(name)

@@ -1,4 +1,4 @@
-"""`texts`: what incidents are called, as templates of Jinja2 in a sandbox."""
+"""`texts`: titles of incidents, as Jinja2 templates in a sandbox."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ EXAMPLE = Named(
     1,
     "5f1c9ab",
 )
-"""What a template is tried with."""
+"""Values for a trial run of a template."""
 NAMES = (
     "alertname", "summary", "description", "values", "labels", "annotations", "severity", "firing", "mark", "title",
 )  # fmt: skip
-"""What a template may use; `title` is what the incident is called without one, `mark` tells groups of alerts apart."""
+"""Variables of a template; `title` is the title without a template, `mark` distinguishes groups of alerts."""
 
 
 _FAILURES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
@@ -67,11 +67,12 @@ class Texts(Settings):
     """Titles of incidents."""
 
     title: Annotated[str | None, AfterValidator(_check_title)] = None
-    """Jinja2 for titles of incidents, of `alertname`, `summary`, `values`, `labels`, `mark` ...; none: `title`."""
+    """Jinja2 template for titles of incidents, with the variables `alertname`, `summary`, `values`, `labels`, `mark`
+    ...; none: `title`."""
 
 
 def title_writer(template: str | None) -> Callable[[Named], str]:
-    """Return what writes titles by `template`; where it fails or writes nothing, the title is that without one."""
+    """Return a function that writes titles with `template`; if that fails or is empty, the title without it is used."""
     if not template:
         return lambda named: named.title
     import jinja2  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The whole configuration: the sections of the file, and what was read along with them."""
+"""The whole configuration: the sections of the file, and the data that was read with them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _none_without(value: Any) -> Any:
 
 
 class Sections(Settings):
-    """What stands in the file. Everything but `channels` and `severities` may be left out."""
+    """The contents of the file. Everything except `channels` and `severities` may be omitted."""
 
     service: Service = Service()
     """The service's own name and addresses."""
@@ -79,7 +79,7 @@ class Sections(Settings):
     severities: dict[Severity, SeveritySettings]
     """What happens for each severity."""
     escalations: dict[str, Escalation] = SEED_ESCALATIONS
-    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3` of the process's matrix."""
+    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3`, as the process describes them."""
     audiences: tuple[Audience, ...] = ()
     """Additional contacts to notify."""
     contacts: dict[str, Contact] = {}
@@ -89,17 +89,17 @@ class Sections(Settings):
     schedules: dict[str, Schedule] = {}
     """On-call schedules."""
     teams: dict[TeamName, Team] = {}
-    """Who owns which alerts; what a team leaves out, and what no team owns, is that of the top level."""
+    """Teams and the alerts that they own; the top level covers settings that a team omits and alerts without a team."""
     include: tuple[str, ...] = ()
-    """Files of teams, relative to this file; `*` matches several. Each holds one team and its `people`."""
+    """Team files, relative to this file; `*` matches several. Each contains one team and its `people`."""
     channels: dict[str, SerializeAsAny[ChannelSettings]]
-    """The ways to the outside world; each entry's `kind` says which keys it has."""
+    """Connections to vendors and people; the `kind` of an entry determines its keys."""
     status_page: StatusPage = StatusPage()
     """The built-in public page."""
     links: Links = Links()
     """Deep links into your tools."""
     objectives: tuple[Objective, ...] = (Objective(name="availability", target=0.999),)
-    """Error budgets; left out: 99.9% available in 30 days."""
+    """Error budgets; default: 99.9% availability over 30 days."""
     maintenance: tuple[Maintenance, ...] = ()
     """Windows in which no one is paged."""
     texts: Texts = Texts()
@@ -115,29 +115,29 @@ class Sections(Settings):
 
 
 class Config(Sections):
-    """A configuration that can be used, and what was found out while it was read."""
+    """A valid configuration, and the notes that were collected while it was read."""
 
     rules: RulesSettings
     """The severity rules."""
     notes: tuple[Problem, ...] = ()
-    """What is valid but unwise, or off."""
+    """Warnings: settings that are valid but unwise, and channels that are off."""
     off: dict[str, str] = {}
     """Channels that are off, and why."""
     hash: str = ""
-    """16 hex digits over everything that was read, rules and environment included."""
+    """A hash of everything that was read, including rules and environment: 16 hex digits."""
     file: str = ""
-    """The file, as it was named."""
+    """The path of the file, as it was given."""
 
     @property
     def public_path(self) -> str:
-        """The path that browsers see in front of every path of ours; empty: none."""
+        """The path prefix that browsers see before every path of the service; empty: none."""
         if self.server.public_path is not None:
             return self.server.public_path
         return urlsplit(self.service.public_url or "").path.rstrip("/")
 
     @property
     def base_url(self) -> str | None:
-        """Where people reach the console, the path in front of it included; None: nobody has said."""
+        """The address of the console, including its path prefix; None: not configured."""
         if self.service.public_url is None:
             return None
         parts = urlsplit(self.service.public_url)
@@ -145,14 +145,14 @@ class Config(Sections):
 
     @property
     def directory(self) -> ContactDirectory:
-        """Everybody who can be called by the top level, and the policy by which they are."""
+        """Everyone whom the top level can page or notify, and the policy for it."""
         return top_level_directory(self)
 
     @property
     def teams_in_order(self) -> tuple[str, ...]:
-        """The names of the teams in the order in which they are asked who owns an alert."""
+        """The names of the teams in the order in which they are matched against an alert."""
         return tuple(in_order(self.teams))
 
     def directory_for(self, team: str) -> ContactDirectory:
-        """Return what `team` has, merged with the top level; "" and a team that does not exist: the top level."""
+        """Return the settings of `team`, merged with the top level; for "" or an unknown team: the top level."""
         return team_directory(self, team)

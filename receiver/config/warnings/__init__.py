@@ -1,1 +1,1 @@
-"""What is valid but unwise, one subject a file."""
+"""Warnings about settings that are valid but unwise, one subject per file."""

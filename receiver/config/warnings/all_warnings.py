@@ -1,4 +1,4 @@
-"""What is valid but unwise: warnings of `receiver check-config`, each at its place."""
+"""All warnings of `receiver check-config`, each with its place."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from receiver.triage.rules.rules_file import RulesSettings
 
 
 def in_rules(rules: RulesSettings, document: Document) -> Iterator[Problem]:
-    """Yield what is unwise in severity rules."""
+    """Yield warnings about severity rules."""
     for found in chain(advice(rules), compared(rules)):
         yield document.problem(found.path, found.text, at_key=isinstance(found.path[-1], str))
     yield from regexes.unwise(document)
 
 
 def in_config(draft: Draft, now: datetime) -> Iterator[Problem]:
-    """Yield what is unwise in a configuration without mistakes; `now` is from when on schedules are looked at."""
+    """Yield warnings about a configuration without mistakes; schedules are checked from `now` on."""
     yield from regexes.unwise(draft.document)
     yield from unused_names.unwise(draft)
     yield from unreachable_contacts.unwise(draft)

@@ -1,4 +1,4 @@
-"""Components of the status page that every incident affects."""
+"""Warnings about status-page components that every incident affects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.config.loader.config_draft import Draft
 
 
 def unwise(draft: Draft) -> Iterator[Problem]:
-    """Yield each component without matchers: every incident matches no condition at all."""
+    """Yield each component without matchers, because every incident matches it."""
     for index, component in enumerate(draft.sections.status_page.components):
         if not component.matchers:
             said = "without matchers every incident affects this component"

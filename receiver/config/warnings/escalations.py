@@ -1,4 +1,4 @@
-"""Escalations in which a step changes nothing: nobody new is in it, or another one comes at the same time."""
+"""Escalation steps without effect: they page no one new, or another step has the same time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from receiver.model.severity_policy import EscalationStep, SeveritySettings
 
 
 def unwise(draft: Draft) -> Iterator[Problem]:
-    """Yield each step, and each contact, that is there in vain."""
+    """Yield each step and each contact that has no effect."""
     sections, document = draft.sections, draft.document
     for severity, policy in sections.severities.items():
         yield from _twice(draft, ("severities", severity.value), policy)
@@ -26,7 +26,7 @@ def unwise(draft: Draft) -> Iterator[Problem]:
                 said = "another step has the same time"
                 yield document.problem((*path, index, "after"), said, "combine both into one step")
             if users and all(_called(draft, policy, before, step) for _, policy in users):
-                said = f"everyone in it has already been paged by then for {_listed(users)}: the step changes nothing"
+                said = f"everyone in it has already been paged by then for {_listed(users)}: the step has no effect"
                 hint = "name someone else, or remove it: each person is paged once per episode"
                 yield document.problem((*path, index), said, hint)
             before.append(step)

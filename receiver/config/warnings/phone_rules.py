@@ -1,4 +1,4 @@
-"""Addresses that a stranger can guess, and steps of personal rules that come when it is too late or change nothing."""
+"""Warnings about addresses that a stranger can guess, and about personal rules with late or useless steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from receiver.model.severity import Severity
 
 
 def unwise(draft: Draft) -> Iterator[Problem]:
-    """Yield what is unwise about how people are paged on their phones."""
+    """Yield warnings about how people are paged on their phones."""
     yield from _guessed(draft)
     yield from _late(draft)
     yield from _in_vain(draft)
@@ -26,7 +26,7 @@ def unwise(draft: Draft) -> Iterator[Problem]:
 def _unanswerable(draft: Draft) -> Iterator[Problem]:
     for name, settings in draft.sections.channels.items():
         if isinstance(settings, TwilioSettings) and not draft.sections.service.public_url:
-            said = "answers cannot come back: Twilio does not know this service's address"
+            said = "responses cannot come back: Twilio does not know this service's address"
             yield draft.document.problem(("channels", name), said, "write service: {public_url: https://...}")
 
 

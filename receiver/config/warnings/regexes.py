@@ -1,4 +1,4 @@
-"""Regular expressions that match everything: they ask for nothing, or exclude nothing."""
+"""Warnings about regular expressions that match everything, so that their matcher has no effect."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from receiver.triage.lint.rule_requirements import matches_everything
 from receiver.triage.matchers import MatcherError, parse_matcher
 
 ASKING = ("matchers", "alerts")
-"""Keys whose matchers must all hold."""
+"""Keys whose matchers must all match."""
 EXCLUDING = "unless"
-"""The key of whose matchers none may hold."""
+"""The key whose matchers must not match."""
 
 
 def unwise(document: Document) -> Iterator[Problem]:
@@ -25,11 +25,11 @@ def unwise(document: Document) -> Iterator[Problem]:
             continue
         if not matches_everything(matcher):
             continue
-        # In `unless` the one that always holds, and in `matchers` the one that never does, makes a rule that never
-        # holds; that is told of the rule.
+        # A matcher in `unless` that always matches, and one in `matchers` that never does, make a rule that never
+        # matches; the warning for the rule reports that.
         rule = path[0] == "rules" and len(path) > 3
         if matcher.positive and path[-2] in ASKING:
-            hint = f'remove it, or write {matcher.name}=~".+" for any value that is there'
+            hint = f'remove it, or write {matcher.name}=~".+" for any value that is not empty'
             yield document.problem(path, "the pattern matches everything, so this matcher has no effect", hint)
         elif not matcher.positive and path[-2] == EXCLUDING:
             yield document.problem(path, "no alert matches this, so it excludes nothing", "remove it")

@@ -1,4 +1,4 @@
-"""Routing keys of people: written in clear, or of a form that PagerDuty does not have."""
+"""Warnings about people's routing keys in plain text or in a form that PagerDuty does not have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from receiver.config.loader.config_draft import Draft
 
 
 def unwise(draft: Draft) -> Iterator[Problem]:
-    """Yield what is unwise about each routing key; the key itself is in no message."""
+    """Yield warnings about each routing key; no message contains the key itself."""
     roads = {name for name, settings in draft.sections.channels.items() if settings.kind == PagerDuty.kind}
     for key, person in draft.sections.people.items():
         for road, address in person.addresses.items():

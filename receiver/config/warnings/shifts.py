@@ -1,4 +1,4 @@
-"""Shifts of the next days: gaps, and people who are their own backup."""
+"""Warnings about the shifts of the next days: gaps, and people who are their own backup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AHEAD = timedelta(days=14)
 
 
 def unwise(draft: Draft, now: datetime) -> Iterator[Problem]:
-    """Yield what is unwise about the shifts from `now` on, for 14 days."""
+    """Yield warnings about the shifts of the 14 days from `now`."""
     sections, document = draft.sections, draft.document
     rosters = {name: Roster(schedule, sections.people) for name, schedule in sections.schedules.items()}
     for name, roster in rosters.items():
@@ -22,7 +22,7 @@ def unwise(draft: Draft, now: datetime) -> Iterator[Problem]:
         if gaps:
             zone = ZoneInfo(sections.schedules[name].timezone)
             more = f", and {len(gaps) - 1} more in the next {AHEAD.days} days" if len(gaps) > 1 else ""
-            said = f"nobody is on call {_span(*gaps[0], zone)}{more}"
+            said = f"no one is on call {_span(*gaps[0], zone)}{more}"
             yield document.problem(("schedules", name), said, "fill it with a layer or an override", at_key=True)
     for name, contact in sections.contacts.items():
         backup = contact.backup.schedule if contact.backup else None

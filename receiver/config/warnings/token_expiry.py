@@ -10,12 +10,12 @@ from receiver.config.loader.config_draft import Draft
 from receiver.config.settings.service_settings import Auth
 
 SOON = timedelta(days=14)
-"""How long before its expiry a token is warned about: time to roll out a new one."""
+"""How long before the expiry of a token the warning begins: time to roll out a new one."""
 INSTEAD = "add an entry with a new token (receiver token new --expires 90d), and reload"
 
 
 def expiring(auth: Auth, now: datetime) -> Iterator[tuple[int, str]]:
-    """Yield the place of each token that has expired or does so within SOON, and a sentence about it."""
+    """Yield the place of each token that has expired or expires within SOON, and a sentence about it."""
     for index, token in enumerate(auth.tokens):
         ends = token.expires_at
         if ends is None or ends - now > SOON or not token.token.get_secret_value().strip():
@@ -25,6 +25,6 @@ def expiring(auth: Auth, now: datetime) -> Iterator[tuple[int, str]]:
 
 
 def unwise(draft: Draft, now: datetime) -> Iterator[Problem]:
-    """Yield what is unwise about the tokens at `now`."""
+    """Yield warnings about tokens that have expired or expire soon at `now`."""
     for index, text in expiring(draft.sections.auth, now):
         yield draft.document.problem(("auth", "tokens", index, "expires"), text, INSTEAD)

@@ -1,4 +1,4 @@
-"""Contacts that no channel reaches, and contacts that are backed up by themselves."""
+"""Warnings about contacts that no channel reaches, and contacts that are their own backup."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def unwise(draft: Draft) -> Iterator[Problem]:
                 hint = f"complete {' or '.join(sorted(off))}" if off else f"write an address of {_any(on)}"
                 yield draft.document.problem(("contacts", name, *below), said, hint, at_key=True)
         backup = contact.backup
-        # A schedule may be backed up by one with the same people, who take turns.
+        # A schedule may have a backup schedule with the same people, who take turns.
         if backup is None or contact.schedule is not None or backup.schedule is not None:
             continue
         if set(draft.meant(backup)) <= set(draft.meant(contact)):
-            said, hint = "the backup is the person who did not respond", "name somebody else"
+            said, hint = "the backup is the person who did not respond", "name someone else"
             yield draft.document.problem(("contacts", name, "backup"), said, hint, at_key=True)
 
 

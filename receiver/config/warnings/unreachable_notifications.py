@@ -1,4 +1,4 @@
-"""People who are to be notified, and to whom no channel sends messages: a page's channel never notifies."""
+"""Warnings about people to be notified to whom no channel sends messages; a paging channel never notifies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from receiver.model.severity import Severity
 
 
 def unwise(draft: Draft) -> Iterator[Problem]:
-    """Yield each contact that a severity, a step or an audience notifies in which at least one person gets no message.
+    """Yield each contact that a severity, step or audience notifies and that has at least one person without messages.
 
     A contact that no channel reaches at all is reported at the contact itself.
     """
     kinds = discover()
     on = {name: one.kind for name, one in draft.sections.channels.items() if name not in draft.off}
     if any(kinds[kind].informs and kinds[kind].wakes for kind in on.values()):
-        return  # such as a Slack channel, which everybody reads
+        return  # such as a Slack channel, which everyone reads
     messages = {name: kind for name, kind in on.items() if kinds[kind].informs or kinds[kind].personal}
     people = draft.sections.people
     for where, contact in _notified(draft):

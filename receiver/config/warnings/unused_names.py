@@ -1,4 +1,4 @@
-"""Names that nobody uses: people, schedules, contacts and escalations that lead nowhere."""
+"""Warnings about unused names: people, schedules, contacts and escalations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def unwise(draft: Draft) -> Iterator[Problem]:
         if key not in schedules:
             hint = f"write a contact, such as {key}-oncall: {{schedule: {key}}}"
             yield document.problem(
-                ("schedules", key), "no contact uses this schedule: it pages nobody", hint, at_key=True
+                ("schedules", key), "no contact uses this schedule: it pages no one", hint, at_key=True
             )
     called = {target for name in named if name in sections.contacts for target in _meant(sections.contacts[name])}
     for key, contact in sections.contacts.items():

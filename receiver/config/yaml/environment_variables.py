@@ -11,19 +11,19 @@ _PIECE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<defaul
 
 
 class Environment:
-    """The variables, and which of them were asked for in vain."""
+    """The variables, and a list of those that were requested but not set."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        """Take the variables of the process."""
+        """Create it from the variables of the process."""
         self.variables = variables
         self.missing: list[tuple[Path, str]] = []
         """Where a variable without a default is not set, and its name: it was read as empty."""
 
     def expand(self, text: str, path: Path) -> str:
-        """Return `text` with variables replaced; what they hold is not looked at again.
+        """Return `text` with variables replaced; their values are not expanded again.
 
-        A default counts when the variable is not set or empty, as in a shell. Raises ValueError for a `${` that
-        is no variable.
+        A default is used if the variable is not set or empty, as in a shell. Raises ValueError for a `${` that
+        is not a variable.
         """
 
         def replace(piece: re.Match[str]) -> str:

@@ -1,8 +1,8 @@
 """A YAML document as plain values, with the line and column of every key and value.
 
-Narrower than YAML: no tags, no duplicate keys, one document, true and false only as such (`no` is text), and dates
-and times stay text, so that a value is what it looks like. Anchors, aliases and merge keys (`<<`) are read, within
-bounds.
+This is a subset of YAML: no tags, no duplicate keys, and one document. Only `true` and `false` are booleans (`no` is
+text), and dates and times stay text, so that a value is what it looks like. Anchors, aliases and merge keys (`<<`) are
+supported, within limits.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from receiver.config.yaml.yaml_nodes import Node, NodeError, Place, documents, m
 LARGEST = 1024 * 1024
 """Characters: a configuration is some 10 KB."""
 EXTENSION = "x-"
-"""What the keys at the top begin with that hold anchors for other places and are no settings, as in Compose files."""
+"""Prefix of top-level keys that contain only anchors for other places and are not settings, as in Compose files."""
 DEEPEST = 40
 MOST_EXPANDED = 10_000
 TEMPLATE = "a Helm or Jinja template? Render it first (helm template does)"
-"""Values of a file whose aliases are written out: more is no configuration but a bomb."""
+"""Maximum number of values after aliases are expanded: a file with more is not a configuration but an attack."""
 
 LONGEST_KEY = 1000
-"""Characters of a line in which a template is looked for."""
+"""Characters of a line that are searched for a template."""
 _TEMPLATED = re.compile(r"\s*(?:-\s+)?(?:[^\s:{}]+:\s+)?\{[{%]")
 """A line that begins with a template, or a key whose whole value is one."""
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -34,7 +34,7 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 Expand = Callable[[str, Path], str]
-"""Replaces what stands for something else in a scalar; raises ValueError with what is wrong in it."""
+"""Expands the references in a scalar; raises ValueError with the mistake."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Mark:
     end: tuple[int, int] = (0, 0)
     """Line and column after the value."""
     indent: int = 0
-    """Of a block of text (`|`): the columns in front of each of its lines."""
+    """For a block of text (`|`): the indentation of each of its lines."""
     file: str = ""
     """The file that contains it; empty: the document's own file."""
 
 
 @dataclass
 class Document:
-    """One file, read."""
+    """The contents of one file."""
 
     file: str
     value: Any = None
@@ -69,7 +69,7 @@ class Document:
     above: Path = ()
     """The place of the document in the file, as a prefix of paths in messages."""
     respell: Callable[[str], str] | None = None
-    """How the file writes names that messages use; None: as they are."""
+    """How the file writes the names that messages use; None: unchanged."""
 
     def known(self, path: Path) -> Path:
         """Return the longest part of `path` that the document has, from the top."""
@@ -98,7 +98,7 @@ class Document:
 def read(text: str, file: str, expand: Expand | None = None) -> Document:
     """Return the document in `text`; its mistakes are in `problems`, and what could be read is in `value`.
 
-    `file` is how messages call it; `expand` is applied to every scalar that is not a key. Keys at the top that begin
+    `file` is the name in messages; `expand` is applied to every scalar that is not a key. Top-level keys that begin
     with `x-` are left out.
     """
     document = Document(file)
@@ -111,7 +111,7 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
         if root is not None:
             document.value = _without_extensions(_Reader(document, expand).node(root, (), None))
         for place, _ in found:
-            hint = "one file holds one document: remove the ---"
+            hint = "a file must have one document: remove the ---"
             document.problems.append(Problem(file, *place, "", "a second document", hint))
             break
     except NodeError as error:
@@ -122,7 +122,7 @@ def read(text: str, file: str, expand: Expand | None = None) -> Document:
 
 
 def _is_templated(text: str, line: int) -> bool:
-    # What YAML stumbles over may be the line behind that of the template.
+    # YAML may report the line after that of the template.
     near = text.splitlines()[max(0, line - 3) : line]
     return any(_TEMPLATED.match(one[:LONGEST_KEY]) for one in near)
 
@@ -134,7 +134,7 @@ def _without_extensions(value: Any) -> Any:
 
 
 def _hint(said: str) -> str:
-    # `{token: ${TOKEN}}` is the slip that the ${NAME} form invites.
+    # `{token: ${TOKEN}}` is the usual mistake with ${NAME}.
     if said.endswith("but got '{'"):
         return "put ${NAME} in quotes between { and }"
     if "'\\t'" in said:

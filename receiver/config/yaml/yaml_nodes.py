@@ -1,7 +1,7 @@
-"""The documents of a YAML text as nodes with their places, aliases replaced by what they stand for.
+"""The documents of a YAML text as nodes with their places, with aliases replaced by their values.
 
-Both libyaml and the parser in Python slow down with the square of the depth, and libyaml's composer overflows the
-stack: the depth is watched while events are read, so that an odd file is refused in time.
+The time of both libyaml and the Python parser grows with the square of the depth, and libyaml's composer overflows the
+stack. The depth is therefore checked while events are read, so that an extreme file is rejected in time.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 import yaml
 
 WORDED = 100_000
-"""Characters up to which a text that libyaml refuses is read again by the parser in Python, whose words are better."""
+"""Maximum length of a text that libyaml rejects and that the Python parser reads again, for its better messages."""
 
 Place = tuple[int, int]
 """Line and column, from 1."""
 
 
 class NodeError(ValueError):
-    """A text that is not YAML, or YAML that is not read: what is wrong, and its place."""
+    """A text that is not YAML, or YAML that is not supported: the mistake and its place."""
 
     def __init__(self, message: str, place: Place) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class Node:
 
     @property
     def is_null(self) -> bool:
-        """Whether it is plainly nothing."""
+        """Whether it is an empty value."""
         return self.plain and self.text in ("", "~", "null", "Null", "NULL")
 
     @property
@@ -57,8 +57,8 @@ class Node:
 def documents(text: str, deepest: int) -> Iterator[tuple[Place, Node | None]]:
     """Yield where each document in `text` begins, and its root: None for an empty one.
 
-    Raises NodeError for what is not YAML, for values below more than `deepest` levels, and for an alias that stands
-    for something around it.
+    Raises NodeError if the text is not YAML, if it has more than `deepest` levels, or if an alias refers to a value
+    that contains it.
     """
     try:
         yield from _Composer(_events(text, deepest)).documents()
@@ -87,7 +87,7 @@ def _events(text: str, deepest: int) -> Iterator[Any]:
         worded = len(text) <= WORDED or not isinstance(error, yaml.MarkedYAMLError)
         if isinstance(error, _TooDeep) or not worded:
             raise
-        # It is refused again, in better words and, for a character, with its place.
+        # It is rejected again, with a better message and, for a character, with its place.
         for _ in _shallow(yaml.parse(text, Loader=yaml.SafeLoader), deepest):
             pass
         raise

@@ -40,7 +40,7 @@ class RuleStep(Settings):
     after: Duration
     """Time since the person was first paged."""
     by: str = Field(min_length=1)
-    """A key of `channels`, by which this person has an address."""
+    """A key of `channels` for which this person has an address."""
     how: How | None = None
     """For a channel of kind twilio: `sms` or `call`; default: `call`."""
 

@@ -80,11 +80,11 @@ class Rota(Settings):
     length: PositiveDuration | None = None
     """With `rotation: custom`: a shift's length in wall-clock time, at least 1h."""
     handoff: Annotated[str, AfterValidator(check_handoff)] = ""
-    """When a shift ends, as `Monday 09:00` (weekly) or `09:00` (daily); default: Monday 09:00, or 09:00."""
+    """When a shift ends: `Monday 09:00` (weekly) or `09:00` (daily), which are also the defaults."""
     timezone: ZoneName = "UTC"
     """The zone of `handoff`, `starts` and `only`."""
     starts: Annotated[date, AfterValidator(check_day)] = date(2024, 1, 1)
-    """The day on which, or in whose shift, the first of `people` begins."""
+    """A day in a shift of the first of `people`."""
     people: tuple[str, ...] = Field(min_length=1)
     """Keys of `people`, in shift order. Editing the list changes past shifts: see `rotations`."""
     only: tuple[Hours, ...] = ()

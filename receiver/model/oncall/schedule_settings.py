@@ -61,7 +61,7 @@ class Person(Settings):
     oidc_subject: Annotated[str | None, BeforeValidator(_none_without)] = None
     """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the e-mail address."""
     vacations: tuple[Vacation, ...] = ()
-    """When this person is away: the next of a rotation takes over. Without `timezone` on the schedule's clocks."""
+    """When this person is away: the next of a rotation takes over. Default time zone: that of the schedule."""
     page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()
     """Channels that page this person, in order until the person responds: a list, or a list for `default` and one per
     severity. None: all paging channels at once for which the person has an address."""
@@ -128,7 +128,7 @@ class Contact(Target):
     service: SecretStr | None = None
     """Instead of people: the routing key of a PagerDuty service, which uses its own schedule."""
     pagerduty_service: SecretStr | None = None
-    """The same, where there is one channel of kind pagerduty."""
+    """The same, if there is only one channel of kind pagerduty."""
     backup: Target | None = None
     """Who is paged when this contact has not acknowledged within `respond_within`."""
 

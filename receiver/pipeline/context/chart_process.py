@@ -1,4 +1,4 @@
-"""Pictures are drawn in a process of their own, one at a time, within a time limit; without the library, none."""
+"""Draws images in a separate process, one at a time and within a time limit; without the library, none."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from receiver.review.expression.chart_png import can_draw
 from receiver.review.expression.graph import ExpressionGraph
 
 LIMIT = 30.0
-"""Seconds for one picture: one, and on a machine that is busy with pages many more."""
+"""Time limit of an image in seconds: one is enough, but a busy machine needs many more."""
 LARGEST = 1024 * 1024
-"""Bytes of a picture; one has 40 KB."""
+"""Maximum size of an image in bytes; one has 40 KB."""
 PNG = b"\x89PNG\r\n\x1a\n"
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
 
@@ -27,12 +27,12 @@ class ChartProcess:
     """Draws for one replica."""
 
     def __init__(self) -> None:
-        """Nothing is drawn yet."""
+        """Create it without a process."""
         self._one = asyncio.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     async def draw(self, graph: ExpressionGraph) -> bytes | None:
-        """Return the picture as PNG; None without the library, and where it could not be drawn."""
+        """Return the image as PNG; None without the library, or if it could not be drawn."""
         if not can_draw():
             return None
         async with self._one:
@@ -43,7 +43,7 @@ class ChartProcess:
         return None
 
     async def close(self) -> None:
-        """Remove what the library has written."""
+        """Remove the files that the library has written."""
         folder, self._folder = self._folder, None
         if folder is not None:
             await asyncio.to_thread(folder.cleanup)
@@ -67,7 +67,7 @@ class ChartProcess:
         return made
 
     def _environment(self) -> dict[str, str]:
-        # No secret of the service's own, and a folder for the list of fonts, which takes a second to make.
+        # None of the service's secrets, and a folder for the list of fonts, which takes a second to create.
         if self._folder is None:
             with suppress(OSError):
                 self._folder = tempfile.TemporaryDirectory(prefix="receiver-charts-")

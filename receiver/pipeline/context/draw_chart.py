@@ -1,7 +1,7 @@
-"""Draws one picture and ends: `python -m receiver.pipeline.context.draw_chart` reads a graph as JSON, and writes a PNG.
+"""Draws one image and exits: `python -m receiver.pipeline.context.draw_chart` reads a graph as JSON, and writes a PNG.
 
-A process of its own, with the lowest priority: the library takes a second of CPU and 100 MB of memory, which must not
-delay the event loop or stay with the service.
+It is a separate process with the lowest priority: the library takes a second of CPU and 100 MB of memory, which must
+not delay the event loop or remain in the service.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NICENESS = 19
 
 
 def main() -> None:
-    """Draw what standard input says."""
+    """Draw the graph from standard input."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     graph = ExpressionGraph.model_validate_json(sys.stdin.buffer.read())

@@ -1,7 +1,7 @@
 """The graph of an alert's expression: read from Prometheus when an incident opens and when it ends, kept in its log.
 
-Only the Prometheus of the configuration is asked, and only for expressions of its own rules: the text of an alert
-names a rule, and is never an address or a query. Nothing waits for any of this.
+Only the configured Prometheus is queried, and only for expressions of its own rules: the text of an alert selects a
+rule, and is never used as an address or a query. Nothing waits for this.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from receiver.store.incidents.incident_store import IncidentStore
 
 NAME = "expressions"
 EVERY = 1.0
-"""Seconds between two looks for incidents that have opened or ended."""
+"""Seconds between two checks for incidents that have opened or ended."""
 WAITING = 100
-"""Incidents that wait; in a storm, the newest of them."""
+"""Maximum number of waiting incidents; in a storm, the newest of them."""
 MOST = 6
-"""Graphs in the log of one incident: one that opens and ends again and again is not drawn each time."""
+"""Maximum number of graphs in the log of one incident, in case it opens and ends again and again."""
 TRIES = 3
 NAMES = 3
-"""Names of alerts of one incident of which a rule is looked for, those of the worst first."""
+"""Maximum number of alert names of one incident for which a rule is searched, most severe first."""
 FRESH = timedelta(minutes=1)
 """Age of a displayed graph after which a newer one is requested."""
 
@@ -48,7 +48,7 @@ log = structlog.get_logger("receiver.expressions")
 
 
 class ExpressionGraphs:
-    """What one replica asks for the incidents that it opens and ends, and for those that people look at."""
+    """The queries of one replica for incidents that it opens and ends, and for those that people view."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ExpressionGraphs:
         pictures: ExpressionPictures,
         clock: Clock,
     ) -> None:
-        """`pictures` takes the graphs that chat is to show. Nothing waits yet."""
+        """`pictures` accepts the graphs for chat. Nothing waits yet."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -68,10 +68,10 @@ class ExpressionGraphs:
         self.clock = clock
         self._changed: deque[str] = deque(maxlen=WAITING)
         self._live: dict[str, ExpressionGraph] = {}
-        """Newer graphs of incidents that people look at, by uid; the oldest is dropped first."""
+        """Newer graphs of incidents that people view, by uid; the oldest is dropped first."""
         self._viewed: deque[str] = deque(maxlen=WAITING)
         self._refreshed: dict[str, datetime] = {}
-        """When a newer graph was asked for last."""
+        """When a newer graph was last requested."""
 
     def committed(self, change: CommitRequest, args: Sequence[Any], number: str, version: int) -> None:
         """Remember an incident that this replica has just opened, or whose end it wrote (IncidentStore.committed)."""
@@ -83,7 +83,7 @@ class ExpressionGraphs:
             self._changed.append(incident.uid)
 
     async def run(self) -> None:
-        """Ask and show, for ever; what could not be asked is not asked again."""
+        """Query and show graphs until canceled; a failed query is not repeated."""
         while True:
             try:
                 await self.run_once()
@@ -92,8 +92,8 @@ class ExpressionGraphs:
             await asyncio.sleep(EVERY)
 
     async def run_once(self) -> None:
-        """Ask about every incident that waits, and show the pictures whose message is there. Raises StoreAway."""
-        # Each answer may take seconds: the next incident has a time of its own.
+        """Query for every waiting incident, and show the images whose message exists. Raises StoreAway."""
+        # Each response may take seconds, so the time is read again for the next incident.
         while self._changed:
             await self._look(self._changed.popleft(), self.clock.now())
         await self.pictures.show(self.clock.now())
@@ -101,9 +101,9 @@ class ExpressionGraphs:
             await self._refresh(self._viewed.popleft(), self.clock.now())
 
     def newest(self, incident: Incident, logged: ExpressionGraph | None, now: datetime) -> ExpressionGraph | None:
-        """Return the newest graph that is known, at once; a newer one is asked for where that is old.
+        """Return the newest known graph at once; if it is old, a newer one is requested.
 
-        `logged`: the one of the log. Without it there is none: the rule is not known, or a person has hidden the entry.
+        `logged`: the one in the log. Without it there is none: the rule is unknown, or a person has hidden the entry.
         """
         if logged is None or incident.state.over:
             return logged
@@ -173,14 +173,14 @@ class ExpressionGraphs:
         except SourceError as error:
             if error.reason != "bad_answer" or measured.query == query:
                 raise
-            # Too many series: those alone that are beyond the threshold.
+            # Too many series: only those beyond the threshold.
             measured = Compared(query, measured.sign, measured.threshold)
             found = await prometheus.course(query, begins, ends, step)
         return graph_of(name, labels, measured, found, begins, step)
 
     async def _written(self, uid: str, graph: ExpressionGraph) -> bool:
         incident, setting = await self.incidents.incident(uid), self.setting()
-        # While Prometheus was asked, a person may have hidden an earlier one.
+        # During the query, a person may have hidden an earlier one.
         if incident is None or not wants_graph(await self.incidents.events(uid), MOST):
             return True
         now = self.clock.now()

@@ -1,4 +1,4 @@
-"""Graphs of expressions as images beside the messages of chat: drawn once the message is there, and sent once."""
+"""Graphs of expressions as images for chat messages: drawn once the message exists, and sent once."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.ticket_states import TicketStates
 
 WAITING = 100
-"""Graphs that wait; in a storm, the newest of them."""
+"""Maximum number of waiting graphs; in a storm, the newest of them."""
 WAITS = timedelta(minutes=2)
-"""How long a graph waits for the message in whose thread it is shown."""
+"""How long a graph waits for the message of its thread."""
 
 log = structlog.get_logger("receiver.expressions")
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A graph that is to be shown beside a message which is not there yet."""
+    """A graph for a message that does not exist yet."""
 
     uid: str
     graph: ExpressionGraph
@@ -41,10 +41,10 @@ class Waiting:
 
 
 class ExpressionPictures:
-    """What one replica shows in chat."""
+    """The images that one replica shows in chat."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, memories: TicketStates) -> None:
-        """`memories` reads what channels remember of what they have posted. Nothing waits yet."""
+        """`memories` reads the receipts of channels for posted messages. Nothing waits yet."""
         self.setting = setting
         self.incidents = incidents
         self.memories = memories
@@ -52,16 +52,16 @@ class ExpressionPictures:
         self._waiting: deque[Waiting] = deque(maxlen=WAITING)
 
     def add(self, incident: Incident, graph: ExpressionGraph, now: datetime) -> None:
-        """Show a graph where the message of `incident` is, or comes soon; not of a private one.
+        """Show a graph in the thread of `incident`'s message, now or when it exists; not for a private incident.
 
-        What a picture shows of a private incident would be more than its message says.
+        An image would show more of a private incident than its message.
         """
         names = tuple(name for name, channel in self.setting().channels.items() if channel.pictures)
         if names and not incident.private:
             self._waiting.append(Waiting(incident.uid, graph, now + WAITS, names))
 
     async def show(self, now: datetime) -> None:
-        """Show each graph whose message is there by now. Raises StoreAway."""
+        """Show each graph whose message exists by now. Raises StoreAway."""
         for _ in range(len(self._waiting)):
             left = await self._show(self._waiting.popleft(), now)
             if left is not None:
@@ -104,6 +104,6 @@ class ExpressionPictures:
                 async with asyncio.timeout(channel.http.total):
                     await channel.show(picture, memory, now)
             except (DeliveryError, TimeoutError) as error:
-                # A bot without files:write, or a vendor that is away: the message stands without a picture.
+                # A bot without files:write, or an unavailable vendor: the message has no image.
                 reason = error.reason if isinstance(error, DeliveryError) else "timeout"
                 log.info("picture_not_shown", channel=channel.name, reason=reason)

@@ -1,4 +1,4 @@
-"""What was changed before an incident: GitHub is asked once for each, and what it says is written down."""
+"""Changes before an incident: GitHub is queried once for each incident, and the result is recorded."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 FRESH = timedelta(seconds=60)
-"""How long an answer about a repository is used again."""
+"""How long a response about a repository is reused."""
 AGAIN = timedelta(seconds=60)
 FAILED = timedelta(seconds=30)
 """How long a failure is reused for other incidents of the same repository."""
 AT_ONCE = 4
-"""Repositories that are asked at once."""
+"""Maximum number of repositories that are queried at once."""
 SOON = timedelta(seconds=2)
-"""How long until an incident is retried whose repository is being asked, or must wait for other repositories."""
+"""How long until an incident is retried while its repository is being queried, or waits for other repositories."""
 PATIENCE = timedelta(minutes=5)
-"""After so long without an answer it is said that nobody knows."""
+"""How long to wait for a response before the changes are recorded as unknown."""
 
 log = structlog.get_logger("receiver.changes")
 
@@ -46,7 +46,7 @@ class RecentChangesReader:
         source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
-        """Nothing is known yet."""
+        """Create it without known changes."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -55,7 +55,7 @@ class RecentChangesReader:
         self._known: dict[str, tuple[datetime, Sequence[RecentChange]]] = {}
         self._failed: dict[str, tuple[datetime, SourceError]] = {}
         self._asked: set[str] = set()
-        """Repositories being asked. Nothing waits for an answer: tasks would pile up when GitHub is slow."""
+        """Repositories being queried. No task waits for a response, because tasks would pile up when GitHub is slow."""
 
     async def on_timer(self, uid: str, now: datetime) -> None:
         """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
@@ -85,17 +85,17 @@ class RecentChangesReader:
         try:
             await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
-            return  # somebody changed it: asked again when the lease has passed, from what is known
+            return  # changed in the meantime: retried after the lease, with the known result
 
     def _answered(self, repository: str, now: datetime) -> bool:
-        """Return whether there is an answer or a failure that still counts."""
+        """Return whether there is a response or a failure that is still fresh."""
         known, failed = self._known.get(repository), self._failed.get(repository)
         if known is not None and abs(now - known[0]) < FRESH:
             return True
         return failed is not None and abs(now - failed[0]) < FAILED
 
     async def _ask(self, repository: str, setting: ActiveConfig, now: datetime) -> Sequence[RecentChange]:
-        """Return what changed, from memory where it is fresh. Raises SourceError."""
+        """Return the changes, from memory if they are fresh. Raises SourceError."""
         known, failed = self._known.get(repository), self._failed.get(repository)
         if known is not None and abs(now - known[0]) < FRESH:
             return known[1]

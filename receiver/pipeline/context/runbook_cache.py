@@ -1,4 +1,4 @@
-"""The runbooks of a wiki, read now and then and kept in memory: no page waits for a wiki."""
+"""The runbooks of a wiki, read regularly and kept in memory, so that no page waits for a wiki."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = structlog.get_logger("receiver.runbooks")
 
 
 class RunbookCache:
-    """What one replica knows of the runbooks (`links.runbooks`)."""
+    """The runbooks in one replica's memory (`links.runbooks`)."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], clock: Clock, metrics: Metrics) -> None:
-        """Nothing is known before the first reading."""
+        """Create it empty, until the first reading."""
         self.setting = setting
         self.clock = clock
         self.metrics = metrics
@@ -46,7 +46,7 @@ class RunbookCache:
             log.warning("runbooks_not_read", channel=wanted[0], reason=error.reason, detail=error.detail)
 
     async def run(self) -> None:
-        """Read them every five minutes, for ever."""
+        """Read them every five minutes until canceled."""
         while True:
             await self.refresh()
             await asyncio.sleep(EVERY)

@@ -1,4 +1,4 @@
-"""Similar incidents: the index is kept up to date, searched, and what it has of a new incident is written down once."""
+"""Similar incidents: updates the index, searches it, and records the results for each new incident once."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from receiver.store.stepped_loop import in_steps
 
 NAME = "similar"
 EVERY = 1.0
-"""Seconds between two looks at what has changed."""
+"""Seconds between two checks for changes."""
 PAUSE = 0.25
-"""Seconds between two parts while there is more: a history of 100,000 incidents takes five minutes beside the work."""
+"""Seconds between two batches while there are more: a history of 100,000 incidents takes five minutes."""
 TURN_MS = 3000
-"""For how long one replica indexes and the others wait, in milliseconds: longer than its next look takes to come."""
+"""For how long one replica indexes and the others wait, in milliseconds: longer than until its next check."""
 PARSED = 10
-"""Incidents that are compared or read in one step of the loop."""
+"""Number of incidents that are compared or read in one step of the loop."""
 RANKED = 2 * MOST
-"""Incidents whose newest state is read: some may have become private since they were indexed."""
+"""Maximum number of incidents whose newest state is read, because some may have become private since."""
 WAITING = 100
-"""New incidents that wait to be looked up; in a storm, the newest of them."""
+"""Maximum number of new incidents that wait for a look-up; in a storm, the newest of them."""
 TOGETHER = 10
-"""New incidents that are looked up in one round trip."""
+"""Number of new incidents that are looked up in one round trip."""
 TRIES = 3
 DAY_MS, MONTH_MS = 24 * 3600 * 1000, 30 * 24 * 3600 * 1000
 
@@ -54,7 +54,7 @@ log = structlog.get_logger("receiver.similar")
 
 @dataclass(frozen=True)
 class SimilarIncident:
-    """A past incident, as it is now, and why it is like the one that was asked about."""
+    """A past incident in its current state, and the reason why it is similar."""
 
     incident: Incident
     score: float
@@ -65,11 +65,11 @@ class SimilarIncident:
 class _Opened:
     incident: Incident
     records: Mapping[str, AlertRecord] | None
-    """None where there are too many to be kept until it is looked up: they are read then."""
+    """None if there are too many to keep until the look-up; they are read then."""
 
 
 class SeenBefore:
-    """What one replica does for similar incidents. None of it is in the way of a page."""
+    """One replica's work for similar incidents. No page waits for it."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class SeenBefore:
         intake: Intake,
         clock: Clock,
     ) -> None:
-        """Nothing waits yet."""
+        """Create it without waiting incidents."""
         self.setting = setting
         self.index = index
         self.incidents = incidents
@@ -88,7 +88,7 @@ class SeenBefore:
         self._opened: deque[_Opened] = deque(maxlen=WAITING)
 
     async def run(self) -> None:
-        """Index and look up, for ever; a store that is away is asked again."""
+        """Index and look up until canceled; if the store is away, retry."""
         while True:
             more = False
             try:
@@ -102,7 +102,7 @@ class SeenBefore:
         """Remember that this replica has just opened an incident, to be looked up soon (IncidentStore.committed)."""
         incident = change.incident
         if incident is not None and version == 1 and incident.held is None:
-            # As it was written: reading and parsing it once more took as long as the look-up itself.
+            # The written data is kept, because reading and parsing it again took as long as the look-up itself.
             records = change.records if len(change.records) <= FINGERPRINTS else None
             self._opened.append(_Opened(incident, records))
 
@@ -118,7 +118,7 @@ class SeenBefore:
         return more
 
     async def tell(self, now: datetime) -> None:
-        """Write down what is similar to incidents that have just opened, where anything is. Raises StoreAway."""
+        """Record incidents that are similar to newly opened ones, if there are any. Raises StoreAway."""
         while self._opened:
             batch = [self._opened.popleft() for _ in range(min(len(self._opened), TOGETHER))]
             try:
@@ -127,7 +127,7 @@ class SeenBefore:
                 self._opened = deque([*batch, *self._opened], WAITING)
                 raise
             if not any(candidates.total for _, candidates in found):
-                # Nothing has ended yet: the others would find nothing either.
+                # No incident has ended yet: the others would not find any either.
                 self._opened.clear()
                 return
             for done, (one, (record, candidates)) in enumerate(zip(batch, found, strict=True)):
@@ -136,7 +136,7 @@ class SeenBefore:
                     if similar_ones:
                         await self._write_down(one.incident.uid, similar_ones, now)
                 except StoreAway:
-                    # The one that was under way may have been written down: it is not looked up again.
+                    # The current one may have been recorded: it is not looked up again.
                     self._opened = deque([*batch[done + 1 :], *self._opened], WAITING)
                     raise
 
@@ -166,7 +166,7 @@ class SeenBefore:
                 return
 
     async def similar_to(self, incident: Incident, sees: Callable[[Guarded], bool]) -> list[SimilarIncident]:
-        """Return at most five past incidents like `incident`, of those that `sees` lets through. Raises StoreAway."""
+        """Return at most five past incidents similar to `incident` that `sees` allows. Raises StoreAway."""
         record = similar_record(incident, await self.incidents.records(incident.uid))
         return await self._compared(record, await self.index.find(record), sees)
 
@@ -177,13 +177,13 @@ class SeenBefore:
             return []
         known = Frequencies(found.total, found.pairs, found.words)
         ranked = similar(record, [one for one in found.records if sees(one)], known, RANKED)
-        # What the index says is a moment old: who sees an incident is asked of the incident itself.
+        # The index is a moment old: the incident itself decides who may see it.
         now = {one.uid: one for one in await self.incidents.many([past.uid for past, _, _ in ranked]) if sees(one)}
         shown = [SimilarIncident(now[past.uid], score, why) for past, score, why in ranked if past.uid in now]
         return [one for one in shown if one.incident.state.over][:MOST]
 
     async def fired(self, incident: Incident, teams: Collection[str] | None, now: datetime) -> tuple[int, int]:
-        """Return how many incidents this alert has opened in 24 hours and in 30 days, this one among them.
+        """Return how many incidents this alert has opened in 24 hours and in 30 days, including this one.
 
         `teams`: those that the reader is limited to, as in `Reports.monthly`; private incidents of others do not count.
         Raises StoreAway.

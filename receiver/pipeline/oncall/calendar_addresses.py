@@ -23,7 +23,7 @@ log = structlog.get_logger("receiver.duty")
 
 
 class NoAddress(LookupError):
-    """There is no such address."""
+    """The address does not exist."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Subscriber:
 
 
 class CalendarAddresses:
-    """One address for each schedule and person; a new one ends the one before."""
+    """One address for each schedule and person; a new one replaces the previous one."""
 
     def __init__(self, overrides: Overrides) -> None:
         """`duty` has the schedules and the shared documents."""
@@ -44,7 +44,7 @@ class CalendarAddresses:
     async def make(self, schedule: str, person: str, actor: Actor, now: datetime) -> tuple[Subscriber, str]:
         """Return the person and schedule of a new address, and its secret part, which is only shown now.
 
-        Raises ImpossibleCommand for a name that nobody has, SharedDocumentsFull, StoreAway.
+        Raises ImpossibleCommand for an unknown name, SharedDocumentsFull, StoreAway.
         """
         whose = self._whose(schedule, person)
         token = secrets.token_urlsafe(BYTES)
@@ -69,7 +69,7 @@ class CalendarAddresses:
     def find(self, token: str) -> Subscriber:
         """Return the owner of the address with this secret part. Raises NoAddress.
 
-        Who has left the configuration, and a schedule that has, have none.
+        People and schedules that are no longer in the configuration have none.
         """
         given, found = _hash(token), None
         for document in self.overrides.schedules.posted().get(CALENDAR, {}).values():
@@ -78,7 +78,7 @@ class CalendarAddresses:
                 found = Subscriber(str(document.get("schedule", "")), str(document.get("person", "")))
         directory = self.overrides.schedules.directory
         if found is None or found.schedule not in directory.schedules or found.person not in directory.people:
-            raise NoAddress("there is nothing here")
+            raise NoAddress("page not found")
         return found
 
     def _whose(self, schedule: str, person: str) -> Subscriber:

@@ -39,7 +39,7 @@ async def gather_handoff_contents(
     changed: bool | None,
     now: datetime,
 ) -> HandoffContents:
-    """Return what is open now, without drills. Raises StoreAway."""
+    """Return the open incidents, without drills. Raises StoreAway."""
     worst = [one.uid for one in islice(cache.worst_first(oldest=True), OPEN)]
     # The checklist is posted in a channel, so private incidents are left out.
     running = [one for one in await incidents.many(worst) if not (one.drill or one.private or one.state.over)]

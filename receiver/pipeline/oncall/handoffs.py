@@ -1,4 +1,4 @@
-"""Announces due hand-offs with the checklist, and reminds people when nobody accepts."""
+"""Announces due hand-offs with the checklist, and reminds people if no one accepts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.shared_documents import SharedDocuments
 
 LATE = timedelta(hours=4)
-"""A hand-off that is older is no news anymore. Less than the 7 days for which `once` holds."""
+"""Maximum age of a hand-off that is announced. Less than the 7 days for which `once` is kept."""
 LOOK = timedelta(minutes=5)
 """Maximum time between two checks, because a reload or an override may move a hand-off."""
 PLAN_SHIFTS = 50
-"""Shifts that a weekly plan lists at most."""
+"""Maximum number of shifts in a weekly plan."""
 KEPT = {
     OFFER: timedelta(days=60), OVERRIDE: timedelta(days=400), ACCEPTED: timedelta(days=60),
     TAKEN_BACK: timedelta(days=60),
@@ -40,7 +40,7 @@ log = structlog.get_logger("receiver.duty")
 
 
 class Handoffs:
-    """Tells people of hand-offs."""
+    """Notifies people of hand-offs."""
 
     def __init__(
         self,

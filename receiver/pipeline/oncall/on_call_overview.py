@@ -33,7 +33,7 @@ class AcceptedHandoff:
 
 
 class OnCallOverview:
-    """The schedules in force, with changes made at run time."""
+    """The schedules in effect, with changes made at run time."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], posted: Callable[[], Documents]) -> None:
         """`posted` returns the shared documents as last read."""
@@ -52,23 +52,23 @@ class OnCallOverview:
 
     @property
     def people(self) -> dict[str, str]:
-        """How each person is called, by the key of `people`."""
+        """The name of each person, by the key in `people`."""
         return {key: one.name for key, one in self.directory.people.items()}
 
     def at(self, schedule: str, now: datetime) -> Shift:
-        """Return the shift that holds at `now`. Raises ImpossibleCommand for an unknown schedule."""
+        """Return the shift at `now`. Raises ImpossibleCommand for an unknown schedule."""
         return self._roster(schedule)[1].at(now)
 
     def shifts(self, schedule: str, begins: datetime, lasts: timedelta) -> Iterator[Shift]:
-        """Return the shifts from `begins` on, gaps among them. Raises ImpossibleCommand for an unknown schedule."""
+        """Return the shifts from `begins` on, including gaps. Raises ImpossibleCommand for an unknown schedule."""
         return self._roster(schedule)[1].shifts(begins, begins + lasts)
 
     def overrides(self, now: datetime) -> list[Override]:
-        """Return the overrides made at run time that hold, or are to come, the earliest first."""
+        """Return the current and future overrides made at run time, earliest first."""
         return sorted((one for one in self.directory.overrides if one.until > now), key=lambda one: (one.from_, one.id))
 
     def calendar(self, schedule: str, now: datetime, realm: str, person: str | None = None) -> bytes:
-        """Return a schedule as iCalendar; `realm` tells this installation; `person`: the shifts of this one alone.
+        """Return a schedule as iCalendar; `realm` identifies this installation; `person`: only this person's shifts.
 
         Raises ImpossibleCommand for an unknown schedule.
         """
@@ -76,7 +76,7 @@ class OnCallOverview:
         return calendar_of(name, roster, self.people, now, realm, person)
 
     def preflight(self, now: datetime) -> Preflight:
-        """Return who is unreachable, and which hours nobody covers, in the next 14 days."""
+        """Return the people who cannot be reached, and coverage gaps, in the next 14 days."""
         policy = self.setting().policy
         found = check_shifts(self.directory, policy.pagers, now, mute=policy.mute)
         return replace(found, unproved=self.unproved(now))
@@ -108,7 +108,7 @@ class OnCallOverview:
         return tuple(find_unproved(self.directory, people, pagers, proofs_of(self.posted()), every, now))
 
     def handing(self, schedule: str, now: datetime) -> HandOff | None:
-        """Return the hand-off at the start of the current shift of `schedule`; None if nobody is on call.
+        """Return the hand-off at the start of the current shift of `schedule`; None if no one is on call.
 
         Raises ImpossibleCommand for an unknown schedule.
         """
@@ -116,7 +116,7 @@ class OnCallOverview:
         return find_handoff(name, roster, roster.at(now))
 
     def accepted(self, handing: HandOff | None, documents: Documents | None = None) -> AcceptedHandoff | None:
-        """Return who has accepted `handing`; None: nobody. `documents`: used instead of the documents last read."""
+        """Return who has accepted `handing`; None: no one. `documents`: used instead of the documents last read."""
         if handing is None:
             return None
         document = (self.posted() if documents is None else documents).get(ACCEPTED, {}).get(handing.key)

@@ -63,8 +63,8 @@ class Overrides:
         """Let `person` take over `schedule`, from `begins` (None: now) until `until`; return it once it is durable.
 
         `once`: a key against repetition; what it made the first time is returned.
-        Raises ImpossibleCommand for a name that nobody has, InvalidField for times that cannot be,
-        IdempotencyKeyReused, SharedDocumentsFull, StoreAway.
+        Raises ImpossibleCommand for an unknown name, InvalidField for impossible times, IdempotencyKeyReused,
+        SharedDocumentsFull, StoreAway.
         """
         directory = self.schedules.directory
         made = Override(
@@ -78,7 +78,7 @@ class Overrides:
         )
         if not once or made.id not in {one.id for one in directory.overrides}:
             if begins is not None and begins < now - GRACE:
-                raise InvalidField("from", "it lies in the past, and past shifts never change (leave it out for now)")
+                raise InvalidField("from", "it is in the past, and past shifts never change (omit it to start now)")
             if made.until <= made.from_:
                 raise InvalidField("until", "it ends before it begins (write a time later than `from`, and than now)")
             if made.until - made.from_ > LONGEST:
@@ -131,14 +131,14 @@ class Overrides:
         await self.due.later(f"sys {HANDOFF}", to_ms(now))
 
     async def accept(self, schedule: str, actor: Actor, now: datetime) -> AcceptedHandoff:
-        """Accept the hand-off with which the present shift of `schedule` began; the first to accept it counts.
+        """Accept the hand-off with which the current shift of `schedule` began; the first acceptance counts.
 
-        Raises ImpossibleCommand for an unknown schedule, PastOverride when nobody has taken over, SharedDocumentsFull,
+        Raises ImpossibleCommand for an unknown schedule, PastOverride if no one has taken over, SharedDocumentsFull,
         StoreAway.
         """
         handing = self.schedules.handing(schedule, now)
         if handing is None:
-            raise PastOverride("nobody has taken over this schedule, so there is nothing to accept")
+            raise PastOverride("no one has taken over this schedule, so there is nothing to accept")
         document = {"by": actor.name, "at": rfc3339(now)}
         if await self.shared_documents.put(ACCEPTED, handing.key, document, only_new=True):
             log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)

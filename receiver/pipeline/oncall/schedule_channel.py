@@ -1,4 +1,4 @@
-"""Where changes of a schedule are posted: its hand-off channel, or else the chat of its team."""
+"""The channel for changes of a schedule: its hand-off channel, or else the chat of its team."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from receiver.pipeline.active_config import ActiveConfig
 
 
 def place_of(setting: ActiveConfig, schedule: str) -> tuple[Destination, bool] | None:
-    """Return where a schedule's changes are posted, and whether that is its team's chat; None: nowhere."""
+    """Return the channel for a schedule's changes, and whether it is its team's chat; None: none."""
     known = setting.policy.directory.schedules.get(schedule)
     named = known.handoff_channel if known is not None else None
     if named is not None:

@@ -1,4 +1,4 @@
-"""Commits offers of shifts to colleagues; the first who accepts takes the shift."""
+"""Commits offers of shifts to colleagues; the first person to accept gets the shift."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from receiver.pipeline.oncall.schedule_channel import place_of
 from receiver.pipeline.shared_documents import ACCEPTED, OFFER, OVERRIDE, TAKEN_BACK
 
 DAYS = 60
-"""Days that one command offers at most."""
+"""Maximum number of days in one command."""
 
 log = structlog.get_logger("receiver.duty")
 
 
 @dataclass(frozen=True)
 class ShiftOffer:
-    """A span of time that is offered to colleagues. Times are in UTC."""
+    """A period that is offered to colleagues. Times are in UTC."""
 
     id: str
     schedule: str
@@ -52,7 +52,7 @@ class ScheduleEntry:
 
 
 class ShiftOffers:
-    """Makes and accepts offers of shifts."""
+    """Creates and accepts offers of shifts."""
 
     def __init__(self, overrides: Overrides) -> None:
         """An accepted offer is an override, with the id of the offer."""
@@ -61,7 +61,7 @@ class ShiftOffers:
         self.shared_documents = overrides.shared_documents
 
     def all(self) -> list[ShiftOffer]:
-        """Return every offer, the earliest first."""
+        """Return every offer, earliest first."""
         taken = {one.id: one for one in self.schedules.directory.overrides}
         found = [
             ShiftOffer(
@@ -81,9 +81,9 @@ class ShiftOffers:
         now: datetime,
         may: Callable[[str], bool] = lambda schedule: True,
     ) -> list[ShiftOffer]:
-        """Offer the shifts that `actor` has on `days`, in one schedule or in all that `may` be; return the offers.
+        """Offer the shifts that `actor` has on `days`, in one schedule or in all that `may` allows; return the offers.
 
-        Raises ImpossibleCommand where `actor` is nobody of the configuration or has no shift then, StoreAway.
+        Raises ImpossibleCommand if `actor` is not in the configuration or has no shift then, StoreAway.
         """
         directory = self.schedules.directory
         person = find_name(actor.name, directory.people, "person")
@@ -118,8 +118,8 @@ class ShiftOffers:
     async def accept(self, number: str, actor: Actor, now: datetime) -> ShiftOffer:
         """Accept an offer for `actor`; the first acceptance counts. Return the offer.
 
-        Raises NoSuchOverride, ImpossibleCommand for somebody whom the configuration does not know, PastOverride where
-        it can be accepted no more, StoreAway.
+        Raises NoSuchOverride, ImpossibleCommand for a person who is not in the configuration, PastOverride if it can no
+        longer be accepted, StoreAway.
         """
         offer, directory = self._find(number), self.schedules.directory
         person = find_name(actor.name, directory.people, "person")
@@ -128,7 +128,7 @@ class ShiftOffers:
                 return offer
             raise PastOverride(f"{self._name(offer.taken.person)} has already accepted this offer")
         if person == offer.person:
-            raise PastOverride("this is your own offer: a colleague accepts it")
+            raise PastOverride("this is your own offer: a colleague has to accept it")
         span = Span(max(offer.begins, now), offer.until)
         if span.begins >= span.ends:
             raise PastOverride("this offer has expired")
@@ -151,9 +151,9 @@ class ShiftOffers:
         return taken
 
     async def withdraw(self, number: str, actor: Actor, now: datetime) -> ShiftOffer:
-        """Take an open offer back and return it.
+        """Withdraw an open offer and return it.
 
-        Raises NoSuchOverride, PastOverride where it was accepted, StoreAway.
+        Raises NoSuchOverride, PastOverride if it was accepted, StoreAway.
         """
         offer = self._find(number)
         if offer.taken is not None:
@@ -167,7 +167,7 @@ class ShiftOffers:
         return offer
 
     def entries(self, schedule: str) -> list[ScheduleEntry]:
-        """Return the changes of who is on call in `schedule`, the newest first. Raises ImpossibleCommand."""
+        """Return the changes to who is on call in `schedule`, newest first. Raises ImpossibleCommand."""
         name, offers = find_name(schedule, self.schedules.directory.schedules, "schedule"), self.all()
         offered = {one.id for one in offers}
         found = [ScheduleEntry(one.made_at, "offered", one.by, _offered(one)) for one in offers if one.schedule == name]

@@ -24,7 +24,7 @@ log = structlog.get_logger("receiver.duty")
 
 
 class UserGroups:
-    """Sets the groups at each hand-off; one replica at a time, as the store's timer is claimed by one."""
+    """Sets the groups at each hand-off; one replica at a time, because only one claims the store's timer."""
 
     def __init__(
         self, setting: Callable[[], ActiveConfig], schedules: OnCallOverview, shared_documents: SharedDocuments

@@ -1,6 +1,6 @@
-"""How much of the error budgets in Prometheus an incident, or a month, has spent.
+"""The error budgets in Prometheus that an incident, or a month, has spent.
 
-The query gives the part that was bad over a span of time; what nobody answers is counted by the time of incidents.
+The query returns the bad fraction over a time range; if there is no result, the duration of incidents counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 SHORTEST = timedelta(minutes=1)
-"""A shorter span has too few samples."""
+"""Minimum time range: a shorter one has too few samples."""
 _PLACE = re.compile(r"\{\{\s*window\s*\}\}")
 
 log = structlog.get_logger("receiver.budgets")
@@ -42,7 +42,7 @@ class ErrorBudgets:
     def __init__(
         self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
-        """Prometheus is the one of `verification`."""
+        """The Prometheus server is that of `verification`."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -65,7 +65,7 @@ class ErrorBudgets:
         try:
             await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
-            return  # somebody changed it: asked again when the lease has passed
+            return  # changed in the meantime: queried again after the lease
 
     async def measured(
         self, told: Sequence[Mapping[str, Any]], terms: ReviewTargets, until: datetime
@@ -91,7 +91,7 @@ class ErrorBudgets:
         }
 
     async def _bad(self, budget: Budget, window: timedelta, until: datetime) -> float | None:
-        # The part that was bad over `window` until then; None: it is not asked, or nobody says.
+        # The bad fraction over `window` until then; None: not queried, or no result.
         url = self.setting().prometheus
         if budget.promql is None or url is None:
             return None

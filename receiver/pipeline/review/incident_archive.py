@@ -1,4 +1,4 @@
-"""Incidents that are older than `incidents.history`: written to files, and out of the store, which need not grow."""
+"""Incidents that are older than `incidents.history`: written to files and removed, so that the store does not grow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class IncidentArchive:
     async def on_timer(self, now: datetime) -> datetime | None:
         """Write what is old enough to files, and drop what points to nothing; return when to look again.
 
-        Raises StoreAway. A folder that cannot be written to is said, and nothing leaves the store.
+        Raises StoreAway. If the folder cannot be written to, this is logged, and nothing is removed from the store.
         """
         setting = self.setting()
         before = to_ms(now - setting.kept_for)
@@ -62,7 +62,7 @@ class IncidentArchive:
                 return
             for uid, opened in rows:
                 if await self.archive.restored(uid) > before_ms:
-                    continue  # somebody wanted to look at it
+                    continue  # requested by a user
                 document = await self.archive.document(uid)
                 if document is None or not _old(document, before_ms):
                     continue
@@ -85,7 +85,7 @@ class IncidentArchive:
         return over, place_of(rows[-1]) if len(rows) == PART else None
 
     async def take(self, documents: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
-        """Put incidents back; return how many were, how many were there, and which were refused. Raises StoreAway."""
+        """Import incidents; return how many were imported or already present, and those rejected. Raises StoreAway."""
         counts = {"restored": 0, "known": 0}
         refused = []
         for place, document in enumerate(documents):

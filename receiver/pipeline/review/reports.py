@@ -30,9 +30,9 @@ NAME = "monthly"
 MORNING = time(8)
 """Time of day on the first at which the review of the previous month is announced, in the service's time zone."""
 HISTORY = 6
-"""Months that a review shows side by side."""
+"""Number of months that a review compares."""
 LATE = timedelta(days=5)
-"""A review that was not announced in time is announced for so long; less than the 7 days for which `once` holds."""
+"""How long a late review is still announced; less than the 7 days for which `once` is kept."""
 EVERY = 300.0
 """Seconds between two exports of the figures."""
 FLUSH = 10.0
@@ -52,7 +52,7 @@ class Reports:
         metrics: Metrics,
         budgets: ErrorBudgets,
     ) -> None:
-        """Nothing is read before the first report."""
+        """Create it; nothing is read before the first report."""
         self.setting = setting
         self.review_records = review_records
         self.due = due
@@ -60,7 +60,7 @@ class Reports:
         self.metrics = metrics
         self.budgets = budgets
         self.absorbed_at: datetime | None = None
-        """When this replica last took a notification that said nothing new."""
+        """When this replica last accepted a duplicate notification."""
         self._absorbed: Counter[str] = Counter()
         self._month: Month | None = None
         """The month of the last notification that was counted, and ..."""
@@ -70,7 +70,7 @@ class Reports:
     def month(self, name: str | None, now: datetime) -> Month:
         """Return the month of that name, or the current one at `now`.
 
-        Raises ValueError with what would be right, and LookupError for a month that has not begun.
+        Raises ValueError with a correction, and LookupError for a month that has not begun.
         """
         zone = self.setting().terms.zone
         if name is None:
@@ -130,7 +130,7 @@ class Reports:
             self._absorbed += counts
 
     async def post(self, now: datetime) -> datetime | None:
-        """Tell of the month before when it is due, once; return when to look again. Raises StoreAway."""
+        """Announce the previous month's review once when due; return when to check again. Raises StoreAway."""
         setting = self.setting()
         if setting.monthly is None:
             return None

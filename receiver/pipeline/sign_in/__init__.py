@@ -1,1 +1,1 @@
-"""Sign-in of people: what their groups allow, and how long a session lasts."""
+"""Sign-in of people: permissions by groups, and the lifetime of sessions."""

@@ -1,4 +1,4 @@
-"""What the groups of a person allow, and which person of the configuration it is."""
+"""The permissions of a person's groups, and the matching person in the configuration."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from receiver.model.oncall.schedule_settings import Person
 from receiver.model.sign_in import Identity, SessionRecord
 
 LONGEST = 200
-"""Characters of a name or a subject that are kept."""
+"""Maximum length of a name or a subject."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """What somebody who signed in may do."""
+    """The permissions of a signed-in user."""
 
     name: str
     scopes: frozenset[Scope]
     teams: frozenset[str]
     person: str | None
-    """A key of `people`; None: nobody of the configuration."""
+    """A key of `people`; None: no one in the configuration."""
 
 
 def identity_of(claims: Mapping[str, Any], oidc: Oidc) -> Identity:
-    """Return who `claims` are about. Raises ValueError when they name nobody."""
+    """Return the user of `claims`. Raises ValueError if they name none."""
     subject = claims.get("sub")
     if not (isinstance(subject, str) and 0 < len(subject) <= LONGEST):
         raise ValueError("a subject of 1 to 200 characters is needed")
-    # An address that nobody has verified is anybody's.
+    # An unverified address could belong to anyone.
     email = _text(claims, "email") if claims.get("email_verified") is True else None
     given = claims.get(oidc.groups_claim)
     groups = given if isinstance(given, list) else [given]
@@ -40,7 +40,7 @@ def identity_of(claims: Mapping[str, Any], oidc: Oidc) -> Identity:
         subject,
         name[:LONGEST],
         email,
-        # A claim may hold hundreds: only those that mean something here are kept, and go into the cookie.
+        # A claim may contain hundreds: only configured groups are kept, and stored in the cookie.
         frozenset(one for one in groups if isinstance(one, str)) & oidc.groups,
     )
 
@@ -51,7 +51,7 @@ def _text(claims: Mapping[str, Any], name: str) -> str | None:
 
 
 def access_of(record: SessionRecord, config: Config) -> Access | None:
-    """Return what the owner of a session of `config.auth.oidc` may do; None: in no group, so not let in."""
+    """Return the permissions of the owner of a session of `config.auth.oidc`; None: in no group, so without access."""
     oidc = config.auth.oidc
     if oidc is None or not oidc.on or record.issuer != oidc.issuer:
         return None
@@ -71,7 +71,7 @@ def access_of(record: SessionRecord, config: Config) -> Access | None:
 
 
 def person_of(record: SessionRecord, config: Config) -> str | None:
-    """Return the key of the person who signed in: by `oidc_subject`, else by an e-mail address that is verified."""
+    """Return the key of the person who signed in: by `oidc_subject`, or else by a verified e-mail address."""
     people: Mapping[str, Person] = config.people
     for key, person in people.items():
         if person.oidc_subject == record.account:
@@ -83,7 +83,7 @@ def person_of(record: SessionRecord, config: Config) -> str | None:
     found = [
         key
         for key, person in people.items()
-        # Somebody whose subject is configured is that subject and nobody else, whatever an address says.
+        # A person with a configured subject is matched only by that subject, never by an address.
         if person.oidc_subject is None and wanted in {
             address.get_secret_value().casefold() for road, address in person.addresses.items() if road in mailed
         }

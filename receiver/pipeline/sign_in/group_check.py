@@ -1,4 +1,4 @@
-"""The groups of somebody who is signed in, asked for again while the session is used."""
+"""The groups of a signed-in user, read again while the session is used."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.sessions import SessionStore
 
 FRESH = timedelta(minutes=5)
-"""How long an answer counts without another question. Half of the 10 minutes that are promised, so that one question
-that fails is asked again within them."""
+"""How long a response is used before the next query: half of the promised 10 minutes, so that a failed query is retried
+within them."""
 LAST_ANSWER = timedelta(hours=12)
-"""How long the last answer counts while the provider cannot be reached."""
+"""How long the last response is used while the provider cannot be reached."""
 REST = timedelta(seconds=20)
-"""How long a provider that does not answer is left alone: each question may take its whole limit."""
+"""How long a provider that does not respond is not queried, because each query may take its full timeout."""
 
 log = structlog.get_logger("receiver.sign_in")
 
 
 class GroupCheck:
-    """Asks the provider of the configuration."""
+    """Queries the configured provider."""
 
     def __init__(self, config: Callable[[], Config], store: SessionStore, providers: Providers) -> None:
-        """Nothing is known yet."""
+        """Create it without known groups."""
         self.config = config
         self.store = store
         self.providers = providers
         self._failed: datetime | None = None
-        """When the provider last did not answer."""
+        """When the provider last failed to respond."""
 
     async def check(self, record: SessionRecord, now: datetime) -> SessionRecord | None:
-        """Return the session with the groups that count now; None: its owner may nothing here anymore."""
+        """Return the session with its current groups; None: its owner no longer has access."""
         if access_of(record, self.config()) is None:
             return None
         age = timedelta(milliseconds=to_ms(now) - record.checked)
@@ -86,7 +86,7 @@ class GroupCheck:
         try:
             return await self.store.claim(record.id)
         except StoreAway:
-            # Without the store a new refresh token could not be kept, and the old one is good for one use.
+            # Without the store a new refresh token could not be saved, and the old one can be used only once.
             return False
 
     async def _keep(self, record: SessionRecord) -> None:

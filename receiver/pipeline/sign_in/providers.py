@@ -1,4 +1,4 @@
-"""The identity provider of the configuration in force, and the texts that are sealed for it."""
+"""The configured identity provider, and the texts that are encrypted for it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 SAID = {
     "refused": "The identity provider refused this sign-in. Start again.",
-    "issuer": "The answer came from another identity provider than the configured one.",
-    "id_token": "The identity provider's answer is not valid for this sign-in. Start again.",
+    "issuer": "The response came from a different identity provider than the configured one.",
+    "id_token": "The identity provider's response is not valid for this sign-in. Start again.",
 }
-"""What people read, by the kind of a refusal."""
+"""The message for each kind of refusal."""
 
 Answer = TypeVar("Answer")
 
 
 class ProviderAway(Exception):
-    """The provider does not answer."""
+    """The provider does not respond."""
 
     def __init__(self, error: SourceError) -> None:
         """`error` says why."""
@@ -37,7 +37,7 @@ class ProviderAway(Exception):
 
 
 class ProviderRefused(Exception):
-    """Nobody signed in; the text is for the person who tried."""
+    """The sign-in failed; the text is for the person who tried."""
 
     def __init__(self, kind: str, text: str, account: str = "", log: str = "") -> None:
         """`kind`: one of `SIGN_IN_FAILURES` (service_metrics.py). `account`: the subject, where it is known."""
@@ -48,7 +48,7 @@ class ProviderRefused(Exception):
 
 
 class Providers:
-    """Makes the provider when `auth.oidc` is first used, and anew when a reload changes it."""
+    """Creates the provider when `auth.oidc` is first used, and again when a reload changes it."""
 
     def __init__(self, config: Callable[[], Config], source_client: SourceClient) -> None:
         """Nothing is loaded before it is needed: the libraries take 0.2 s."""
@@ -63,26 +63,26 @@ class Providers:
         return oidc is not None and oidc.on
 
     def seal(self) -> Seal:
-        """Return what seals texts for the provider. Raises LookupError when none is configured."""
+        """Return the object that encrypts texts for the provider. Raises LookupError if none is configured."""
         return self._current()[2]
 
     def sealed(self, tokens: ProviderTokens, now: float) -> str:
-        """Return `tokens` as the store may have them."""
+        """Return `tokens`, encrypted for the store."""
         return self.seal().close(orjson.dumps([tokens.access, tokens.refresh, tokens.id_token]).decode(), now)
 
     def opened(self, sealed: str) -> ProviderTokens | None:
-        """Return the tokens; None when they were sealed with another secret."""
+        """Return the tokens; None if they were encrypted with another secret."""
         text = self.seal().open(sealed) if sealed else None
         return ProviderTokens(*orjson.loads(text)) if text else None
 
     async def authorization_url(self, back: str, state: str, nonce: str, verifier: str, now: float) -> str:
-        """Return where a browser goes to sign in. Raises ProviderAway, ProviderRefused."""
+        """Return the address for a browser to sign in. Raises ProviderAway, ProviderRefused."""
         return await self._ask(self._provider().authorization_url(back, state, nonce, verifier, now))
 
     async def exchange(
         self, code: str, issuer: str | None, back: str, nonce: str, verifier: str, now: float
     ) -> tuple[ProviderTokens, dict[str, Any]]:
-        """Return the tokens for a code, and the claims about who has them. Raises ProviderAway, ProviderRefused."""
+        """Return the tokens for a code, and the claims about their owner. Raises ProviderAway, ProviderRefused."""
         return await self._ask(self._provider().exchange(code, issuer, back, nonce, verifier, now))
 
     async def again(self, tokens: ProviderTokens, subject: str, now: float) -> tuple[ProviderTokens, dict[str, Any]]:
@@ -90,7 +90,7 @@ class Providers:
         return await self._ask(self._provider().again(tokens, subject, now))
 
     async def sign_out_url(self, record: SessionRecord, back: str, now: datetime) -> str | None:
-        """Return where the owner of a session signs out at the provider; None where it offers nothing, or is away."""
+        """Return the address for signing out at the provider; None if it has none, or does not respond."""
         tokens = self.opened(record.sealed) or ProviderTokens("")
         try:
             return await self._ask(self._provider().sign_out_url(tokens, back, now.timestamp()))

@@ -1,4 +1,4 @@
-"""Text that only this service reads, although it lies in a browser or in the store."""
+"""Encrypted text that only this service can read, although a browser or the store has it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Seal:
-    """Encrypts and signs with a key that is made of a secret of the configuration, so that every replica has it."""
+    """Encrypts and signs with a key derived from a secret of the configuration, so that every replica has it."""
 
     def __init__(self, secret: str, purpose: str) -> None:
-        """What is sealed for one purpose is not opened for another."""
+        """A text that is sealed for one purpose cannot be opened for another."""
         self._key = hmac.new(secret.encode(), f"receiver {purpose}".encode(), hashlib.sha256).digest()
 
     @cached_property
@@ -30,7 +30,7 @@ class Seal:
         return self._box.encrypt_at_time(text.encode(), round(at)).decode()
 
     def open(self, sealed: str, now: float | None = None, valid: int | None = None) -> str | None:
-        """Return the text; None when it was changed, or sealed more than `valid` seconds before `now`."""
+        """Return the text; None if it was altered, or sealed more than `valid` seconds before `now`."""
         from cryptography.fernet import InvalidToken  # noqa: PLC0415  (as above)
 
         try:

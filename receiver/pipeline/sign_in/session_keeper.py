@@ -1,4 +1,4 @@
-"""Sessions: begun, found again, checked with the provider, and ended. The store decides; without it, what was known."""
+"""Starts, finds, checks and ends sessions. The store decides; without it, the memory of the replica."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.sessions import SessionStore
 
 NOTE = timedelta(minutes=1)
-"""How exactly it is kept when a session was last used: a write a minute."""
+"""The precision of the time of last use: one write per minute."""
 REMEMBERED = 10_000
-"""Sessions that a replica remembers for the time when the store is away."""
+"""Maximum number of sessions that a replica keeps for times when the store is away."""
 
 log = structlog.get_logger("receiver.sign_in")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A session that counts."""
+    """A valid session."""
 
     record: SessionRecord
     renew: bool
-    """Whether the browser's cookie is to be written anew."""
+    """Whether the browser's cookie has to be updated."""
     stored: bool
     """Whether the store has it."""
 
 
 class SessionKeeper:
-    """The sessions of one namespace, as one replica sees them."""
+    """The sessions of one namespace, as seen by one replica."""
 
     def __init__(self, config: Callable[[], Config], store: SessionStore, providers: Providers) -> None:
-        """Nobody is remembered yet."""
+        """Create it without sessions."""
         self.config = config
         self.store = store
         self.providers = providers
@@ -50,22 +50,22 @@ class SessionKeeper:
         """By id; None: it has ended."""
 
     async def begin(self, record: SessionRecord, now: datetime) -> tuple[SessionRecord, bool]:
-        """Begin the session of who has just signed in; return it with its id, and whether the store has it."""
+        """Start the session of a user who has just signed in; return it with its id, and whether the store has it."""
         made = replace(record, id=secrets.token_hex(16), began=to_ms(now), seen=to_ms(now))
         return made, await self._keep(made)
 
     async def find(self, claimed: SessionRecord, now: datetime, *, stored: bool) -> Found | None:
-        """Return the session that a signed cookie claims; None when it has ended, or its owner may nothing anymore.
+        """Return the session of a signed cookie; None if it has ended, or its owner no longer has access.
 
-        `stored`: whether the store had it when the cookie was written. One that was begun while the store was away is
-        kept there now.
+        `stored`: whether the store had it when the cookie was written. A session that started while the store was away
+        is stored now.
         """
         if self._over(claimed, now):
             return None
         try:
             known = await self.store.find(claimed.id)
         except StoreAway:
-            # Not asked again by what follows: a store that does not answer takes its time for each question.
+            # Not queried again below, because a store that does not respond takes its full timeout for each query.
             record, here = self._remembered.get(claimed.id, claimed), None
         else:
             if known.ended or (known.record is None and stored):
@@ -83,7 +83,7 @@ class SessionKeeper:
         return await self._used(claimed, record, now, here)
 
     async def end(self, record: SessionRecord, now: datetime) -> bool:
-        """End a session, everywhere. Returns whether the store knows of it now; this replica does in any case."""
+        """End a session everywhere. Returns whether the store recorded it; this replica does in any case."""
         self._remember(record.id, None)
         try:
             await self.store.end(record.id, self._latest(record), now)
@@ -96,7 +96,7 @@ class SessionKeeper:
         return session in self._remembered and self._remembered[session] is None
 
     async def all(self, now: datetime) -> list[SessionRecord]:
-        """Return every session that has not ended, the one used last first. Raises StoreAway."""
+        """Return every session that has not ended, most recently used first. Raises StoreAway."""
         return [record for record in await self.store.all(now) if not self._over(record, now)]
 
     async def one(self, session: str) -> SessionRecord | None:
@@ -104,7 +104,7 @@ class SessionKeeper:
         return (await self.store.find(session)).record
 
     async def _used(self, claimed: SessionRecord, record: SessionRecord, now: datetime, here: bool | None) -> Found:
-        """Note that a session is used. `here`: whether the store has it; None: it does not answer."""
+        """Record the use of a session. `here`: whether the store has it; None: it does not respond."""
         last = max(record.seen, claimed.seen)
         stale = to_ms(now) - last >= NOTE / timedelta(milliseconds=1)
         record = replace(record, seen=to_ms(now) if stale else last)

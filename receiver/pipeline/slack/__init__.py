@@ -1,1 +1,1 @@
-"""Requests of Slack's users: slash commands, buttons, and forms."""
+"""Requests from Slack users: slash commands, buttons, and forms."""

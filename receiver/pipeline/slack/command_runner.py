@@ -1,4 +1,4 @@
-"""Slash commands, done: each wish is given to whoever does it for the API too, and answered in words."""
+"""Runs slash commands with the same handlers as the API, and answers them with text."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class SlackCommandRunner:
         }  # fmt: skip
 
     async def take(self, channel: str, form: Mapping[str, str], once: str, now: datetime) -> Body | None:
-        """Do what was typed, and return the answer; None: an empty one.
+        """Run a command and return the answer; None: an empty one.
 
-        Raises Foreign, and whatever `excuse` has words for.
+        Raises ForeignWorkspace and the errors that `error_reply` has texts for.
         """
         user = {"id": form.get("user_id"), "name": form.get("user_name")}
         asker = self.desk.asker(
@@ -79,7 +79,7 @@ class SlackCommandRunner:
         return await self._does[wish.verb](wish, asker, now)
 
     async def act(self, incident: Incident, command: Command, asker: SlackUser, now: datetime) -> CommandResult:
-        """Do one command to one incident, once for one request. Raises as Respond.act does."""
+        """Run one command on one incident, once for one request. Raises as Respond.act does."""
         what = type(command).__name__
         once = f"{asker.once} {what}"
         return await self.respond.act(incident.uid, command, asker.actor, now, once=once, what=what)
@@ -241,7 +241,7 @@ class SlackCommandRunner:
 
 
 def told(done: CommandResult) -> Body:
-    """Return the answer with the result of a command."""
+    """Return the answer for the result of a command."""
     if done.repeated:
         return reply.said(f"{done.incident.label}: that was already done.")
     if not done.events:

@@ -50,14 +50,14 @@ class SlackInteractions:
     """The endpoints at `/slack/interactions` and `/slack/events`, behind the signature."""
 
     def __init__(self, desk: SlackRequests, commands: SlackCommandRunner) -> None:
-        """A button is carried out like its command."""
+        """A button runs the same command as its slash command."""
         self.desk = desk
         self.commands = commands
 
     async def take(self, channel: str, payload: Mapping[str, Any], once: str, now: datetime) -> Body | None:
-        """Do what was clicked; return the answer of a form that is wrong, or what is to be said to whoever clicked.
+        """Run a click; return the errors of an invalid form, or the text for the person who clicked.
 
-        Raises Foreign, and whatever `error_reply` has words for.
+        Raises ForeignWorkspace and the errors that `error_reply` has texts for.
         """
         asker = self.desk.asker(
             channel, _object(payload.get("user")), str(_object(payload.get("channel")).get("id") or ""), once,
@@ -109,7 +109,7 @@ class SlackInteractions:
                 f"{incident.label} has been escalated since this was shown: to escalate again, use the "
                 f"current message, or write /incident escalate {incident.label}"
             )
-        # Two that come at once find it at the same version.
+        # Two simultaneous clicks see the same version.
         once = f"slack escalate {incident.uid} {incident.version}"
         await self.commands.act(incident, Escalate(), replace(asker, once=once), now)
 
@@ -119,7 +119,7 @@ class SlackInteractions:
         chosen = action.get("selected_options")
         wanted = {str(_object(one).get("value")) for one in (chosen if isinstance(chosen, list) else [])}
         ticked = {str(tick.item): tick.by for tick in incident.checklist}
-        # Boxes that another person has checked since are empty here, although nobody has unchecked them.
+        # Boxes that another person has checked since then are empty here, although no one has unchecked them.
         seen = {item for item, by in ticked.items() if item in shown.split(",") or by == asker.name}
         for item in range(1, len(CHECKLIST) + 1):
             if (str(item) in wanted - ticked.keys()) or (str(item) in seen - wanted):
@@ -147,9 +147,9 @@ class SlackInteractions:
         return None
 
     async def event(self, channel: str, payload: Mapping[str, Any], now: datetime) -> None:
-        """Write a message that was pinned, or marked with a pushpin, into the timeline of the channel's incident.
+        """Add a message that was pinned, or marked with a pushpin, to the timeline of the channel's incident.
 
-        Raises Foreign, StoreAway.
+        Raises ForeignWorkspace, StoreAway.
         """
         event = _object(payload.get("event"))
         item = _object(event.get("item"))
@@ -206,7 +206,7 @@ _MINUTES = frozenset(minutes for minutes, _ in LATER)
 
 
 def filled(values: Mapping[str, Any], now: datetime) -> list[Command]:
-    """Return the command of a form. Raises SlashCommandError with what is missing. Pure."""
+    """Return the command of a form. Raises SlashCommandError with the missing input. Pure."""
     status = _object(_object(_object(values.get("status")).get("status_select")).get("selected_option")).get("value")
     text = _object(_object(values.get("msg")).get("msg_input")).get("value")
     level = _object(_object(_object(values.get("sev")).get("sev_select")).get("selected_option")).get("value")
@@ -217,7 +217,7 @@ def filled(values: Mapping[str, Any], now: datetime) -> list[Command]:
     words = str(text or "").strip()
     if status:
         if not words:
-            raise SlashCommandError("write what customers are told")
+            raise SlashCommandError("write the text for customers")
         said = {
             "status": status, "text": words, "next_update": _in_minutes(values, "next", now),
             "cause": str(cause or "").strip() or None, "expected_resolution": _in_minutes(values, "expected", now),

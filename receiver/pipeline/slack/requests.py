@@ -1,4 +1,4 @@
-"""Requests from Slack: who sent them, whether they may, for which incident, and the answer."""
+"""Requests from Slack: their sender, permissions, incident, and answer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = structlog.get_logger("receiver.slack")
 
 
 class ForeignWorkspace(Exception):
-    """The request comes from another workspace or app than the configured one."""
+    """The request comes from a workspace or app that is not the configured one."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SlackUser:
     """Who sent the request, and from where."""
 
     channel: Slack
-    """The channel of the configuration that the request belongs to."""
+    """The configured channel that the request belongs to."""
     user: str
     """Slack's id."""
     name: str
@@ -56,13 +56,13 @@ class SlackUser:
     """A key against repetition: the request's signature."""
     trigger: str = ""
     teams: frozenset[str] | None = None
-    """The teams of the user groups that they are in (`team_groups`); None: the channel knows of no such groups."""
+    """The teams of their user groups (`team_groups`); None: the channel has no such groups."""
     acts: bool = False
     """Whether they request a change."""
 
     @property
     def actor(self) -> Actor:
-        """As the timeline names them."""
+        """Their name in the timeline."""
         return Actor(kind=ActorKind.SLACK, name=self.name)
 
 
@@ -80,12 +80,12 @@ class SlackRequests:
 
     @property
     def channels(self) -> list[Slack]:
-        """The Slack channels of the configuration that requests can be verified for."""
+        """The configured Slack channels whose requests can be verified."""
         found = self.setting().channels.values()
         return [one for one in found if isinstance(one, Slack) and is_set(one.settings.signing_secret)]
 
     def secrets(self) -> list[tuple[str, bytes]]:
-        """Return name and signing secret of each of them."""
+        """Return the name and signing secret of each of them."""
         return [(one.name, one.settings.signing_secret.get_secret_value().encode()) for one in self.channels]
 
     def asker(
@@ -105,8 +105,8 @@ class SlackRequests:
     def person(self, channel: Slack, user: str, name: str) -> str:
         """Return the key of `people` whose address on this channel is `user`; else the name, else the id.
 
-        Everybody chooses their own name in Slack: one that is the key of somebody with another address there is told
-        apart by the id, so that nobody acts or answers for them.
+        People choose their own names in Slack: the id is added to a name that is the key of a person with a
+        different address there, so that no one can act or answer for that person.
         """
         people = self.setting().policy.directory.people
         addresses = {key: card.address(channel.name, channel.kind) for key, card in people.items()}
@@ -120,7 +120,7 @@ class SlackRequests:
         return called or clean(user, 50) or "somebody"
 
     async def speak(self, url: str, content: Mapping[str, Any]) -> None:
-        """Answer at the address in the signed request; only addresses of Slack are called."""
+        """Answer at the address in the signed request; only Slack addresses are called."""
         slack = next((one for one in self.channels if answers_at(url, one.settings.api_url)), None)
         if slack is None:
             return
@@ -130,7 +130,7 @@ class SlackRequests:
             log.warning("slack_unheard", reason=error.reason)
 
     async def allow(self, asker: SlackUser, now: datetime) -> None:
-        """Return if `asker` may change something. Raises Impossible with who may."""
+        """Return if `asker` may make changes. Raises ImpossibleCommand with the people who may."""
         groups = asker.channel.settings.responders
         if not groups:
             return
@@ -142,7 +142,7 @@ class SlackRequests:
     async def known(self, asker: SlackUser, now: datetime, *, acts: bool) -> SlackUser:
         """Return `asker` with the teams of their user groups.
 
-        Raises Impossible where Slack does not say who is in them.
+        Raises ImpossibleCommand if Slack does not return their members.
         """
         groups = asker.channel.settings.team_groups
         if not groups:
@@ -155,16 +155,16 @@ class SlackRequests:
         return replace(asker, teams=frozenset(teams), acts=acts)
 
     def sees(self, asker: SlackUser, incident: Incident | IncidentSummary) -> bool:
-        """Return whether `asker` sees an incident: a private one only by a group of one of its teams."""
+        """Return whether `asker` may see an incident: a private one only through a group of one of its teams."""
         return not incident.private or (bool(asker.teams) and sees(incident, asker.teams or ()))
 
     def check(self, asker: SlackUser, incident: Incident) -> bool:
-        """Return whether `asker` sees an incident. Raises Impossible where they ask to change that of another team."""
+        """Return whether `asker` may see an incident. Raises ImpossibleCommand for a change to one of another team."""
         if not self.sees(asker, incident):
             return False
         if asker.acts and asker.teams is not None and incident.team and incident.team not in asker.teams:
             raise ImpossibleCommand(
-                f"{incident.label} belongs to team {incident.team}, which alone may act on it (team_groups)"
+                f"{incident.label} belongs to team {incident.team}, and only that team may act on it (team_groups)"
             )
         return True
 
@@ -187,11 +187,11 @@ class SlackRequests:
         """Return the incident of that id, or of this channel. Raises SlashCommandError, UnknownIncident, StoreAway."""
         found = await self.perhaps(asker, number)
         if found is None:
-            raise SlashCommandError("name the incident: its id, as INC-2026-0001, may stand anywhere in the command")
+            raise SlashCommandError("name the incident: its id, such as INC-2026-0001, can be anywhere in the command")
         return found
 
     async def perhaps(self, asker: SlackUser, number: str | None) -> Incident | None:
-        """Return the same, or None when no incident is named and this is no incident's channel."""
+        """Return the same, or None if no incident is named and this is not an incident's channel."""
         if number is not None:
             uid = await self.incidents.uid_of(number)
             incident = await self.incidents.incident(uid) if uid else None

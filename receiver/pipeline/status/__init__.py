@@ -1,1 +1,1 @@
-"""What the public status page shows."""
+"""The content of the public status page."""

@@ -1,4 +1,4 @@
-"""Announcements: what people tell the public that belongs to no component."""
+"""Announcements: public messages that belong to no component."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from receiver.store.shared_documents import SharedDocuments
 
 TITLE, TEXT = 200, 10_000
 FORGOTTEN = timedelta(days=30)
-"""How long after its end an announcement is kept."""
+"""How long an announcement is kept after its end."""
 
 log = structlog.get_logger("receiver.status")
 
@@ -29,7 +29,7 @@ class NoSuchAnnouncement(LookupError):
 
 
 class Announcements:
-    """What publishes announcements and removes them."""
+    """Publishes and removes announcements."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Announcements:
         self.reread = reread
 
     def all(self) -> Sequence[PublicAnnouncement]:
-        """Return every announcement, past ones included, the newest first."""
+        """Return every announcement, including past ones, newest first."""
         return self.setting().announcements
 
     async def add(
         self, title: str, text: str, until: datetime | None, actor: Actor, now: datetime, *, once: str | None = None
     ) -> PublicAnnouncement:
-        """Publish an announcement. `once`: a key against repetition.
+        """Publish an announcement. `once`: an idempotency key.
 
         Raises InvalidField, SharedDocumentsFull, StoreAway.
         """

@@ -1,4 +1,4 @@
-"""How each component was on each of the last 90 days, from the incidents that the public was told of. Pure."""
+"""The condition of each component on each of the last 90 days, from published incidents. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.model.delivery.public_incident import Condition, Impact, PublicInc
 DAYS = 90
 CONDITION_OF = {Impact.CRITICAL: Condition.MAJOR, Impact.MAJOR: Condition.PARTIAL, Impact.MINOR: Condition.DEGRADED}
 WEIGHT = {Condition.MAJOR: 1.0, Condition.PARTIAL: 0.3}
-"""How much of its time a condition counts as downtime: a partial outage three tenths, slowness not at all."""
+"""The share of its time that a condition counts as downtime: three tenths for a partial outage, none for slowness."""
 _BADNESS = tuple(Condition)
 _MINUTE = timedelta(minutes=1)
 
@@ -22,21 +22,21 @@ class Day(NamedTuple):
 
     day: date
     worst: Condition | None
-    """None: nothing is known of that day."""
+    """None: there is no data for that day."""
     minutes: int
-    """Minutes, rounded up, that it was not operational."""
+    """Minutes in which it was not operational, rounded up."""
 
 
 class ComponentHistory(NamedTuple):
-    """The last 90 days of one component, the oldest first."""
+    """The last 90 days of one component, oldest first."""
 
     days: tuple[Day, ...]
     uptime: float
-    """Percent of the time that is known, from 0 to 100."""
+    """Percentage of the time with data, from 0 to 100."""
 
     @property
     def percent(self) -> str:
-        """The uptime with two decimals, rounded down: 100 means that nothing happened."""
+        """The uptime with two decimals, rounded down, so 100 means no downtime."""
         return f"{int(self.uptime * 100) / 100:.2f}"
 
 
@@ -49,12 +49,12 @@ class _Span(NamedTuple):
 def component_history(
     component: str, incidents: Iterable[PublicIncident], since: datetime, now: datetime
 ) -> ComponentHistory:
-    """Return how `component` was. `since`: from when on all incidents are known; before that nothing is claimed."""
+    """Return the history of `component`. `since`: when complete data begins; earlier days have no data."""
     today = now.astimezone(UTC).date()
     first = datetime.combine(today - timedelta(days=DAYS - 1), datetime.min.time(), UTC)
     spans = _flattened([span for span in _spans(component, incidents, now) if span.ends > first])
     begin = max(first, min(since, now))
-    # The first minute of an incident counts before it is over: what is known reaches as far.
+    # The first minute of an incident counts before it is over, so the period with data includes it.
     known = (max([now, *(span.ends for span in spans)]) - begin).total_seconds()
     down = sum(
         WEIGHT.get(span.condition, 0.0) * max(0.0, (span.ends - max(span.begins, begin)).total_seconds())
@@ -65,7 +65,7 @@ def component_history(
 
 
 def on_day(day: date, incidents: Iterable[PublicIncident], now: datetime) -> list[PublicIncident]:
-    """Return the incidents that went on during a day (UTC)."""
+    """Return the incidents that were open during a day (UTC)."""
     begins = datetime.combine(day, datetime.min.time(), UTC)
     ends = begins + timedelta(days=1)
     return [one for one in incidents if one.opened_at < ends and (one.resolved_at or now) > begins]
@@ -73,7 +73,7 @@ def on_day(day: date, incidents: Iterable[PublicIncident], now: datetime) -> lis
 
 def _spans(component: str, incidents: Iterable[PublicIncident], now: datetime) -> list[_Span]:
     return [
-        # One that has just begun shows at once.
+        # An incident that has just begun is shown immediately.
         _Span(one.opened_at, max(one.opened_at + _MINUTE, one.resolved_at or now), CONDITION_OF[one.impact])
         for one in incidents
         if component in one.components and one.impact in CONDITION_OF

@@ -1,4 +1,4 @@
-"""The drafts of status updates that wait for somebody, over all incidents that are not closed."""
+"""The status update drafts that wait for approval, from all incidents that are not closed."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from receiver.pipeline.response.incident_outlook import waiting_drafts
 from receiver.store.incidents.incident_store import IncidentStore
 
 LOOKED_AT = 1000
-"""Open incidents that are looked at, the most severe first; the drafts of others are shown on their own pages."""
+"""Open incidents that are checked, most severe first; other drafts are shown only on their incidents' pages."""
 RESOLVED = 200
-"""Resolved incidents that are looked at, the newest: the public may still have to hear that they are resolved."""
+"""Resolved incidents that are checked, newest first: their resolution may not be published yet."""
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class WaitingDraft(NamedTuple):
-    """A draft that waits, and the incident that it is about."""
+    """A waiting draft, and its incident."""
 
     incident: Incident
     update: StatusUpdate
 
 
 class DraftList:
-    """What one replica knows of waiting drafts; only incidents that have changed are read again."""
+    """One replica's list of waiting drafts; only changed incidents are read again."""
 
     def __init__(self, cache: IncidentCache, incidents: IncidentStore) -> None:
-        """Nothing is read before somebody asks."""
+        """Nothing is read before the first request."""
         self.cache = cache
         self.incidents = incidents
         self._known: dict[str, tuple[int, list[WaitingDraft]]] = {}
 
     async def waiting(self) -> list[WaitingDraft]:
-        """Return the drafts that wait, the earliest deadline first. Raises StoreAway."""
+        """Return the waiting drafts, earliest deadline first. Raises StoreAway."""
         over = (one for one in self.cache.over() if one.state is State.RESOLVED)
         looked = [*islice(self.cache.worst_first(), LOOKED_AT), *islice(over, RESOLVED)]
         stale = [one.uid for one in looked if self._known.get(one.uid, (0, []))[0] < one.version]
@@ -48,6 +48,6 @@ class DraftList:
         return self.remembered()
 
     def remembered(self) -> list[WaitingDraft]:
-        """Return what was known when the store was last asked."""
+        """Return the drafts as of the last read from the store."""
         drafts = [draft for _, found in self._known.values() for draft in found]
         return sorted(drafts, key=lambda one: (one.update.deadline or _LAST, one.update.at, one.incident.id))

@@ -1,4 +1,4 @@
-"""The status page's own words in each of its languages, from one table: receiver/data/status-words.json."""
+"""The texts of the status page in each of its languages, from one table: receiver/data/status-words.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 from receiver.model.delivery.public_incident import Impact, PublicIncident, PublicMaintenance
 
 FIRST = "en"
-"""The language of the JSON, the feeds and every word that a table lacks."""
+"""The language of the JSON and the feeds, and of every text that another language lacks."""
 
 
 @cache
@@ -23,30 +23,30 @@ def _table() -> dict[str, dict[str, str]]:
 
 
 class Words:
-    """The words of one language."""
+    """The texts in one language."""
 
     def __init__(self, language: str) -> None:
-        """`language`: a tag such as `de`; one that the table lacks is English."""
+        """`language`: a tag such as `de`; the default is English for a tag that the table lacks."""
         self.language = language
 
     def __call__(self, key: str, **values: Any) -> str:
-        """Return the word for `key`, with `values` in their places. A value is never read as a pattern itself."""
+        """Return the text for `key`, with `values` filled in. Values are never interpreted as patterns."""
         word = _table()[key]
         return (word.get(self.language) or word[FIRST]).format_map(values)
 
     def title(self, incident: PublicIncident, names: dict[str, str], product: str) -> str:
-        """Return the title of an incident: names of components, and fixed words."""
+        """Return the title of an incident: component names and fixed text."""
         touched = ", ".join(names[one] for one in incident.components if one in names) or product
         return self(f"title_{incident.impact}", names=touched)
 
     def window(self, window: PublicMaintenance, names: dict[str, str]) -> str:
-        """Return the title of maintenance: its public name where it has one."""
+        """Return the title of maintenance: its public name if it has one."""
         if window.named:
             return window.title
         return self("title_maintenance", names=", ".join(names[one] for one in window.components if one in names))
 
     def summary(self, impact: Impact) -> str:
-        """Return how everything is."""
+        """Return the overall status."""
         return self(f"summary_{impact}")
 
 
@@ -56,7 +56,7 @@ def keys() -> dict[str, dict[str, str]]:
 
 
 def chosen(asked: str | None, accepted: str, offered: tuple[str, ...]) -> str:
-    """Return the language for a reader: `?lang=` first, then `Accept-Language` by its weights (RFC 9110, 12.5.4)."""
+    """Return the reader's language: `?lang=` first, then `Accept-Language` by its weights (RFC 9110, 12.5.4)."""
     if asked in offered:
         return str(asked)
     weighed: list[tuple[float, int, str]] = []

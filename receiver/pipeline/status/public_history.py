@@ -1,4 +1,4 @@
-"""Keeps what the public was told of incidents that are over, and reads it at the start."""
+"""Stores the published part of ended incidents, and reads it at startup."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ from receiver.store.stepped_loop import in_steps
 
 NAME = "public_history"
 EVERY = 5.0
-"""Seconds between two looks for incidents that have ended."""
+"""Seconds between checks for ended incidents."""
 KEPT = timedelta(days=400)
 """How long an incident stays in the history of the status page."""
 SHOWN = timedelta(days=90)
-"""Days of the bars."""
+"""Days that the bars show."""
 LOOKED_AT = 5_000
-"""Incidents, the newest, that are looked through once, after an upgrade, for those that the public was told of."""
+"""The newest incidents that are searched once, after an upgrade, for published ones."""
 STEP = 50
-"""Records that are read in one go: about 2 ms."""
+"""Records that are read at once: about 2 ms."""
 _TIMES = ("parts_at", "opened_at", "monitoring_at", "resolved_at", "closed_at")
 
 log = structlog.get_logger("receiver.status")
 
 
 class PublicHistory:
-    """The history of one namespace, as one replica keeps it."""
+    """One replica's copy of the history of one namespace."""
 
     def __init__(
         self, store: PublicHistoryStore, public: PublicIncidents, follower: IncidentFollower, clock: Clock
@@ -58,10 +58,10 @@ class PublicHistory:
         self._loaded = False
         self._turns = -1
         self._kept: dict[str, int] = {}
-        """Version that the store has, by uid."""
+        """The version in the store, by uid."""
 
     async def run(self) -> None:
-        """Keep for ever what has ended."""
+        """Store ended incidents until canceled."""
         while True:
             if not self.away():
                 try:
@@ -71,7 +71,7 @@ class PublicHistory:
             await asyncio.sleep(EVERY)
 
     async def run_once(self, now: datetime) -> None:
-        """Read the history the first time, and write what has ended since. Raises StoreAway."""
+        """Read the history the first time, and write incidents that have ended since. Raises StoreAway."""
         if not self._loaded:
             await self._load(now)
         if self.public.turns == self._turns:
@@ -102,11 +102,11 @@ class PublicHistory:
         self._loaded = True
 
     async def _look_back(self, now: datetime) -> None:
-        # The first start of a release that keeps a history: what was told before is in the incidents themselves.
+        # The first start of a release with a history: earlier updates are only in the incidents themselves.
         uids = await self.follower.summaries.newest(LOOKED_AT)
         begun = now
         for first in range(0, len(uids), STEP):
-            # In pages: a store that is busy with one long answer keeps notifications waiting.
+            # In pages: while the store sends one long answer, notifications wait.
             found = await self.follower.summaries_of(uids[first : first + STEP])
             begun = min([begun, *(from_ms(one.opened_ms) for one in found)])
             told = [one.uid for one in found if one.public and one.state.over]

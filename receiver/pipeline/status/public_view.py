@@ -1,4 +1,4 @@
-"""Incidents -> what the public may see of them. Pure; the only way from an incident to the status page."""
+"""Converts incidents to their public part. Pure; the status page gets incidents only from here."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ _SUMMARY = {
 _BADNESS = tuple(Condition)
 
 LONGEST = 25_000
-"""Characters of an update: as many as Statuspage takes."""
+"""Maximum characters of an update: Statuspage's limit."""
 MOST = 100
-"""Open incidents that the page shows, the newest; a component's condition is told by all of them."""
+"""Open incidents that the page shows, newest first; all open incidents count for a component's condition."""
 AHEAD = timedelta(days=14)
-"""How far ahead scheduled maintenance is shown."""
+"""How far in advance scheduled maintenance is shown."""
 
 Known = Incident | PublicRecord
 
 
 def public_id(uid: str) -> str:
-    """Return the id by which strangers know an incident: 12 hexadecimal digits that tell nothing of it."""
+    """Return the public id of an incident: 12 hexadecimal digits that reveal nothing about it."""
     return hashlib.sha256(f"public/{uid}".encode()).hexdigest()[:12]
 
 
 class ComponentRow(NamedTuple):
-    """A component as people who are signed in see it."""
+    """A component as shown to people who are signed in."""
 
     component: PublicComponent
     internal: bool
@@ -68,13 +68,13 @@ class PublicView:
     """The status page of a configuration."""
 
     def __init__(self, config: Config, *, internal: bool = False) -> None:
-        """Without components of its own the page has one: the service. `internal`: with the internal components."""
+        """Without configured components the page has one: the service. `internal`: with the internal components."""
         self._config = config
         page = config.status_page
         self._at: dict[str, tuple[int, tuple[str, ...]]] = {}
         """Version of an incident, and the components that it touches."""
         self._past: dict[str, tuple[int, PublicIncident]] = {}
-        """Version of an incident that is over, and what is shown of it."""
+        """Version of an ended incident, and its public part."""
         self._components: list[tuple[PublicComponent, tuple[Matcher, ...]]] = [
             (PublicComponent(id=c.id, name=c.name), tuple(parse_matcher(text) for text in c.matchers))
             for c in (page.components if internal else page.public)
@@ -84,7 +84,7 @@ class PublicView:
         self, told: Sequence[PublicRecord], now: datetime, windows: Iterable[Window] = (),
         announcements: Iterable[PublicAnnouncement] = (),
     ) -> PublicPage:  # fmt: skip
-        """Return the page at `now`. `told`: what is open and the public was told of, the newest first."""
+        """Return the page at `now`. `told`: open, published incidents, newest first."""
         condition = self._conditions(told)
         maintenance = self._maintenance(windows, now)
         for name in (name for window in maintenance if window.active for name in window.components):
@@ -108,7 +108,7 @@ class PublicView:
         )  # fmt: skip
 
     def past(self, told: Sequence[PublicRecord], most: int = 50) -> tuple[PublicIncident, ...]:
-        """Return at most so many of `told` (what is over, the newest first), in that order."""
+        """Return the first `most` of `told` (ended, published incidents, newest first)."""
         found = {one.uid: self._past.get(one.uid) for one in told[:most]}
         self._past = {
             one.uid: known
@@ -121,7 +121,7 @@ class PublicView:
     def by_component(
         self, incidents: Sequence[Incident], now: datetime, windows: Iterable[Window] = ()
     ) -> list[ComponentRow]:
-        """Return each component by all of `incidents`, whether or not the public was told of them."""
+        """Return the state of each component, based on all of `incidents`, published or not."""
         condition = self._conditions(incidents)
         active = {name for one in self._maintenance(windows, now) if one.active for name in one.components}
         hidden = {one.id for one in self._config.status_page.components if one.internal}
@@ -134,7 +134,7 @@ class PublicView:
         return rows
 
     def news(self, incident: Incident, told: Iterable[PublicRecord]) -> PublicNews:
-        """Return what a page elsewhere is to show of `incident`, and how the components are by it and all of `told`."""
+        """Return the content of an external page for `incident`, and the components' states from it and `told`."""
         known: list[Known] = [one for one in told if one.uid != incident.uid]
         if self.tells(incident):
             known.append(incident)
@@ -144,7 +144,7 @@ class PublicView:
         if len(self._at) > 2 * len(told) + MOST:
             self._at.clear()
         condition = {component.id: Condition.OPERATIONAL for component, _ in self._components}
-        # Many incidents, and few ways to touch components.
+        # There are many incidents, but few combinations of affected components.
         for severity, touched in {(incident.severity, self._touched(incident)) for incident in told}:
             worse = _CONDITION.get(severity, Condition.OPERATIONAL)
             for name in touched:
@@ -152,7 +152,7 @@ class PublicView:
         return condition
 
     def _maintenance(self, windows: Iterable[Window], now: datetime) -> tuple[PublicMaintenance, ...]:
-        # Its name is for us: the public hears of components that it knows, and of times.
+        # Its name is internal: the public sees only component names and times.
         names = {component.id: component.name for component, _ in self._components}
         found = []
         for window in windows:
@@ -181,7 +181,7 @@ class PublicView:
         return tuple(sorted(found, key=lambda one: (one.starts_at, one.id)))
 
     def tells(self, incident: Incident) -> bool:
-        """Return whether the page shows `incident` now: something of it was let out, by its policy or by a person."""
+        """Return whether the page shows `incident` now: its policy or a person has published something."""
         return not (incident.drill or incident.state.over) and any(one.published_at for one in incident.updates)
 
     def _touched(self, incident: Known) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ class PublicView:
         return known[1]
 
     def _touches(self, incident: Known) -> tuple[str, ...]:
-        # What somebody has named counts, with what was merged into it since; else what the labels belong to.
+        # Components that a person has named count, with those of incidents merged since; otherwise those of the labels.
         known = {component.id for component, _ in self._components}
         told, came = _published(incident)[:1], incident.parts_at
         since = came is not None and not any((one.published_at or one.at) > came for one in told)
@@ -201,7 +201,7 @@ class PublicView:
         return tuple(dict.fromkeys((*named, *more)))
 
     def incident(self, incident: Known) -> PublicIncident:
-        """Return an incident that something was let out of, as the public may see it."""
+        """Return the public part of a published incident."""
         touched, told = self._touched(incident), _published(incident)
         labels = {component.id: component.name for component, _ in self._components}
         names = ", ".join(labels[one] for one in touched) or self._config.service.product
@@ -227,7 +227,7 @@ def _published(incident: Known) -> list[StatusUpdate | PublishedUpdate]:
 
 
 def _said(update: StatusUpdate | PublishedUpdate) -> str:
-    # The lines of the seed's template, each where somebody has given it.
+    # The lines of the seed's template, each only if it was given.
     lines = [update.text]
     if update.cause:
         lines.append(f"Cause: {update.cause}")

@@ -1,4 +1,4 @@
-"""What becomes of a mail to a subscriber that could not be delivered. Pure."""
+"""Decides what happens to mail to a subscriber that could not be delivered. Pure."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import NamedTuple
 AGAIN = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 """When a mail is retried (contracts: email, section 1)."""
 UNKNOWN = ("answered 550", "answered 551", "answered 553")
-"""Answers that say that there is no such address: it is stopped at once."""
+"""Responses that mean that the address does not exist: mail to it stops at once."""
 FAILURES = 3
-"""Mails in a row that could not be delivered for another reason: then the address is stopped."""
+"""Consecutive mails that could not be delivered for another reason, after which mail to the address stops."""
 _SERVER = ("auth", "connection", "timeout", "bad_answer")
-"""Reasons that lie with the mail server, or with the server of the address, and not with the address itself."""
+"""Reasons that are caused by the mail server, or by the address's server, rather than by the address."""
 
 
 class MailFailure(NamedTuple):
-    """What follows from a failure."""
+    """The consequences of a failure."""
 
     outcome: str
-    """As the metric counts it."""
+    """Its value in the metric."""
     again: timedelta | None = None
-    """After which time it is retried; None: it is dropped."""
+    """The time until the retry; None: it is dropped."""
     failures: int = 0
-    """Of the address in a row, this one included."""
+    """Consecutive failures of the address, including this one."""
     stop: str = ""
-    """Why the address gets no more mail; empty: it does."""
+    """Why mail to the address stops; empty: it continues."""
 
 
 def failure_of(reason: str, detail: str, *, ambiguous: bool, tries: int, failures: int) -> MailFailure:
-    """Return what follows when a mail failed for `reason`.
+    """Return the consequences of a mail that failed for `reason`.
 
-    `ambiguous`: the mail server may have accepted it, and lost the answer. `tries`: retries before. `failures`: earlier
-    mails in a row that this address did not accept.
+    `ambiguous`: the mail server may have accepted it, but its response was lost. `tries`: earlier retries.
+    `failures`: earlier consecutive mails that this address did not accept.
     """
     last = tries >= len(AGAIN)
     if reason in _SERVER and not (ambiguous and last):
-        # News is dropped after a day, and a sign-up expires after one: it is retried no longer than that.
+        # News is dropped after a day, and a sign-up expires after one, so neither is retried longer than that.
         return MailFailure("unreachable", AGAIN[min(tries, len(AGAIN) - 1)], failures)
     if reason in _SERVER:
         # Each retry may have been another copy of the same mail.

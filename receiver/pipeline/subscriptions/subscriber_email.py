@@ -1,4 +1,4 @@
-"""The mail that subscribers get: plain text in their language, with one-click unsubscribe (RFC 8058). Pure."""
+"""The mail to subscribers: plain text in their language, with one-click unsubscribe (RFC 8058). Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT_LIMIT = 8_000
 
 
 def confirmation(pending: PendingSubscription, *, link: str, title: str, sender: str, now: datetime) -> EmailMessage:
-    """Return the mail that asks whether somebody wants to subscribe."""
+    """Return the mail that asks a person to confirm a subscription."""
     words = Words(pending.language)
     lines = [
         words("mail_confirm_text"), "", link, "", words("mail_confirm_ignore"),
@@ -31,7 +31,7 @@ def confirmation(pending: PendingSubscription, *, link: str, title: str, sender:
 def news_mail(
     news: SubscriberNews, to: Subscriber, *, link: str, title: str, sender: str, now: datetime
 ) -> EmailMessage:
-    """Return the mail about `news`; `link` leads to the subscription and is the one that unsubscribes."""
+    """Return the mail about `news`; `link` opens the subscription and is also the unsubscribe link."""
     words, domain = Words(to.language), domain_of(sender)
     heading = _heading(news, words)
     lines = [heading]
@@ -75,7 +75,7 @@ def _message(sender: str, to: str, subject: str, lines: list[str], now: datetime
 
 
 def _ref(key: str, to: Subscriber, domain: str) -> str:
-    # The same news to the same address is the same mail, however often it is sent.
+    # The same news to the same address has the same message id, no matter how often it is sent.
     left = hashlib.sha256(f"{key} {to.id}".encode()).hexdigest()[:32]
     return f"<{left}.status@{domain}>"
 

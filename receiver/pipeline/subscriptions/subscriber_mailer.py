@@ -1,7 +1,7 @@
-"""Sends mail to subscribers, one replica at a time and behind everything else: no page waits for one of these.
+"""Sends mail to subscribers, one replica at a time and after all other work: no page waits for this mail.
 
-It has a queue, a connection to the mail server and a pace of its own. What goes wrong is counted and logged by kind;
-no address and no answer of a mail server, which may repeat one, is logged.
+It has its own queue, mail server connection and rate. Failures are counted and logged by kind; addresses are never
+logged, nor are mail server responses, which may repeat them.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 NAME = "subscribers"
 EVERY = 2.0
-"""Seconds between two looks for something to send."""
+"""Seconds between checks for mail to send."""
 AT_ONCE = 20
-"""Mails in one look, one after the other: 10 a second at most."""
+"""Mails per check, one after another: at most 10 a second."""
 UNREACHABLE = 3
-"""Mails in a row that did not reach the mail server, after which none is sent for PAUSE. One alone may be an address
-that the mail server cannot check."""
+"""Consecutive mails that did not reach the mail server, after which none is sent for PAUSE. A single one may be due to
+an address that the mail server cannot check."""
 PAUSE = timedelta(minutes=1)
-"""How long nothing is sent after the mail server could not be reached."""
+"""How long sending pauses after the mail server could not be reached."""
 TIDY = timedelta(hours=1)
 
 log = structlog.get_logger("receiver.subscriptions")
 
 
 Public = Callable[[datetime], tuple[PublicPage, tuple[PublicIncident, ...]]]
-"""What the public sees at a moment, and what is over."""
+"""The public page at one moment, and the ended incidents."""
 
 
 class SubscriberMailer:
@@ -63,7 +63,7 @@ class SubscriberMailer:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`public` returns the page that everybody sees: nothing else is mailed."""
+        """`public` returns the public page: nothing else is mailed."""
         self.config = config
         self.setting = setting
         self.desk = desk
@@ -72,13 +72,13 @@ class SubscriberMailer:
         self.clock = clock
         self.metrics = metrics
         self.busy: Callable[[], bool] = lambda: False
-        """Whether pages wait in this process: then no mail is sent now."""
+        """Whether pages wait in this process: no mail is sent while they do."""
         self.away: Callable[[], bool] = lambda: False
         """Whether the store is away."""
         self.private_since: Callable[[], Mapping[str, datetime]] = dict
-        """When incidents of the page became private, by their public ids, as the store has it now."""
+        """When incidents of the page became private, by their public ids, currently in the store."""
         self.catch_up: Callable[[], Awaitable[None]] = _nothing
-        """Reads what other replicas have committed, so that no mail goes out that one of them has withdrawn."""
+        """Reads the commits of other replicas, so that no mail is sent that one of them has withdrawn."""
         self._me = secrets.token_hex(8)
         self._paused: datetime | None = None
         self._tidied: datetime | None = None
@@ -86,7 +86,7 @@ class SubscriberMailer:
         """Keys of news that are known to be in the queue."""
 
     async def run(self) -> None:
-        """Send for ever what is due."""
+        """Send due mail until canceled."""
         while True:
             await asyncio.sleep(EVERY)
             if self.away():
@@ -97,7 +97,7 @@ class SubscriberMailer:
                 log.info("subscriber_mail_postponed", condition=away.condition)
 
     async def run_once(self, now: datetime) -> int:
-        """Queue what is new, send what is due, and return how many mails were handed over. Raises StoreAway."""
+        """Queue new mail, send due mail, and return how many mails the mail server accepted. Raises StoreAway."""
         channel = self._channel()
         if channel is None or not self.desk.on or not await self.mail.lead(self._me):
             return 0
@@ -109,7 +109,7 @@ class SubscriberMailer:
         rows = await self.mail.due(to_ms(now), AT_ONCE)
         if any(not row.sealed for row in rows):
             await self.catch_up()
-        # News before sign-ups, which a stranger can cause.
+        # News is sent before sign-ups, which anyone can cause.
         for row in sorted(rows, key=lambda one: bool(one.sealed)):
             if self.busy() or not await self.mail.lead(self._me):
                 break
@@ -125,7 +125,7 @@ class SubscriberMailer:
     def _channel(self) -> Email | None:
         name = self.config().status_page.subscriptions.email
         found = self.setting().channels.get(name) if name else None
-        # By its kind: the module of the channel is loaded only where one is configured.
+        # By its kind: the channel's module is loaded only if one is configured.
         return cast("Email", found) if found is not None and found.kind == "email" else None
 
     async def _tidy(self, now: datetime) -> None:
@@ -167,7 +167,7 @@ class SubscriberMailer:
             if not await self.mail.owe(rows, to_ms(now)):
                 log.error("subscriber_mail_full", reason="the queue has no room")
                 return False
-        # Only now: a replica that ends before is followed by one that adds the same rows again, each once.
+        # Only now: if this replica stops earlier, the next one adds the same rows again, each only once.
         await self.mail.told(news.key, to_ms(now))
         return True
 
@@ -236,7 +236,7 @@ class SubscriberMailer:
         if to is None or found.failures == to.failures:
             return found.outcome
         failed = to.model_copy(update={"failures": found.failures})
-        # Nobody who has unsubscribed while the mail was being sent comes back.
+        # A person who unsubscribed while the mail was being sent is not added again.
         if not await self.desk.subscribers.replace(to, failed) or not found.stop:
             return found.outcome
         await self.desk.stop(failed)

@@ -1,4 +1,4 @@
-"""What subscribers are told: published updates, announcements, and maintenance before, at its start and at its end."""
+"""The news for subscribers: published updates, announcements, and maintenance (a reminder, its start, and its end)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from receiver.model.delivery.public_incident import PublicAnnouncement, PublicIn
 from receiver.model.delivery.subscription import NewsKind, SubscriberNews
 
 STALE = timedelta(days=1)
-"""News that is older is not mailed."""
+"""Older news is not mailed."""
 
 
 def news_of(
     page: PublicPage, past: Iterable[PublicIncident], reminder: timedelta, now: datetime
 ) -> list[SubscriberNews]:
-    """Return what subscribers are to be told at `now`, the oldest first. It is told already, or not yet."""
+    """Return the news for subscribers at `now`, oldest first, whether or not it was mailed already."""
     found = [one for incident in (*page.incidents, *past) for one in _updates(incident, page.url)]
     found += [_announced(one, page.url) for one in page.announcements]
     found += [one for window in page.maintenance for one in _maintenance(window, page.url, reminder, now)]
@@ -24,7 +24,7 @@ def news_of(
 
 
 def ended(begun: Mapping[str, SubscriberNews], page: PublicPage, now: datetime) -> list[SubscriberNews]:
-    """Return the ends of maintenance that had begun and goes on no longer, also where it was ended early."""
+    """Return the ends of maintenance that had begun and is over, including maintenance that was ended early."""
     active = {window.id for window in page.maintenance if window.active}
     return [
         one.model_copy(update={"key": f"{about}/over", "kind": NewsKind.MAINTENANCE_OVER, "at": now})
@@ -52,12 +52,12 @@ def _announced(one: PublicAnnouncement, url: str) -> SubscriberNews:
 
 
 def _maintenance(window: PublicMaintenance, url: str, reminder: timedelta, now: datetime) -> list[SubscriberNews]:
-    # One that is already under way when it is first seen has no reminder: its beginning is told.
+    # Maintenance that has already begun when it is first seen has no reminder, only the news of its start.
     soon = window.starts_at - reminder
     kind = NewsKind.MAINTENANCE_BEGUN if window.active else NewsKind.MAINTENANCE_SOON
     if not window.active and soon > now:
         return []
-    # A window put up within the reminder's time is told when it is first seen.
+    # A window that is added after its reminder's time gets the reminder when it is first seen.
     at = window.starts_at if window.active else now
     return [
         SubscriberNews(

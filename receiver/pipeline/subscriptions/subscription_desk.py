@@ -1,4 +1,4 @@
-"""Sign-up, confirmation, change and end of subscriptions. No answer says whether an address was known."""
+"""Sign-up, confirmation, change and end of subscriptions. No response reveals whether an address is subscribed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ LONGEST = 254
 
 
 class SignedUp(StrEnum):
-    """What came of a sign-up."""
+    """The result of a sign-up."""
 
     TAKEN = "taken"
-    """A confirmation is mailed, unless the address had its share today: the caller cannot tell."""
+    """A confirmation is mailed, unless the address has reached its daily limit; the caller cannot tell which."""
     NO_ADDRESS = "no_address"
     TOO_MANY = "too_many"
 
 
 class Confirmed(StrEnum):
-    """What came of a confirmation."""
+    """The result of a confirmation."""
 
     DONE = "done"
     USED = "used"
@@ -37,7 +37,7 @@ class Confirmed(StrEnum):
 
 
 class SubscriptionDesk:
-    """The subscriptions of one namespace, as one replica sees them."""
+    """The subscriptions of one namespace, in one replica."""
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class SubscriptionDesk:
 
     @property
     def on(self) -> bool:
-        """Whether people can subscribe: a complete mail channel is configured, and links have an address."""
+        """Whether people can subscribe: a complete mail channel and the address for links are configured."""
         name = self.config().status_page.subscriptions.email
         return name in self.setting().channels and self.config().base_url is not None
 
     async def links(self) -> SubscriptionLinks:
-        """Return what makes and reads links. Raises StoreAway."""
+        """Return the object that creates and reads links. Raises StoreAway."""
         if self._links is None:
             self._links = SubscriptionLinks(await self.subscribers.key())
         return self._links
@@ -68,7 +68,7 @@ class SubscriptionDesk:
     async def sign_up(
         self, address: str, components: Sequence[str], language: str, peer: str, now: datetime
     ) -> SignedUp:
-        """Queue a confirmation mail, in the same steps for a known and for an unknown address. Raises StoreAway."""
+        """Queue a confirmation mail, in the same steps whether or not the address is subscribed. Raises StoreAway."""
         from receiver.channels.email.incident_email import mailbox  # noqa: PLC0415  (only where there is mail)
 
         bare = mailbox(address.strip()) if len(address) <= LONGEST else None
@@ -114,19 +114,19 @@ class SubscriptionDesk:
         return await self.subscribers.get(number) if number else None
 
     async def change(self, one: Subscriber, components: Sequence[str]) -> Subscriber:
-        """Choose other components; none: all. Raises StoreAway."""
+        """Change the chosen components; none: all. Raises StoreAway."""
         return await self._update(one, {"components": self.known(components)})
 
     async def erase(self, number: str) -> bool:
-        """Delete the address of a subscriber; mail that is queued for it is dropped. Raises StoreAway."""
+        """Delete the address of a subscriber; its queued mail is dropped. Raises StoreAway."""
         return await self.subscribers.delete(number)
 
     async def stop(self, one: Subscriber) -> Subscriber:
-        """Send nothing more to an address until its owner confirms again. Raises StoreAway."""
+        """Stop mail to an address until its owner confirms again. Raises StoreAway."""
         return await self._update(one, {"state": SubscriberState.STOPPED})
 
     async def _update(self, one: Subscriber, changed: dict[str, object]) -> Subscriber:
-        # The mailer writes the same record, so a change is made to what it has written. An erased one stays erased.
+        # The mailer writes the same record, so the change applies to its latest version. An erased record stays erased.
         while not await self.subscribers.replace(one, one.model_copy(update=changed)):
             known = await self.subscribers.get(one.id)
             if known is None:
@@ -135,16 +135,16 @@ class SubscriptionDesk:
         return one.model_copy(update=changed)
 
     def known(self, components: Sequence[str]) -> tuple[str, ...]:
-        """Return those of `components` that the page has; empty where that is all of them."""
+        """Return those of `components` that are on the page; empty if that is all of them."""
         known = {one.id for one in self.config().status_page.public}
         chosen = tuple(dict.fromkeys(one for one in components if one in known))
         return () if len(chosen) == len(known) else chosen
 
 
 def one_mailbox(address: str) -> str:
-    """Return the same text for spellings that some providers deliver to one mailbox: tags behind `+`, and dots.
+    """Return the same text for spellings that some providers deliver to one mailbox: tags after `+`, and dots.
 
-    For limits alone: two people who share one get fewer confirmation mails in a day, and nothing else.
+    Only for limits: if two people share a result, they only get fewer confirmation mails in a day.
     """
     local, _, domain = address.lower().rpartition("@")
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"

@@ -1,4 +1,4 @@
-"""The secret links of subscribers: one that confirms, which holds its sign-up, and one that manages a subscription."""
+"""The secret links of subscribers: one that confirms, and contains the sign-up, and one that manages a subscription."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from receiver.model.delivery.subscription import PendingSubscription
 from receiver.pipeline.sign_in.sealing import Seal
 
 VALID_S = 86_400
-"""Seconds for which a confirmation link is good."""
+"""How long a confirmation link is valid, in seconds."""
 _ID = 16
 _PURPOSE = "status subscription"
 
 
 class SubscriptionLinks:
-    """Makes and reads links with one key."""
+    """Creates and reads links with one key."""
 
     def __init__(self, key: str) -> None:
-        """`key`: that of the store, the same for all replicas."""
+        """`key`: the key in the store, which is the same for all replicas."""
         self._key = key.encode()
         self._seal = Seal(key, _PURPOSE)
 
     def id_of(self, text: str) -> str:
-        """Return what an address or a peer is known by: it cannot be computed from the address without the key."""
+        """Return the identifier of an address or a peer, which cannot be computed without the key."""
         return self._mac("id", text.strip().lower())[:_ID].hex()
 
     def pending(self, sign_up: PendingSubscription, now: datetime) -> str:
@@ -36,7 +36,7 @@ class SubscriptionLinks:
         return self._seal.close(sign_up.model_dump_json(), now.timestamp())
 
     def read_pending(self, token: str, now: datetime) -> PendingSubscription | None:
-        """Return the sign-up that a token holds; None when it is forged, or older than a day."""
+        """Return the sign-up in a token; None if it is forged, or older than a day."""
         text = self._seal.open(token, now.timestamp(), VALID_S)
         try:
             return PendingSubscription.model_validate_json(text) if text else None
@@ -44,11 +44,11 @@ class SubscriptionLinks:
             return None
 
     def manage(self, number: str) -> str:
-        """Return the token with which a subscriber manages the subscription; it is good for as long as that lasts."""
+        """Return the token for managing a subscription; it is valid as long as the subscription exists."""
         return base64.urlsafe_b64encode(bytes.fromhex(number) + self._signature(number)).decode().rstrip("=")
 
     def read_manage(self, token: str) -> str | None:
-        """Return the id that a token is for; None when it is forged."""
+        """Return the id in a token; None if it is forged."""
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (binascii.Error, ValueError):

@@ -1,1 +1,1 @@
-"""The graph of an alert's expression: which rule it is, its values over time, and its pictures."""
+"""The graph of an alert's expression: its rule, its values over time, and its images."""

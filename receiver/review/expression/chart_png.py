@@ -1,4 +1,4 @@
-"""An alert's expression as a PNG, by matplotlib, which is an optional dependency and is loaded here alone. Pure."""
+"""An alert's expression as a PNG, by matplotlib, which is an optional dependency and is loaded only here. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def can_draw() -> bool:
 
 
 def expression_png(graph: ExpressionGraph) -> bytes:
-    """Return the picture, 800 by 400 points. Raises ImportError without the library."""
+    """Return the image, 800 by 400 points. Raises ImportError without the library."""
     figures, dates = import_module("matplotlib.figure"), import_module("matplotlib.dates")
-    # A label may hold a dollar sign, between two of which the library would read formulas.
+    # A label may contain dollar signs, and the library would interpret the text between two of them as a formula.
     import_module("matplotlib").rcParams["text.parse_math"] = False
     figure = figures.Figure(figsize=INCHES, dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
@@ -52,7 +52,7 @@ def _times(graph: ExpressionGraph, one: GraphSeries) -> list[datetime]:
 
 
 def _lone(one: GraphSeries) -> bool:
-    # A value without a neighbor is no line.
+    # A value without a neighbor cannot be drawn as a line.
     return any(
         value is not None and before is None and after is None
         for before, value, after in zip((None, *one.values), one.values, (*one.values[1:], None), strict=False)

@@ -12,13 +12,13 @@ from receiver.review.svg import chart, line, path, text
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 480, 190, 56, 12, 132
 TICKS = 4
 LEGEND = 18
-"""Units of a line of the legend."""
+"""Height of a line of the legend."""
 LETTERS = 70
-"""Of a name in the legend: as many as there is room for."""
+"""Maximum length of a name in the legend."""
 
 
 def expression_svg(graph: ExpressionGraph) -> str:
-    """Return the chart; the figures stand in a table beside it."""
+    """Return the chart; a table next to it has the figures."""
     low, high = bounds(graph)
     parts = [*_axes(graph, low, high)]
     keys = [(f"line l{place}", one.name) for place, one in enumerate(graph.series, 1)]
@@ -38,13 +38,13 @@ def expression_svg(graph: ExpressionGraph) -> str:
 
 
 def expression_picture(events: Sequence[Event]) -> Pictures:
-    """Return the chart for a post-mortem by its heading; none where the log has no graph."""
+    """Return the chart for a post-mortem by its heading; none if the log has no graph."""
     graph = newest_graph(events)
     return {} if graph is None else {EXPRESSION: expression_svg(graph)}
 
 
 def bounds(graph: ExpressionGraph) -> tuple[float, float]:
-    """Return the lowest and the highest value that are drawn: zero and the threshold are, where they are near."""
+    """Return the lowest and the highest value of the axis, including zero and the threshold if they are near."""
     values = [value for one in graph.series for value in one.known]
     values += [] if graph.threshold is None else [graph.threshold]
     low, high = min(values), max(values)
@@ -71,7 +71,7 @@ def _axes(graph: ExpressionGraph, low: float, high: float) -> Iterator[str]:
 
 
 def _runs(one: GraphSeries) -> Iterator[list[tuple[int, float]]]:
-    # A gap in the values is a gap in the line; a value by itself is a short line.
+    # A gap in the values is a gap in the line; a single value is a short line.
     run: list[tuple[int, float]] = []
     for place, value in enumerate((*one.values, None)):
         if value is not None:

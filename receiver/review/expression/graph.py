@@ -1,6 +1,6 @@
-"""What an alert's expression was over some time: a few series, kept in the log, drawn and listed. Pure.
+"""The values of an alert's expression over time: a few series, stored in the log, drawn and listed. Pure.
 
-Names of series are made of labels, which are foreign text: wherever they are shown they are escaped.
+Names of series consist of labels, which are untrusted text: they are escaped wherever they are shown.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from receiver.review.timeline import corrections, readable
 EXPRESSION = "Alert Expression"
 """The heading of a graph in a document."""
 SHOWN = 5
-"""Series of one graph."""
+"""Maximum number of series in a graph."""
 POINTS = 60
-"""Steps of one graph: a minute each, of an hour."""
+"""Number of steps in a graph: for an hour, one per minute."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BEFORE = timedelta(minutes=10)
-"""How long before an incident that is over its graph begins."""
+"""How long before a past incident its graph begins."""
 NAME = 80
-"""Characters of the name of a series."""
+"""Maximum length of the name of a series."""
 QUERY = 300
 
 
 class Course(Protocol):
-    """A series as Prometheus has answered it."""
+    """A series from Prometheus."""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -49,11 +49,11 @@ class GraphSeries(Frozen):
 
     name: str
     values: tuple[float | None, ...]
-    """A value for each step, the first at the beginning; None where there is none."""
+    """A value for each step, the first at the beginning; None for a missing value."""
 
     @property
     def known(self) -> list[float]:
-        """The values that there are."""
+        """The values that are not missing."""
         return [value for value in self.values if value is not None]
 
 
@@ -69,7 +69,7 @@ class ExpressionGraph(Frozen):
     """Seconds from one value to the next."""
     series: tuple[GraphSeries, ...]
     total: int
-    """How many series there were."""
+    """The total number of series."""
 
     @property
     def ends(self) -> datetime:
@@ -79,18 +79,18 @@ class ExpressionGraph(Frozen):
 
     @property
     def limit(self) -> str:
-        """The comparison that the rule makes, as `> 0.05`; empty where none was found."""
+        """The rule's comparison, such as `> 0.05`; empty if none was found."""
         return "" if self.threshold is None else f"{self.sign} {number(self.threshold)}"
 
     @property
     def title(self) -> str:
-        """What is shown, in one line."""
+        """The title of the graph, in one line."""
         more = f", {len(self.series)} of {self.total} series" if self.total > len(self.series) else ""
         return f"{self.alert}: {clock(self.begins)} to {clock(self.ends, self.begins)} UTC{more}"
 
     @property
     def text(self) -> str:
-        """The figures of the first series in one line: what a picture shows, for those who cannot see it."""
+        """The figures of the first series in one line: a text alternative for the image."""
         head = f"{self.title}, alert at {self.limit}" if self.limit else self.title
         return f"{head}: " + "; ".join(
             f"{one.name} from {number(min(one.known))} to {number(max(one.known))}, last {number(one.known[-1])}"
@@ -99,7 +99,7 @@ class ExpressionGraph(Frozen):
 
 
 def window(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
-    """Return the time that a graph shows: the last hour, or the whole of what is over, at most its last day."""
+    """Return the time range of a graph: the last hour, or all of a past incident, at most its last day."""
     ended = (incident.resolved_at or incident.closed_at) if incident.state.over else None
     if ended is None:
         return now - HOUR, now
@@ -110,9 +110,9 @@ def window(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
 def graph_of(
     alert: str, labels: Mapping[str, str], asked: Compared, found: Sequence[Course], begins: datetime, step: float
 ) -> ExpressionGraph | None:
-    """Return what is shown of `found`: the alert's own series first, then the highest; None where there is nothing.
+    """Return the series of `found` to show: the alert's own first, then the highest; None if there are none.
 
-    A series is the alert's own where it differs from it in no label.
+    A series is the alert's own if no label differs.
     """
     with_values = [one for one in found if one.points]
     if not with_values:
@@ -132,7 +132,7 @@ def graph_of(
 
 
 def newest_graph(events: Sequence[Event]) -> ExpressionGraph | None:
-    """Return the last graph that the log holds and nobody has hidden."""
+    """Return the last graph in the log that is not hidden."""
     for event in reversed(readable(events)):
         if event.kind is Kind.EXPRESSION_READ:
             try:
@@ -144,13 +144,13 @@ def newest_graph(events: Sequence[Event]) -> ExpressionGraph | None:
 
 
 def wants_graph(events: Sequence[Event], most: int) -> bool:
-    """Return whether a log is to get another graph: it holds fewer than `most`, and nobody has hidden one of them."""
+    """Return whether to add another graph to a log: it has fewer than `most`, and none of them is hidden."""
     read = [event.seq for event in events if event.kind is Kind.EXPRESSION_READ]
     return len(read) < most and not hides_graph(events)
 
 
 def hides_graph(events: Sequence[Event]) -> bool:
-    """Return whether a person has hidden a graph of a log: then nobody is shown another one unasked."""
+    """Return whether a person has hidden a graph of a log, so that no other graph is shown."""
     said = corrections(events)
     return any(event.kind is Kind.EXPRESSION_READ and said.get(event.seq, {}).get("hidden") for event in events)
 
@@ -163,7 +163,7 @@ def graph_rows(graph: ExpressionGraph) -> list[tuple[str, ...]]:
 
 
 def graph_table(graph: ExpressionGraph) -> list[str]:
-    """Return the graph in Markdown: what was asked, and a table of its series."""
+    """Return the graph in Markdown: the query, and a table of its series."""
     asked = escaped(f"{graph.query} {graph.limit}".strip(), QUERY)
     rows = [(escaped(name, NAME), *values) for name, *values in graph_rows(graph)]
     return [
@@ -174,7 +174,7 @@ def graph_table(graph: ExpressionGraph) -> list[str]:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Return a value with so many digits, and a letter for its size where it is large."""
+    """Return a value with the given number of digits, and a suffix for a large one."""
     for size, word in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e3 if word == 'k' else size):.{digits}g}{word}"
@@ -196,5 +196,5 @@ def _values(one: Course, begins: datetime, step: float) -> tuple[float | None, .
 
 
 def graph_data(graph: ExpressionGraph) -> dict[str, Any]:
-    """Return what the log keeps of a graph: some 2 KB."""
+    """Return the data of a graph for the log: some 2 KB."""
     return {"graph": graph.model_dump(mode="json")}

@@ -1,6 +1,6 @@
-"""The expression of an alert rule: which rule it was, and where its threshold stands. Pure.
+"""The expression of an alert rule: finds the rule and its threshold. Pure.
 
-The expression is what Prometheus says of its own rules. The text of an alert chooses among them and is never a query.
+The expression comes from Prometheus' own rules. The text of an alert selects one of them and is never used as a query.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 LONGEST = 10_000
-"""Characters of an expression that is read."""
+"""Maximum length of an expression."""
 LARGEST = 1e100
-"""No value or threshold that is drawn is so large: distances of larger ones are no numbers."""
+"""Maximum value or threshold that is drawn: differences between larger ones may overflow."""
 _THRESHOLD = re.compile(r"(?P<sign>>=|<=|==|!=|>|<)\s*(?P<number>[-+]?(?:[0-9]*\.)?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*$")
 _QUOTED = re.compile(r"""\"(?:\\.|[^"\\])*\"|'(?:\\.|[^'\\])*'|`[^`]*`""")
 _SETS = re.compile(r"\b(?:and|or|unless)\b", re.IGNORECASE)
@@ -33,19 +33,19 @@ class Rule(Protocol):
 
 
 class Compared(NamedTuple):
-    """An expression and what it is compared with."""
+    """An expression and its comparison."""
 
     query: str
-    """What is measured; the whole expression where it is no comparison with a number."""
+    """The measured part; the whole expression if it is not a comparison with a number."""
     sign: str = ""
     threshold: float | None = None
 
 
 def rule_of(rules: Sequence[Rule], labels: Mapping[str, str], generator: str) -> Rule | None:
-    """Return the rule that made an alert with `labels`, None where it cannot be told.
+    """Return the rule that created an alert with `labels`, None if it is ambiguous.
 
-    Of several rules of one name it is the one whose own labels the alert has, and whose expression the alert's
-    generatorURL names.
+    Of several rules with one name, it is the one whose own labels the alert has, and whose expression is in the alert's
+    generatorURL.
     """
     fitting = [rule for rule in rules if all(_made(value, labels.get(name)) for name, value in rule.labels.items())]
     named = _query_in(generator)
@@ -55,20 +55,20 @@ def rule_of(rules: Sequence[Rule], labels: Mapping[str, str], generator: str) ->
 
 
 def compared(expression: str) -> Compared:
-    """Return what an expression compares with a number, as `a / b > 0.05`; else the expression as it is."""
+    """Return the comparison of an expression with a number, as in `a / b > 0.05`, or else the whole expression."""
     found = _THRESHOLD.search(expression) if len(expression) <= LONGEST else None
     if found is None:
         return Compared(expression)
     left, number = expression[: found.start()].strip(), float(found["number"])
     outside = _outside(left)
-    # `and`, `or` and `unless` bind less than a comparison: the number is that of the last part alone.
+    # `and`, `or` and `unless` bind less tightly than a comparison: the number belongs only to the last part.
     if not left or not abs(number) < LARGEST or outside is None or _SETS.search(outside) or "#" in outside:
         return Compared(expression)
     return Compared(left, found["sign"], number)
 
 
 def _outside(query: str) -> str | None:
-    # What stands in no bracket and no quotation marks; None where the brackets do not fit.
+    # The text outside brackets and quotation marks; None if the brackets do not match.
     depth, found = 0, []
     for character in _QUOTED.sub(" ", query):
         if character in _OPENING:
@@ -83,7 +83,7 @@ def _outside(query: str) -> str | None:
 
 
 def _made(template: str, value: str | None) -> bool:
-    # A label of a rule may be a template, whose value nobody knows here.
+    # A label of a rule may be a template, whose value is unknown here.
     return value == template or ("{{" in template and value is not None)
 
 

@@ -1,1 +1,1 @@
-"""What is valid in a rules file but unwise."""
+"""Warnings about valid rules files."""

@@ -1,4 +1,4 @@
-"""Rules compared with each other and with themselves: which can never hold, and which can never decide. Pure."""
+"""Finds rules that can never match, and rules that can never decide, by comparing them. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Demand:
-    """All that one rule demands, ready to be compared."""
+    """All requirements of one rule, for comparison."""
 
     settings: RuleSettings
     path: Place
     conditions: tuple[tuple[Place, Condition], ...]
     matchers: tuple[tuple[Place, Matcher], ...]
-    """Those of `unless` are here with the opposite meaning."""
+    """Includes those of `unless`, negated."""
     ranks: frozenset[float]
 
     @property
@@ -45,7 +45,7 @@ class Demand:
 
     @property
     def name(self) -> str:
-        """Its name, to stand in a sentence."""
+        """Its name, for a sentence."""
         return quoted(self.settings.name, 80)
 
     @cached_property
@@ -59,14 +59,14 @@ class Demand:
         return tuple(condition for _, condition in self.conditions)
 
     def implies(self, other: Demand) -> bool:
-        """Return whether `other` holds for every alert for which this one does."""
+        """Return whether `other` matches every alert that this one matches."""
         return all(follows(matcher, self.labels) for matcher in other.labels) and all(
             quantity_follows(condition, self.compared, self.ranks) for condition in other.compared
         )
 
 
 def demands(settings: RulesSettings) -> tuple[Demand, ...]:
-    """Return what each rule demands, in the order of the file."""
+    """Return the requirements of each rule, in the order of the file."""
     units = {name: item.unit for name, item in settings.measurements.items()}
     order, ranks = settings.scope.order, frozenset(rank_of(settings.scope.order).values())
     found = []
@@ -80,7 +80,7 @@ def demands(settings: RulesSettings) -> tuple[Demand, ...]:
 
 
 def compared(settings: RulesSettings) -> Iterator[Advice]:
-    """Yield why a rule can never hold, or never decide anything, where that is certain."""
+    """Yield the reasons why a rule can certainly never match, or never decide anything."""
     every = demands(settings)
     never = {demand.path: found for demand in every if (found := _never(demand, settings))}
     yield from never.values()

@@ -1,7 +1,7 @@
-"""What a rule demands of an alert, so that rules can be compared: what excludes what, and what follows from what.
+"""The requirements of rules, for comparing them: finds contradictions and implications.
 
-An answer is given only where it is certain. Two regular expressions that never hold together go unnoticed; nothing
-is ever said of rules that can hold.
+Only certain results are reported. Two regular expressions that exclude each other are not detected; a rule that can
+match is never reported.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _SOMETHING = (
     *string.printable.strip(), *(f"some{character}thing" for character in string.printable.strip()),
     "a b", "0", "2026-11-23", "Kühlung", "\u2603", "10.0.0.1:9090", "x" * 500,
 )  # fmt: skip
-"""Values with every printable character: a pattern that takes them all takes every value that anybody writes."""
+"""Values with every printable character: a pattern that matches them all matches every realistic value."""
 
 
 @lru_cache(maxsize=1024)
 def takes_anything(matcher: Matcher) -> bool:
-    """Return whether the regular expression of `matcher` matches every value that is there, as `.*` and `.+` do."""
+    """Return whether the regular expression of `matcher` matches every value that is not empty, like `.*` and `.+`."""
     pattern = Matcher(matcher.name, Operator.REGEX, matcher.value)
     return all(pattern.matches({matcher.name: text}) for text in _SOMETHING)
 
 
 def is_regex(matcher: Matcher) -> bool:
-    """Return whether `matcher` holds a regular expression."""
+    """Return whether `matcher` has a regular expression."""
     return matcher.operator in (Operator.REGEX, Operator.NOT_REGEX)
 
 
 def matches_everything(matcher: Matcher) -> bool:
-    """Return whether its regular expression matches every value, a label that is absent included."""
+    """Return whether its regular expression matches every value, including a missing label."""
     return is_regex(matcher) and takes_anything(matcher) and _pattern_takes(matcher, "")
 
 
 def negated(matcher: Matcher) -> Matcher:
-    """Return the matcher that holds exactly where `matcher` does not."""
+    """Return the negation of `matcher`."""
     return Matcher(matcher.name, _NEGATED[matcher.operator], matcher.value)
 
 
@@ -57,7 +57,7 @@ def exclude(matchers: Sequence[Matcher]) -> bool:
 
 
 def follows(matcher: Matcher, given: Sequence[Matcher]) -> bool:
-    """Return whether `matcher` holds for every alert that satisfies all of `given`."""
+    """Return whether `matcher` matches every alert that satisfies all of `given`."""
     same = [one for one in given if one.name == matcher.name]
     return matcher in same or _empty([*same, negated(matcher)])
 
@@ -73,11 +73,11 @@ def _empty(group: list[Matcher]) -> bool:
     """Return whether no value satisfies all of these matchers on one label."""
     listed = [words for matcher in group if (words := _values(matcher)) is not None]
     if listed:
-        # A few values are all that it can be: each can be tried.
+        # Only a few values are possible, so each is tried.
         return not any(_all_take(group, value) for value in min(listed, key=len))
     if any(negated(matcher) in group for matcher in group):
         return True
-    # Without values to try: a pattern that leaves nothing, or nothing but what another excludes.
+    # Without values to try: a pattern that leaves nothing, or only values that another excludes.
     left = [matcher for matcher in group if matcher.operator is Operator.NOT_REGEX and takes_anything(matcher)]
     return bool(left) and not _all_take(group, "")
 
@@ -102,7 +102,7 @@ def quantities_exclude(conditions: Sequence[Condition], ranks: frozenset[float])
 
 
 def quantity_follows(condition: Condition, given: Sequence[Condition], ranks: frozenset[float]) -> bool:
-    """Return whether `condition` holds for every alert that satisfies all of `given`; unknown holds for nothing."""
+    """Return whether `condition` holds for every alert that satisfies all of `given`; unknown values satisfy none."""
     same = [one for one in given if one.name == condition.name]
     values = _samples([*same, condition], ranks)
     return bool(same) and all(_holds([condition], value) for value in values if _holds(same, value))
@@ -115,7 +115,7 @@ def _holds(conditions: Iterable[Condition], value: float) -> bool:
 def _samples(conditions: Sequence[Condition], ranks: frozenset[float]) -> Iterable[float]:
     if any(condition.unit is None for condition in conditions):
         return ranks
-    # Between two neighbouring thresholds every value answers alike: the thresholds and what lies between are enough.
+    # Between two adjacent thresholds every value gives the same result, so it is enough to test one of them.
     marks = sorted({0.0, *(condition.threshold for condition in conditions)})
     finite = [mark for mark in marks if mark != float("inf")]
     between = [(low + high) / 2 for low, high in pairwise(finite)]

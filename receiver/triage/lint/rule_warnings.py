@@ -1,4 +1,4 @@
-"""What is valid in a rules file but unwise: warnings for `receiver check-config`."""
+"""Warnings about valid rules files, for `receiver check-config`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.triage.safe_text import quoted
 
 
 class Advice(NamedTuple):
-    """A warning and where it belongs."""
+    """A warning and its place."""
 
     path: tuple[str | int, ...]
     text: str
@@ -55,17 +55,17 @@ def _odd_rules(settings: RulesSettings) -> Iterator[Advice]:
 
 
 def _lowers_with_more(path: tuple[str | int, ...], rule: RuleSettings, settings: RulesSettings) -> Iterator[Advice]:
-    """One more tenant turns single_tenant into many_users: say which rule would then lower a severity."""
+    """One more tenant turns single_tenant into many_users: report rules that would then lower a severity."""
     ranks = rank_of(settings.scope.order)
     reach = [condition for condition in _conditions(rule, settings) if condition.name == SCOPE]
     alone = all(condition.holds({SCOPE: ranks[SINGLE_TENANT]}) for condition in reach)
     several = all(condition.holds({SCOPE: ranks[MANY_USERS]}) for condition in reach)
-    # Who writes our own words into an alert means this very severity, and no rule decides against that.
+    # An author who writes SEV-1 to SEV-4 into an alert means exactly that severity, and no rule overrides it.
     words = [level for word, level in settings.otherwise.words.items() if not word_key(word).startswith("sev")]
     by_label = worst([settings.otherwise.fallback, *words])
     lowers = several and not alone if rule.at_most else alone and not several
     if rule.severity and several and not alone and by_label is not None:
-        # It takes the place of `otherwise`, which may say worse.
+        # It replaces `otherwise`, which may give a worse severity.
         lowers = by_label.worse_than(rule.severity)
     if lowers:
         yield Advice(

@@ -1,1 +1,1 @@
-"""What is read from an alert's text or asked of Prometheus: quantities with units, and how far a problem reaches."""
+"""Values from an alert's text or from Prometheus: quantities with units, and the scope of a problem."""

@@ -1,4 +1,4 @@
-"""Where a text is read from an alert: `labels.x` or `annotations.x`, perhaps for certain alerts only."""
+"""The source of a text in an alert: `labels.x` or `annotations.x`, optionally only for certain alerts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from receiver.triage.safe_text import quoted
 def _checked(text: str) -> str:
     place, dot, name = text.partition(".")
     if place not in ("labels", "annotations") or not dot or not name.strip():
-        raise ValueError(f"{quoted(text)} names no field of an alert; write labels.NAME or annotations.NAME")
+        raise ValueError(f"{quoted(text)} is not a field of an alert; write labels.NAME or annotations.NAME")
     return text
 
 
 class SourceSettings(Frozen):
-    """One place to read from. The text `annotations.x` alone means the same as `{source: annotations.x}`."""
+    """One source. The text `annotations.x` means the same as `{source: annotations.x}`."""
 
     source: Annotated[str, AfterValidator(_checked)] = Field(description="`labels.NAME` or `annotations.NAME`")
     alerts: tuple[MatcherText, ...] = Field(
@@ -37,7 +37,7 @@ class SourceSettings(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A place to read from, with its matchers compiled."""
+    """A source with compiled matchers."""
 
     text: str
     annotation: bool
@@ -45,7 +45,7 @@ class Source:
     alerts: tuple[Matcher, ...]
 
     def read(self, alert: Alert) -> str | None:
-        """Return the raw text; None when it is absent or when this alert's field does not count."""
+        """Return the raw text; None if it is absent or the source does not apply to this alert."""
         text = (alert.annotations if self.annotation else alert.labels).get(self.name)
         if text is None or not self.alerts:
             return text

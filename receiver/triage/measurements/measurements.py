@@ -1,6 +1,6 @@
 """Measurements: named quantities read from an alert's text, each in one unit.
 
-What cannot be read is said and decides nothing: a broken annotation never hides an alert and never pages for one.
+A value that cannot be read is reported and decides nothing: a broken annotation never hides an alert and never pages.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from receiver.triage.measurements.units import Unit, Unreadable, parse_quantity
 
 
 class MeasurementSettings(Frozen):
-    """A named quantity: its unit, and where it is read from."""
+    """A named quantity: its unit and its sources."""
 
     unit: Unit = Field(description="`ratio`, `seconds` or `factor`: how texts are read and thresholds are written")
     sources: tuple[SourceSettings, ...] = Field(
@@ -38,7 +38,7 @@ class MeasurementSettings(Frozen):
     @field_validator("sources")
     @classmethod
     def _some(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
-        # Not `min_length`: it would be reported a second time for every source that is wrong by itself.
+        # Not `min_length`, because it would be reported a second time for every invalid source.
         if not sources:
             raise ValueError("give at least one source, as in [annotations.error_rate]")
         return sources
@@ -60,10 +60,10 @@ class MeasurementSettings(Frozen):
 
 
 class Reading(NamedTuple):
-    """What a measurement found in one alert."""
+    """The result of a measurement for one alert."""
 
     value: float | None
-    """In the unit's base; None when no source had a readable text."""
+    """In the unit's base; None if no source had a readable text."""
     unreadable: tuple[str, ...] = ()
     """Why each source that was present could not be read."""
 
@@ -82,20 +82,20 @@ class Measurement:
         self._asked_for = tuple(parse_matcher(text) for text in settings.alerts)
 
     def ask(self, alert: Alert) -> str | None:
-        """Return the query whose value this measurement is for `alert`; None where there is nothing to ask."""
+        """Return the query of this measurement for `alert`; None if there is none."""
         if self.question is None or not all(matcher.matches(alert.labels) for matcher in self._asked_for):
             return None
         return self.question.ask(alert.labels)
 
     @property
     def labels_asked(self) -> frozenset[str]:
-        """The labels on which it depends whether there is a query to ask, and which one."""
+        """The labels that determine whether there is a query, and which one."""
         if self.question is None:
             return frozenset()
         return frozenset(self.question.labels) | {matcher.name for matcher in self._asked_for}
 
     def read(self, alert: Alert) -> Reading:
-        """Return the value of the first source that is present and can be read, and what could not be."""
+        """Return the value of the first readable source, and the errors of unreadable ones."""
         unreadable: tuple[str, ...] = ()
         for source in self.sources:
             text = source.read(alert)

@@ -1,7 +1,7 @@
-"""A measurement that is asked for: a PromQL query with places for labels of the alert.
+"""A measurement from Prometheus: a PromQL query with placeholders for labels of the alert.
 
-A label's text is foreign: it may stand inside a quoted string of the query only, where it is escaped, and where the
-string is a regular expression it is escaped for that too. So no label can change what is asked.
+A label's text is untrusted: it may be used only inside a quoted string of the query, where it is escaped; if the string
+is a regular expression, it is escaped for that as well. Therefore no label can change the query.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 LONGEST = 10_000
-"""Characters of a query; what labels make longer is not asked."""
+"""Maximum length of a query; a query that labels make longer is not sent."""
 _PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
@@ -24,14 +24,14 @@ class _Piece(NamedTuple):
 
 
 class BadQuestion(ValueError):
-    """The query cannot be used; the text says what would be right."""
+    """The query is invalid; the text has a correction."""
 
 
 class Question:
-    """A query ready to be filled in."""
+    """A parsed query with placeholders."""
 
     def __init__(self, promql: str) -> None:
-        """Raises BadQuestion for a place outside of a quoted string, or one that is no label."""
+        """Raises BadQuestion for a placeholder outside a quoted string, or one that is not a label."""
         if not promql.strip():
             raise BadQuestion("an empty query (write PromQL, such as sum(rate(errors_total[5m])))")
         self.promql = promql
@@ -43,7 +43,7 @@ class Question:
         return tuple(dict.fromkeys(piece.label for piece in self._pieces if piece.label))
 
     def ask(self, labels: Mapping[str, str]) -> str | None:
-        """Return the query for an alert of these labels; None when it lacks one of those that are needed."""
+        """Return the query for an alert with these labels; None if a needed label is missing."""
         parts = []
         for piece in self._pieces:
             parts.append(piece.text)

@@ -1,4 +1,4 @@
-"""Scope: how far a problem reaches, by the alert's own word or by counting tenants."""
+"""Scope: who is affected by a problem, from the alert's own label or by counting tenants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_ORDER = (ALL_USERS, MANY_USERS, SINGLE_TENANT, "internal")
 
 
 class ScopeSettings(Frozen):
-    """How far the problem reaches, and how an alert says so."""
+    """The scope of a problem, and its source in an alert."""
 
     order: tuple[str, ...] = Field(DEFAULT_ORDER, description="The words, widest first")
     sources: tuple[SourceSettings, ...] = Field(
@@ -51,7 +51,7 @@ class ScopeSettings(Frozen):
         needed += [ALL_USERS] if self.tenant_label and self.everyone else []
         for word in needed:
             if word not in self.order:
-                raise ValueError(f"`order` lacks {word}, which counting tenants yields; add it, or tenant_label: null")
+                raise ValueError(f"`order` lacks {word}, which counting tenants gives; add it, or tenant_label: null")
         # Widest first: counting more tenants may only ever widen.
         places = [self.order.index(word) for word in needed]
         if places != sorted(places, reverse=True):
@@ -60,13 +60,13 @@ class ScopeSettings(Frozen):
 
 
 class ScopeReading(NamedTuple):
-    """What is known of one alert's reach."""
+    """The scope of one alert."""
 
     word: str | None
     origin: str = "none"
-    """Where the word comes from: a label, an annotation, or counting; `none` without one."""
+    """The source of the word: a label, an annotation, or counting; `none` without one."""
     unknown: tuple[str, ...] = ()
-    """What stood where a scope was looked for, in words, and is none."""
+    """A message about a text that is not a scope."""
     counted: bool = False
     """Whether it comes from counting the tenants of the notification's alerts."""
 
@@ -83,7 +83,7 @@ class Scope:
         self._everyone = frozenset(name.strip().casefold() for name in settings.everyone)
 
     def rank(self, word: str) -> float:
-        """Return how wide a word of the order reaches: the widest is the greatest. Raises KeyError for another."""
+        """Return the rank of a word of the order: the widest is the greatest. Raises KeyError for another."""
         return self._ranks[word]
 
     @property
@@ -101,8 +101,8 @@ class Scope:
     def read(self, alert: Alert, tenants: frozenset[str]) -> ScopeReading:
         """Return the scope of `alert`, given the distinct `tenants` of its notification.
 
-        A word that is not in the order is said and leaves the scope unknown: counting tenants
-        instead could cap an alert that tried to say how far it reaches.
+        A word that is not in the order is reported and leaves the scope unknown: counting tenants
+        instead could cap an alert whose author tried to set a wider scope.
         """
         unknown: tuple[str, ...] = ()
         for source in self.sources:
@@ -131,5 +131,5 @@ def rank_of(order: tuple[str, ...]) -> dict[str, float]:
 
 
 def unknown_word(word: str, order: Iterable[str]) -> str:
-    """Return the text of the mistake that `word` is no scope."""
+    """Return the message for a `word` that is not a scope."""
     return f"{quoted(word)} is not a scope{nearest(word, order)}"

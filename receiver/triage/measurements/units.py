@@ -1,4 +1,4 @@
-"""Units of measurements, and quantities as alerts write them: `7.3%`, `850ms`, `1.6x`."""
+"""Units of measurements, and quantities in the text of alerts: `7.3%`, `850ms`, `1.6x`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enum import StrEnum
 from receiver.triage.safe_text import quoted
 
 _LONGEST = 64
-"""Characters of a quantity: what is longer is prose."""
+"""Maximum length of a quantity: a longer text is prose."""
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
 
@@ -33,11 +33,11 @@ _PART = re.compile(rf"({_NUMBER})\s*(ns|us|µs|μs|ms|s|m|h|d|w|y)\s*")
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 _EXACT = Context(prec=400, traps=[])
-"""Enough digits for every sum of parts within 64 characters that any float can tell from another."""
+"""Enough digits for every sum of parts within 64 characters that a float can distinguish."""
 
 
 class Unit(StrEnum):
-    """What a measurement is counted in: its base is a ratio (0.073), seconds (6.2) or a factor (1.6)."""
+    """The unit of a measurement: its base is a ratio (0.073), seconds (6.2) or a factor (1.6)."""
 
     RATIO = "ratio"
     SECONDS = "seconds"
@@ -49,18 +49,18 @@ WRITTEN = {
     Unit.SECONDS: '"6.2s", "850ms", "1m30s" or "6.2"',
     Unit.FACTOR: '"1.6x" or "1.6"',
 }
-"""How a quantity of each unit is written, for the text of a mistake."""
+"""Examples of each unit, for error messages."""
 
 
 class Unreadable(ValueError):
-    """A text that is no quantity of its unit; the message says why, with the text cut short."""
+    """A text that is not a quantity of its unit; the message has the reason and the shortened text."""
 
 
 def parse_quantity(text: str, unit: Unit) -> float:
     """Return the quantity in the base of its unit: a ratio, seconds (perhaps infinite) or a factor.
 
-    Raises Unreadable for a comma decimal, NaN, an infinity (but "+Inf" seconds), a negative, a bare ratio above 1,
-    and everything that is not written as the head of the reference rules says.
+    Raises Unreadable for a decimal comma, NaN, an infinity (except "+Inf" seconds), a negative number, a bare ratio
+    above 1, and everything that does not have the format in the header of the reference rules.
     """
     body = text.strip()
     shown = quoted(body)
@@ -76,7 +76,7 @@ def parse_quantity(text: str, unit: Unit) -> float:
             return math.inf
         raise Unreadable(f"{shown} is not finite")
     value = _READERS[unit](body[1:].lstrip() if body[0] in "+-" else body, shown)
-    if negative and value:  # "-0" is what rounding makes of nothing
+    if negative and value:  # "-0" is a rounded zero
         raise Unreadable(f"{shown} is negative")
     if math.isinf(value):
         raise Unreadable(f"{shown} is too large")
@@ -122,10 +122,10 @@ _READERS = {Unit.RATIO: _ratio, Unit.SECONDS: _seconds, Unit.FACTOR: _factor}
 
 
 def written(value: float, unit: Unit, digits: int = 4) -> str:
-    """Return a quantity as people write it: `7.3%`, `6.2s`, `1.6x`; rounded to about `digits` digits, 0 for exactly."""
+    """Return a quantity as text: `7.3%`, `6.2s`, `1.6x`; rounded to about `digits` digits, 0 for exactly."""
     if math.isinf(value):
         return "+Inf"
-    # The shortest text that reads back as this float, shifted by hand: a multiplication would round once more.
+    # The shortest text that parses to this float, with the point moved: a multiplication would round again.
     exact = _EXACT.scaleb(Decimal(repr(value)), Decimal(2 if unit is Unit.RATIO else 0))
     plain = not exact or Decimal("1e-4") <= exact < 10**digits
     number = f"{float(exact):.{digits}g}" if digits and plain else _shortest(exact)

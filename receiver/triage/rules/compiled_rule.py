@@ -1,4 +1,4 @@
-"""One compiled rule: whether it holds, and why."""
+"""One compiled rule: whether it matches, and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.triage.safe_text import quoted
 
 
 class Facts(NamedTuple):
-    """All that a rule may look at."""
+    """All facts that a rule can use."""
 
     labels: Mapping[str, str]
     values: Mapping[str, float]
@@ -23,7 +23,7 @@ class Facts(NamedTuple):
 
 
 class Rule:
-    """A rule ready to be tried. For a cap, `severity` is the level that it limits to."""
+    """A compiled rule. For a cap, `severity` is the level to which it limits."""
 
     def __init__(self, settings: RuleSettings, units: Mapping[str, Unit | None], order: tuple[str, ...]) -> None:
         self.name = settings.name
@@ -38,36 +38,36 @@ class Rule:
 
     @property
     def order(self) -> tuple[int, int, str]:
-        """Sorts rules so that the first that holds is the one that counts: most severe first, strictest cap first.
+        """Sorts rules so that the first match decides: most severe first, strictest cap first.
 
-        Among equals the one with more conditions tells more; then its name, so that a file's order never matters.
+        Among equals, the one with more conditions is more specific; then by name, so that a file's order never matters.
         """
         conditions = len(self.matchers) + len(self._unless) + len(self._when)
         return (-self.rank if self.caps else self.rank, -conditions, self.name)
 
     @property
     def labels(self) -> set[str]:
-        """The names of all labels that it looks at."""
+        """The names of all labels that it uses."""
         return {matcher.name for matcher in self.matchers + self._unless}
 
     @property
     def measured(self) -> set[str]:
-        """The names of the measurements that must be known for it to hold."""
+        """The names of the measurements that must be known for it to match."""
         return {condition.name for condition in self._when if condition.unit is not None}
 
     def concerns(self, labels: Mapping[str, str]) -> bool:
-        """Return whether its matchers, and none of its exceptions, hold for these labels."""
+        """Return whether all its matchers, and none of its exceptions, match these labels."""
         for matcher in self.matchers:
             if not matcher.matches(labels):
                 return False
         return not self._unless or not any(matcher.matches(labels) for matcher in self._unless)
 
     def missing(self, values: Mapping[str, float]) -> tuple[Condition, ...]:
-        """Return those of its conditions on what was measured that do not hold."""
+        """Return its conditions on measurements that are not met."""
         return tuple([condition for condition in self._when if not condition.holds(values)])
 
     def holds(self, facts: Facts) -> bool:
-        """Return whether all that it asks for is so."""
+        """Return whether it matches."""
         return self.concerns(facts.labels) and not self.missing(facts.values)
 
     def reasons(self, facts: Facts) -> list[str]:

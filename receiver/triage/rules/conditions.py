@@ -1,4 +1,4 @@
-"""Conditions of a rule on what was measured: `error_rate > 5%`, `scope >= all_users`."""
+"""Conditions of a rule on measurements: `error_rate > 5%`, `scope >= all_users`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from receiver.triage.measurements.units import WRITTEN, Unit, Unreadable, parse_
 from receiver.triage.safe_text import nearest, quoted
 
 SCOPE = "scope"
-"""The one name in a condition that is no measurement."""
+"""The only name in a condition that is not a measurement."""
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -27,7 +27,7 @@ _SHAPE = re.compile(r"\s*([^\s<>=!~]+)\s*([<>=!~]+)\s*(.*?)\s*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison. `scope` compares as a number too: the widest word is the greatest."""
+    """One comparison. `scope` is also compared as a number: the widest word is the greatest."""
 
     name: str
     comparison: str
@@ -38,14 +38,14 @@ class Condition:
     """None for `scope`."""
 
     def holds(self, values: Mapping[str, float]) -> bool:
-        """Return whether it holds; what was not measured holds for no comparison, `!=` included."""
+        """Return whether it is met; a missing measurement meets no comparison, including `!=`."""
         value = values.get(self.name)
         return value is not None and COMPARISONS[self.comparison](value, self.threshold)
 
     def met(self) -> float | None:
-        """Return the value closest to the threshold with which it holds; None where none is known.
+        """Return the value closest to the threshold that meets it; None if none is known.
 
-        For `scope` it may be a rank that no word has: that is the caller's to see.
+        For `scope` it may be a rank that no word has: the caller has to check that.
         """
         if self.comparison in (">=", "<=", "=="):
             return self.threshold
@@ -59,14 +59,14 @@ class Condition:
         return math.nextafter(self.threshold, math.inf if up else 0.0)
 
     def reason(self, values: Mapping[str, float], scope: str | None) -> str:
-        """Return the sentence of a condition that holds: `error_rate 7.3% > 5%`, `scope is single_tenant`."""
+        """Return the sentence for a condition that is met: `error_rate 7.3% > 5%`, `scope is single_tenant`."""
         if self.unit is None:
             same = scope == self.right
             return f"scope is {scope}" if same else f"scope {scope} {self.comparison} {self.right}"
         value = values[self.name]
         shown = written(value, self.unit)
         if value != self.threshold and shown == written(self.threshold, self.unit):
-            # Rounded, 5.00001% > 5% would read as 5% > 5%.
+            # If it were rounded, 5.00001% > 5% would become 5% > 5%.
             shown = written(value, self.unit, 0)
         return f"{self.name} {shown} {self.comparison} {self.right}"
 
@@ -75,14 +75,14 @@ class Condition:
 
 
 def parse_condition(text: str, units: Mapping[str, Unit | None], order: tuple[str, ...]) -> Condition:
-    """Return the condition that `text` writes down.
+    """Return the condition in `text`.
 
     Args:
         text: such as `error_rate > 5%`.
-        units: every measurement's unit; None for one whose own settings are wrong, of which only the name is checked.
+        units: every measurement's unit; None for one with invalid settings, of which only the name is checked.
         order: the words of scope, widest first.
 
-    Raises ValueError, with what would be right, for an unknown measurement, comparison, scope or quantity.
+    Raises ValueError with a correction for an unknown measurement, comparison, scope or quantity.
     """
     shape = _SHAPE.fullmatch(text)
     if shape is None:

@@ -1,4 +1,4 @@
-"""What would have made a decision one step worse, in words: found by trying it, so that it is true."""
+"""Describes what would have made a decision one step worse; verified by trying it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WORDS_SHOWN = 3
 
 
 class Chosen(NamedTuple):
-    """What the rules that raise decided, before any cap."""
+    """The decision of the raising rules, before any cap."""
 
     rule: Rule | None
-    """None when none held and the severity label, or the fallback, counts."""
+    """None if no rule matched and the severity label, or the fallback, counts."""
     severity: Severity
 
 
@@ -41,7 +41,7 @@ def next_worse(
     ranks: frozenset[float],
     otherwise: OtherwiseSettings,
 ) -> str | None:
-    """Return what would have raised the severity, by the smallest step known; None when nothing is near.
+    """Return what would have raised the severity by the smallest known step; None if there is none.
 
     Args:
         chosen: what the rules that raise decided.
@@ -78,11 +78,11 @@ def _without_caps(severity: Severity, caps: Iterable[Rule], final: Severity) -> 
     binding = [cap for cap in caps if cap.severity is final]
     freed = limited(severity, [cap for cap in caps if cap.severity is not final])
     names = " and ".join(cap.name for cap in binding)
-    return f"({freed.value}) if the cap{'s' if binding[1:] else ''} {names} did not hold"
+    return f"({freed.value}) if the cap{'s' if binding[1:] else ''} {names} did not apply"
 
 
 def _changed(item: Near, facts: Facts, ranks: frozenset[float]) -> Facts | None:
-    """Return the facts with which the rule would hold, changed as little as can be; None when there are none."""
+    """Return the facts with which the rule would match, with minimal changes; None if there are none."""
     values = dict(facts.values)
     # Twice, for several conditions on one quantity: a later one may undo an earlier.
     for _ in range(2):
@@ -97,7 +97,7 @@ def _changed(item: Near, facts: Facts, ranks: frozenset[float]) -> Facts | None:
 def _worse_words(
     otherwise: OtherwiseSettings, final: Severity, facts: Facts, raising: RuleIndex, capping: RuleIndex
 ) -> tuple[Severity, str] | None:
-    """Return the smallest step that the severity label could have made, and the words that make it."""
+    """Return the smallest step that the severity label could cause, and the values that cause it."""
     reached: dict[str, Severity] = {}
     if otherwise.label not in raising.labels and otherwise.label not in capping.labels:
         # No rule holds, whatever the label says, and the same caps do.
@@ -112,7 +112,7 @@ def _worse_words(
     if not worse:
         return None
     step = max(worse, key=lambda level: level.rank)
-    # In the order of the map, which begins with what people write most; those that mean the same are said once.
+    # In the order of the map, which begins with the most common values; values with the same meaning are listed once.
     said_once = {word_key(word): word for word in reversed(reached) if reached[word] is step}
     listed = [f'"{word}"' for word in reversed(said_once.values())]
     more = [f"{len(listed) - WORDS_SHOWN} more"] if len(listed) > WORDS_SHOWN else []

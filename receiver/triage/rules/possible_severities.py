@@ -1,7 +1,7 @@
-"""Which severities an alert rule of Prometheus may get, whatever its templates come to. Pure.
+"""The severities that a Prometheus alert rule may get, for all results of its templates. Pure.
 
-A template is written only when the alert fires. Where it writes the value of the expression, every value that could
-make a difference to the rules is tried; what it takes from a label of the series cannot be known and is left out.
+A template is evaluated only when the alert fires. If it uses the value of the expression, every value that could make a
+difference to the rules is tried; values from labels of the series are unknown and left out.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _VALUE = re.compile(r"\$value\b|\.Value\b")
 _QUOTED = re.compile(r"\"([^\"]*)\"")
 _LABELS = re.compile(r"\{\{[^}]*\$labels\.\w+\s*(\||\}\})")
-"""A label of the series that is written out, rather than asked for."""
+"""A label of the series that a template prints."""
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(%|ms|s|m|h)?")
 _IN_BASE = {"%": 0.01, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MOST = 500
-"""Values that are tried for one alert rule at most."""
+"""Maximum number of values that are tried for one alert rule."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Possible:
 
     decision: Decision
     value: float | None
-    """The least value of its expression, of those tried, that leads there; None where the value does not matter."""
+    """The smallest tried value of its expression with this result; None if the value does not matter."""
     given: str | None = None
-    """What the severity label would be, where its template is written only when the alert fires."""
+    """The value of the severity label, if its template is evaluated only when the alert fires."""
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Every decision that an alert rule may get, the worst first."""
+    """Every decision that an alert rule may get, worst first."""
 
     possible: tuple[Possible, ...]
     unknown: tuple[str, ...]
@@ -75,7 +75,7 @@ def spectrum(rules: RuleSet, labels: Mapping[str, str], annotations: Mapping[str
 
 
 def _words(rules: RuleSet, template: str) -> tuple[str, ...]:
-    """Return what the severity label may be: the words of its template, else one for each severity, or nothing."""
+    """Return possible values of the severity label: the words of its template, else one for each severity, or none."""
     known = rules.settings.otherwise.words
     written = _TEMPLATE.sub(" ", template).split() + [
         quoted for match in _TEMPLATE.finditer(template) for quoted in _QUOTED.findall(match[1])

@@ -1,4 +1,4 @@
-"""Which rules an alert may concern: each is filed under one thing that it asks for, so that most are never tried."""
+"""An index of rules: each is stored under one of its requirements, so that most rules are never tried."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from receiver.triage.rules.compiled_rule import Facts, Rule
 from receiver.triage.rules.conditions import Condition
 
 _CROWD = 16
-"""Rules under one value of a label, above which a regular expression of theirs finds them better."""
+"""Number of rules under one label value above which their regular expressions are a better index."""
 
 Filed = tuple[int, Rule]
-"""A rule behind its place in `Rule.order`, so that what was found in several drawers sorts by it."""
+"""A rule with its position in `Rule.order`, for sorting rules from several index entries."""
 
 
 class Near(NamedTuple):
-    """A rule that would hold if these conditions did, each on a scope or on something that was measured."""
+    """A rule that would match if these conditions were met, each on a scope or a measurement."""
 
     rule: Rule
     lacking: tuple[Condition, ...]
 
 
 class RuleIndex:
-    """Rules filed by a label's value, else by a pattern on one, else by a measurement; the rest is always tried.
+    """Rules indexed by a label's value, else by a pattern on a label, else by a measurement; the rest is always tried.
 
-    What an alert costs grows with the rules that may hold for it, not with all; what comes out is the same.
+    The cost of an alert grows with the rules that may match it, not with all rules; the result is the same.
     """
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = list(enumerate(sorted(rules, key=lambda rule: rule.order)))
         self.labels = frozenset(name for _, rule in ordered for name in rule.labels)
-        """The labels that its rules look at."""
+        """The labels that its rules use."""
         crowd = Counter(pair for _, rule in ordered for matcher in rule.matchers for pair in _pairs(matcher))
         measured = Counter(name for _, rule in ordered for name in rule.measured)
         self._values: dict[str, dict[str, list[Filed]]] = {}
@@ -56,7 +56,7 @@ class RuleIndex:
         self._patterns = {name: (Patterns(list(drawers)), list(drawers.values())) for name, drawers in patterns.items()}
 
     def candidates(self, facts: Facts) -> list[Rule]:
-        """Return, in `Rule.order`, the rules that may hold for `facts`: every one that does is among them."""
+        """Return, in `Rule.order`, the rules that may match `facts`, including all that do."""
         found = list(self._rest)
         labels = facts.labels
         for name in labels.keys() & self._values.keys():
@@ -71,7 +71,7 @@ class RuleIndex:
         return [rule for _, rule in found]
 
     def judge(self, facts: Facts) -> tuple[Rule | None, list[Near]]:
-        """Return the first rule in `Rule.order` that holds, and those before it that lack only what could be."""
+        """Return the first match in `Rule.order`, and rules before it that lack only possible conditions."""
         near: list[Near] = []
         for rule in self.candidates(facts):
             if not rule.concerns(facts.labels):
@@ -79,13 +79,13 @@ class RuleIndex:
             lacking = rule.missing(facts.values)
             if not lacking:
                 return rule, near
-            # What this alert does not measure says nothing about how near it is; a scope can always be given.
+            # A measurement that this alert lacks does not count as near; a scope can always be set.
             if all(condition.unit is None or condition.name in facts.values for condition in lacking):
                 near.append(Near(rule, lacking))
         return None, near
 
     def holding(self, facts: Facts) -> list[Rule]:
-        """Return all rules that hold, in `Rule.order`."""
+        """Return all rules that match, in `Rule.order`."""
         return [rule for rule in self.candidates(facts) if rule.holds(facts)]
 
 
@@ -94,10 +94,10 @@ def _place(filed: Filed) -> int:
 
 
 def _pairs(matcher: Matcher) -> list[tuple[str, str]]:
-    """Return (label, value) of each value that a matcher takes, when these can be listed; empty otherwise."""
+    """Return (label, value) for each value that a matcher accepts, if they can be listed; empty otherwise."""
     words: tuple[str, ...] | None = None
     if matcher.operator is Operator.EQUAL:
-        # An absent label equals "": nothing to be found by.
+        # An absent label equals "", which cannot be indexed.
         words = (matcher.value,) if matcher.value else None
     elif matcher.operator is Operator.REGEX:
         words = plain_words(matcher.value)
@@ -105,7 +105,7 @@ def _pairs(matcher: Matcher) -> list[tuple[str, str]]:
 
 
 def _key(rule: Rule, crowd: Mapping[tuple[str, str], int]) -> Matcher | None:
-    """Return the matcher that finds `rule` with the fewest others beside it; None when none can."""
+    """Return the matcher under which `rule` has the fewest other rules; None if there is none."""
     weighed = []
     for matcher in rule.matchers:
         if pairs := _pairs(matcher):

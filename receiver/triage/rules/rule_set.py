@@ -1,6 +1,6 @@
-"""Severity rules at work: from the firing alerts of a notification to a decision for each, with its reasons.
+"""Applies severity rules to the firing alerts of a notification, and returns a decision with reasons for each.
 
-Of the rules that hold the most severe wins; the strictest cap that holds limits it; so order never matters.
+The most severe matching rule decides, and the strictest matching cap limits it, so order never matters.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ __all__ = ["OTHERWISE", "Decided", "RuleSet", "RulesSettings", "Unknown", "verdi
 
 
 KNOWN_AT_MOST, KNOWN_CHARACTERS = 1024, 2000
-"""Decisions that a rule set keeps, and the characters that each may depend on; all are dropped when there are more. One
-takes about 1.2 KB."""
+"""Maximum number of cached decisions, and of characters that each may depend on; above it, all are dropped. One takes
+about 1.2 KB."""
 
 Answers = Mapping[str, float | str]
-"""What queries have said for one alert, by measurement; a text says why one has not."""
+"""The results of queries for one alert, by measurement; a text is the reason for a missing result."""
 NOTHING: Answers = {}
 
 
 class Unknown(NamedTuple):
-    """Something that an alert said and that the rules could not use (`severity_unknowns_total{kind}`)."""
+    """A value in an alert that the rules could not use (`severity_unknowns_total{kind}`)."""
 
     kind: str
-    """One of `receiver.model.alert.severity_unknowns.KINDS` but `service`: few and fixed, fit for a metric's label."""
+    """One of `receiver.model.alert.severity_unknowns.KINDS` except `service`: a small set for a metric's label."""
     text: str
 
 
 class Decided(NamedTuple):
-    """A decision, and what it had to leave aside."""
+    """A decision, and the inputs that it could not use."""
 
     decision: Decision
     unknowns: tuple[Unknown, ...]
 
 
 class RuleSet:
-    """A rules file, compiled once; what it keeps between decisions only saves time."""
+    """A compiled rules file; its caches only save time."""
 
     def __init__(self, settings: RulesSettings) -> None:
         self.settings = settings
@@ -71,7 +71,7 @@ class RuleSet:
         self._annotation_names = frozenset(source.name for source in self._annotations)
         self._texts_read = tuple(source.name for source in self._annotations)
         self._for_some = tuple(index for index, source in enumerate(self._annotations) if source.alerts)
-        """Which of them count for certain alerts only."""
+        """Those that apply only to certain alerts."""
         self._nothing_read: tuple[str | None, ...] = (None,) * len(self._annotations)
         read = {matcher.name for source in sources for matcher in source.alerts}
         read |= {source.name for source in sources if not source.annotation}
@@ -94,11 +94,11 @@ class RuleSet:
 
     @property
     def asks(self) -> bool:
-        """Whether some measurement is asked for by a query."""
+        """Whether some measurement has a query."""
         return any(measurement.question is not None for measurement in self._measurements)
 
     def questions(self, alert: Alert) -> dict[str, str]:
-        """Return the queries that are to be asked for `alert`, by measurement: what none of its fields says."""
+        """Return the queries for `alert`, by measurement, for values that none of its fields has."""
         found: dict[str, str] = {}
         for measurement in self._measurements:
             query = measurement.ask(alert)
@@ -109,14 +109,14 @@ class RuleSet:
     def examine(
         self, alerts: Sequence[Alert], asked: Mapping[str, Answers] | None = None, *, partial: bool = False
     ) -> list[Decided]:
-        """Return the same as `decide`, each with what was unreadable or unknown, for the log and the metric.
+        """Return the same as `decide`, each with unreadable or unknown inputs, for the log and the metric.
 
-        `asked`: what queries have said, by fingerprint and measurement; a text says why one has not. `partial`: the
-        notification was truncated: how many tenants there are is not known, and counting them caps nothing.
+        `asked`: the results of queries, by fingerprint and measurement; a text is the reason for a missing one.
+        `partial`: the notification was truncated: the number of tenants is unknown, and counting them caps nothing.
         """
         tenants = self._scope.tenants(alerts)
-        # In a storm thousands of alerts look alike to the rules, and senders repeat what was refused: what is decided
-        # once need not be decided again. Threads may do so at the same time; each step on the table is one step.
+        # In a storm thousands of alerts are equal for the rules, and senders repeat refused ones: decisions are cached.
+        # Threads may use the cache at the same time, because each operation on the table is atomic.
         kept, known = self._known, dict[tuple[object, ...], Decided]()
         read = self._labels_read
         decisions: list[Decided] = []
@@ -125,11 +125,11 @@ class RuleSet:
             said = asked.get(alert.fingerprint, NOTHING) if asked else NOTHING
             values, texts = tuple(map(alert.labels.get, read)), self._texts(alert)
             if last == (values, texts, said):
-                # The alerts of a group mostly look like the one before: to compare takes less than to look up.
+                # The alerts of a group are mostly equal to the previous one: a comparison is faster than a look-up.
                 decisions.append(decisions[-1])
                 continue
             last = values, texts, said
-            # Of the tenants only their number counts; the set would cost its size for each of their alerts.
+            # Only the number of tenants matters; the set would cost its size for each of their alerts.
             seen = (values, texts, tuple(said.items()), len(tenants), partial)
             decided = known.get(seen) or kept.get(seen)
             if decided is None:
@@ -142,16 +142,16 @@ class RuleSet:
         return decisions
 
     def values_read(self, alert: Alert) -> tuple[str, ...]:
-        """Return the raw annotation texts that the rules read of this alert, one per source, "" where there is none.
+        """Return the raw annotation texts of this alert that the rules read, one per source, "" for none.
 
-        Together with the labels (the fingerprint) they are all that a decision on one alert depends on.
+        Together with the labels (the fingerprint), a decision on one alert depends only on them.
         """
         return tuple([text or "" for text in self._texts(alert)])
 
     def _texts(self, alert: Alert) -> tuple[str | None, ...]:
         if self._annotation_names.isdisjoint(alert.annotations):
             return self._nothing_read
-        # Read in one go, and only what is there is asked whether it counts: this is done for each alert.
+        # Read in one pass, and only present texts are checked, because this runs for each alert.
         texts = list(map(alert.annotations.get, self._texts_read))
         for index in self._for_some:
             if texts[index] is not None:
@@ -173,7 +173,7 @@ class RuleSet:
             unknowns += unknown
         else:
             severity, reasons = winner.severity, winner.reasons(facts)
-        # What is cut off may reach further than what is shown.
+        # The alerts that are cut off may have a wider scope.
         seen = {name: value for name, value in values.items() if name != SCOPE}
         caps = self._capping.holding(Facts(alert.labels, seen, None) if partial and reach.counted else facts)
         final = limited(severity, caps)
@@ -207,16 +207,16 @@ class RuleSet:
                 values[measurement.name] = reading.value
             elif (answer := said.get(measurement.name)) is not None:
                 if isinstance(answer, str):
-                    unknowns.append(Unknown("query", f"{measurement.name} could not be asked: {answer}"))
+                    unknowns.append(Unknown("query", f"{measurement.name} could not be queried: {answer}"))
                 else:
                     values[measurement.name] = answer
             unknowns += [Unknown("measurement", text) for text in reading.unreadable]
         return values, unknowns
 
     def _missing(self, alert: Alert, measured: Mapping[str, float], unknowns: Sequence[Unknown]) -> list[Unknown]:
-        """Return what is asked of this alert in particular and not said: by a rule's matchers, or by a source's.
+        """Return the values that matchers of a rule or a source require of this alert and that are missing.
 
-        A rule without matchers asks everybody and so nobody: that an alert about a disk has no error rate is no fault.
+        A rule without matchers requires nothing: it is not a fault if an alert about a disk has no error rate.
         """
         wanted: dict[str, str] = {}
         for rule in self._asking.candidates(Facts(alert.labels, self._everything, None)):
@@ -235,15 +235,15 @@ class RuleSet:
 def _by_label(
     alert: Alert, settings: OtherwiseSettings, words: dict[str, Severity]
 ) -> tuple[Severity, list[str], list[Unknown]]:
-    """Return what the severity label says, or the fallback, with the reason; no rule held."""
+    """Return what the severity label says, or the fallback, with the reason; no rule matched."""
     given = alert.labels.get(settings.label, "").strip()
     if not given:
-        return settings.fallback, [f"no rule held and there is no label {settings.label}: fallback"], []
+        return settings.fallback, [f"no rule matched and there is no label {settings.label}: fallback"], []
     level = words.get(word_key(given))
     if level is None:
         text = f"{settings.label}={quoted(given)} is not in the map: fallback"
-        return settings.fallback, ["no rule held"], [Unknown("severity", text)]
-    return level, [f"no rule held: {settings.label}={quoted(given)} means {level.value}"], []
+        return settings.fallback, ["no rule matched"], [Unknown("severity", text)]
+    return level, [f"no rule matched: {settings.label}={quoted(given)} means {level.value}"], []
 
 
 def _characters(values: Iterable[str | None], texts: Iterable[str | None], said: Answers) -> int:

@@ -1,4 +1,4 @@
-"""Unit tests of severity rules, as `receiver test-rules` runs them: alerts in, what must come out."""
+"""Unit tests for severity rules, run by `receiver test-rules`: alerts and the expected result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CaseAlert(Frozen):
 
 
 class ExpectedPage(Frozen):
-    """Somebody who is paged at a minute, if nobody answers until then."""
+    """A page at a certain minute, if no one has responded by then."""
 
     minute: float = Field(ge=0, description="Minutes after the opening")
     contact: str | None = Field(None, description="The contact; default: any")
@@ -35,13 +35,13 @@ class ExpectedPage(Frozen):
 
 
 class Expectation(Frozen):
-    """What the worst alert's decision must be; only what is given is compared. `null` means that there is none."""
+    """The expected decision for the worst alert; only the given fields are compared. `null` means none."""
 
     severity: Severity | None = Field(None, description="SEV-1 to SEV-4; null: nothing fires")
     rule: str | None = Field(None, description="The rule that wins, or `otherwise`")
     capped_by: str | None = Field(None, description="The cap that lowered it; null: none did")
-    scope: str | None = Field(None, description="The scope it was decided with; null: unknown")
-    measured: dict[str, str | float] | None = Field(None, description="Measurements, as error_rate: 7.3%")
+    scope: str | None = Field(None, description="The scope in the decision; null: unknown")
+    measured: dict[str, str | float] | None = Field(None, description="Measurements, such as error_rate: 7.3%")
     reasons: tuple[str, ...] | None = Field(None, description="Words that the reasons must contain")
     next_worse: str | None = Field(
         None, description="Words that the description of the next worse severity must contain; null: none exists"
@@ -60,7 +60,7 @@ class Expectation(Frozen):
 
 
 class Case(Frozen):
-    """One case: a notification's alerts and what must come out."""
+    """One case: a notification's alerts and the expected result."""
 
     name: str = Field(min_length=1, description="Description of the case")
     at: datetime | None = Field(
@@ -95,7 +95,7 @@ class RuleTests(Frozen):
 
 
 class CaseResult(NamedTuple):
-    """How a case went."""
+    """The result of a case."""
 
     name: str
     differences: tuple[str, ...]
@@ -103,7 +103,7 @@ class CaseResult(NamedTuple):
     decision: Decision | None
     """The notification's decision, with its reasons; None when nothing fired."""
     met: frozenset[str] = frozenset()
-    """Rules and caps that decided about some alert of it."""
+    """Rules and caps that decided about any of its alerts."""
 
     @property
     def passed(self) -> bool:
@@ -112,7 +112,7 @@ class CaseResult(NamedTuple):
 
     @property
     def report(self) -> str:
-        """The case on one line when it passed; otherwise each difference and why the rules decided so, below it."""
+        """The case on one line if it passed; otherwise followed by each difference and the reasons for the decision."""
         if self.passed:
             return f"ok    {self.name}"
         lines = [f"FAIL  {self.name}", *(f"        {line}" for line in self.differences)]
@@ -124,31 +124,31 @@ class CaseResult(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """What a configuration does with a case."""
+    """The result of a configuration for a case."""
 
     pages: tuple[tuple[float, str | None, str], ...]
-    """Minute, contact and person of each page, in the order of time, if nobody answers."""
+    """Minute, contact and person of each page, in order of time, if no one responds."""
     notified: tuple[str, ...]
-    """People who are told at once."""
+    """People who are notified at once."""
     status_page: str
     """`auto`, `approve` or `none`."""
 
 
 Planning = Callable[["Case"], Planned]
-"""What a case leads to by the configuration; only asked for cases that expect something of it."""
+"""Returns what the configuration does with a case; called only for cases that have such expectations."""
 
 
 def run(document: Mapping[str, Any], rules: RuleSet, planning: Planning | None = None) -> list[CaseResult]:
-    """Return how each case of a rule tests file went, in its order.
+    """Return the result of each case of a rule tests file, in the file's order.
 
-    `planning` is needed by cases that expect pages, people told, or the status page.
-    Raises pydantic's ValidationError when `document` is no such file. Which rules to load (`rules:`) is the caller's.
+    `planning` is needed for cases that expect pages, notified people, or a status page policy.
+    Raises pydantic's ValidationError if `document` is not such a file. The caller loads the rules (`rules:`).
     """
     return [_run(case, rules, planning) for case in RuleTests.model_validate(document).tests]
 
 
 def untested(results: Iterable[CaseResult], rules: RuleSet) -> list[str]:
-    """Return the rules, caps and `otherwise` that no case has come to, in the order of their names."""
+    """Return the rules and caps (and `otherwise`) that no case covers, sorted by name."""
     met = {name for result in results for name in result.met}
     return [name for name in rules.names if name not in met]
 

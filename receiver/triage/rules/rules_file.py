@@ -1,4 +1,4 @@
-"""The settings of a severity rules file, and every mistake that one can hold."""
+"""The settings of a severity rules file, and the check for every mistake in one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from receiver.triage.rules.conditions import SCOPE, parse_condition
 from receiver.triage.safe_text import quoted
 
 OTHERWISE = "otherwise"
-"""What a decision calls its rule when none held."""
+"""The rule name in a decision when no rule matched."""
 WORDS = {
     Severity.SEV1: "sev1 sev-1",
     Severity.SEV2: "critical crit page fatal disaster emergency error high major p1 p2 sev2 sev-2",
     Severity.SEV3: "warning warn medium average minor p3 sev3 sev-3",
     Severity.SEV4: "info low notice ticket none p4 p5 sev4 sev-4",
 }
-"""What people write into the severity label, for rules without a `map`."""
+"""Common values of the severity label, for rules without a `map`."""
 _RESERVED = (OTHERWISE, "person")
 
 
 def word_key(word: str) -> str:
-    """Return `word` without what does not count: case, blanks around it, and `-` against `_`."""
+    """Return `word` in lower case, without surrounding blanks, and with `-` for `_`."""
     return word.strip().casefold().replace("_", "-")
 
 
@@ -74,7 +74,7 @@ class RuleSettings(Frozen):
 
 
 class OtherwiseSettings(Frozen):
-    """What counts when no rule held: the ecosystem's severity label, then the fallback."""
+    """If no rule matched: the ecosystem's severity label, then the fallback."""
 
     label: str = Field("severity", min_length=1, description="The label with the severity")
     words: dict[str, Severity] = Field(
@@ -111,12 +111,14 @@ class RulesSettings(Frozen):
         (),
         description="The most severe matching rule wins, then the strictest matching cap limits it; in any order",
     )
-    otherwise: OtherwiseSettings = Field(default_factory=OtherwiseSettings, description="If no rule matches")
+    otherwise: OtherwiseSettings = Field(
+        default_factory=OtherwiseSettings, description="The severity if no rule matches"
+    )
 
     @model_validator(mode="wrap")
     @classmethod
     def _with_cross_references(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        # Read from the raw data: what refers to another part is checked even where some other part is wrong.
+        # Read from the raw data, so that references between parts are checked even if another part is wrong.
         mistakes: list[InitErrorDetails] = []
         settings: Self | None = None
         try:
@@ -142,7 +144,7 @@ Mistake = tuple[tuple[str | int, ...], object, str]
 
 
 def _cross_mistakes(raw: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Yield (path, input, text) of what is wrong between parts; parts of a wrong shape have been reported already."""
+    """Yield (path, input, text) for each invalid reference between parts; wrong types were reported earlier."""
     units = _units(raw.get("measurements"))
     order = _order(raw.get("scope"))
     names: set[object] = set()

@@ -1,4 +1,4 @@
-"""The API, version 1: export and import of whole incidents, to keep them longer than the store does."""
+"""The API, version 1: export and import of whole incidents, to keep them longer than in the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from receiver.web.json.incident_json import listed
 from receiver.web.json.schema_types import WHEN
 
 MOST = 500
-"""Incidents that one request puts back."""
+"""Maximum number of incidents that one request imports."""
 _CURSOR = re.compile(r"[0-9a-f]{1,64}")
 
 
@@ -29,12 +29,12 @@ class ArchiveApi:
     """The endpoints at `/api/v1/archive`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows whole incidents."""
+        """Create it with the reader of whole incidents."""
         self.doors = doors
         self.gate = gate
 
     async def out(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/archive`: incidents that are over, whole, oldest first."""
+        """`GET /api/v1/archive`: finished incidents in full, oldest first."""
         caller = self.gate.admit(request, Scope.ADMIN)
         with audited(self.doors, request, caller, "export"):
             return await self._page(request)
@@ -49,7 +49,7 @@ class ArchiveApi:
         return answer(listed(items, following))
 
     async def back(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/archive`: put incidents back, ids and times kept; nothing is sent of them."""
+        """`POST /api/v1/archive`: import incidents with their ids and times; nothing is sent."""
         caller = self.gate.admit(request, Scope.ADMIN)
         with audited(self.doors, request, caller, "import"):
             return await self._restored(request)
@@ -77,7 +77,7 @@ def _documents(value: Any) -> list[dict[str, Any]]:
 
 
 def archive_operations(api: ArchiveApi) -> list[Operation]:
-    """Return the way out and the way back."""
+    """Return the operations for export and import."""
     query = (
         Parameter("since", "Only incidents opened since (RFC 3339).", WHEN),
         Parameter("until", "Only incidents opened before then (RFC 3339).", WHEN),

@@ -1,4 +1,4 @@
-"""Calendars of schedules: for who has a token, and at a secret address for calendars that can send none."""
+"""Calendars of schedules: with a token, or at a secret address for calendars that cannot send one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEED = "/oncall/feeds/"
 
 
 class CalendarBody(Body):
-    """Whose calendar the address is for."""
+    """The person whose calendar the address is for."""
 
     person: Name = Field(description="A key of `people`, with or without @.")
 
@@ -36,7 +36,7 @@ class CalendarApi:
     """`/api/v1/oncall/{schedule}.ics`, and `/oncall/feeds/{token}.ics`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows of schedules."""
+        """Create it with the reader of schedules."""
         self.doors = doors
         self.gate = gate
 
@@ -45,13 +45,13 @@ class CalendarApi:
         return CalendarAddresses(self.doors.overrides)
 
     async def calendar(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/{schedule}.ics`: for calendars, which give a token as the password."""
+        """`GET /api/v1/oncall/{schedule}.ics`: for calendar programs, which send a token as the password."""
         self.gate.admit(request, Scope.READ, BASIC)
         no_query(request)
         return self._answer(request.match_info["schedule"])
 
     async def feed(self, request: web.Request) -> web.Response:
-        """`GET /oncall/feeds/{token}.ics`: for everyone who has the address; `?only=mine`: the person's own shifts."""
+        """`GET /oncall/feeds/{token}.ics`: for anyone with the address; `?only=mine`: the person's own shifts."""
         mine = read_once(request, "only").get("only")
         if mine not in (None, "mine"):
             raise Refusal(400, "bad_query", "only: write mine")
@@ -62,7 +62,7 @@ class CalendarApi:
         return self._answer(whose.schedule, whose.person if mine else None)
 
     async def make(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/{schedule}/calendar`: a secret address, which ends the person's one before."""
+        """`POST /api/v1/oncall/{schedule}/calendar`: create a secret address; the person's previous one is revoked."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, _ = await read(request, CalendarBody)
@@ -80,7 +80,7 @@ class CalendarApi:
         return answer(told, 201)
 
     async def end(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/oncall/{schedule}/calendar?person=`: the person's secret address ends."""
+        """`DELETE /api/v1/oncall/{schedule}/calendar?person=`: revoke the person's secret address."""
         caller = self.gate.admit(request, Scope.RESPOND)
         person = read_once(request, "person").get("person", "")
         if not person:
@@ -103,7 +103,7 @@ class CalendarApi:
 
 
 def calendar_operations(api: CalendarApi) -> list[Operation]:
-    """Return what can be asked and done about calendars."""
+    """Return the operations for calendars."""
     address = f"{SCHEDULE}/calendar"
     return [
         Operation("GET", f"{SCHEDULE}.ics", Scope.READ, "A schedule as iCalendar.", api.calendar, "", kind=TYPE,

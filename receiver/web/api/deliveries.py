@@ -1,4 +1,4 @@
-"""The API, version 1: deliveries that gave up, and tests of channels."""
+"""The API, version 1: dead letters, and tests of channels."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from receiver.web.json.incident_json import listed
 
 
 class ReplayBody(Frozen):
-    """Which deliveries are to be tried again."""
+    """Which deliveries to retry."""
 
     channel: Name | None = Field(None, description="Only those of this channel; default: all.")
 
 
 class TestBody(Frozen):
-    """Who is to be reached by a test."""
+    """The recipient of a test."""
 
     __test__ = False
     to: Name | None = Field(None, description="A key of `people`: required for a pager and for mail.")
@@ -41,7 +41,7 @@ class DeliveryApi:
     """The endpoints at `/api/v1/dead-letters` and `/api/v1/channels`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows of deliveries."""
+        """Create it with the parts that handle deliveries."""
         self.doors = doors
         self.gate = gate
 
@@ -51,20 +51,20 @@ class DeliveryApi:
         return DeadLetters(self.doors.setting, self.doors.due, self.doors.channel_test.off)
 
     async def letters(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/dead-letters`: the deliveries that gave up, the newest first."""
+        """`GET /api/v1/dead-letters`: the dead letters, newest first."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         return answer(listed([letter for _, letter in await self.dead.all()]))
 
     async def replay(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/dead-letters/{id}/replay`: try it again; the newest state is what is sent."""
+        """`POST /api/v1/dead-letters/{id}/replay`: retry it; the newest state is sent."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         with audited(self.doors, request, caller, "dead_letter_replay"), _refusals():
             return answer(await self.dead.replay(request.match_info["id"], self.doors.clock.now()))
 
     async def replay_all(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/dead-letters/replay`: try all of them again, or all of a channel."""
+        """`POST /api/v1/dead-letters/replay`: retry all of them, or all of one channel."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, ReplayBody, optional=True)
@@ -72,7 +72,7 @@ class DeliveryApi:
             return answer(listed(await self.dead.replay_all(given.channel, self.doors.clock.now())))
 
     async def drop(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/dead-letters/{id}`: nobody wants it anymore."""
+        """`DELETE /api/v1/dead-letters/{id}`: drop it without sending."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         with audited(self.doors, request, caller, "dead_letter_drop"), _refusals():
@@ -85,7 +85,7 @@ class DeliveryApi:
         return answer(listed(self.doors.channel_test.channels()))
 
     async def test(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/channels/{name}/test`: a message that says that it is a test, and what the vendor answers."""
+        """`POST /api/v1/channels/{name}/test`: send a message marked as a test, and return the vendor's response."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, TestBody, optional=True)
@@ -109,7 +109,7 @@ def _refusals() -> Iterator[None]:
 
 
 def delivery_operations(api: DeliveryApi) -> list[Operation]:
-    """Return what can be asked and done about deliveries and channels."""
+    """Return the operations for deliveries and channels."""
     path, admin = "/api/v1/dead-letters", Scope.ADMIN
     return [
         Operation("GET", path, admin, "Failed deliveries.", api.letters, "LetterList"),

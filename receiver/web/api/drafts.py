@@ -22,13 +22,13 @@ class DraftApi:
     """`GET /api/v1/status-updates`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck, drafts: DraftList) -> None:
-        """Take what knows of drafts."""
+        """Create it with the reader of drafts."""
         self.doors = doors
         self.gate = gate
         self.drafts = drafts
 
     async def waiting(self, request: web.Request) -> web.Response:
-        """Return the drafts that wait, the earliest deadline first."""
+        """Return the pending drafts, earliest deadline first."""
         caller = self.gate.admit(request, Scope.READ)
         if read_once(request, "state").get("state", "draft") != "draft":
             raise Refusal(400, "bad_query", "state: write draft")
@@ -46,6 +46,6 @@ class DraftApi:
 
 
 def draft_operations(api: DraftApi) -> list[Operation]:
-    """Return what can be asked about drafts over all incidents."""
+    """Return the operations for the drafts of all incidents."""
     path, text = "/api/v1/status-updates", "Status updates waiting for approval, earliest deadline first."
     return [Operation("GET", path, Scope.READ, text, api.waiting, "DraftList", query=(STATE,))]

@@ -1,4 +1,4 @@
-"""GET /api/v1/events: what changes, live, as server-sent events."""
+"""GET /api/v1/events: live changes as server-sent events."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from receiver.web.incident_queries import shown_to
 from receiver.web.json.incident_json import incident_shape
 
 BEAT = 15.0
-"""Seconds between two signs of life: shorter than what proxies wait for."""
+"""Seconds between two keep-alive comments: shorter than the idle timeout of proxies."""
 BEHIND = 1000
-"""Maximum number of queued changes per listener; a slower one is disconnected, and connects again."""
+"""Maximum number of queued changes per listener; a slower listener is disconnected, and connects again."""
 STUCK = 10.0
 """Seconds that a listener may leave what it was sent unread; then it is cut off. Shorter than `shutdown_grace`."""
 STILL = b": still here\n\n"
@@ -37,10 +37,10 @@ REMEMBERED = 500
 
 
 class Stream:
-    """The listeners of one replica. It tells of every change that the replica learns of, its own and the others'."""
+    """The listeners of one replica. They get every change that the replica learns of, its own and those of others."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Nobody listens yet."""
+        """Create it without listeners."""
         self.doors = doors
         self.gate = gate
         self.caps = StreamCaps()
@@ -55,7 +55,7 @@ class Stream:
                 self._cut(queue)
 
     def listening(self) -> bool:
-        """Return whether anybody listens."""
+        """Return whether there is a listener."""
         return bool(self._waiting)
 
     async def end(self, app: web.Application) -> None:
@@ -70,10 +70,10 @@ class Stream:
         queue.put_nowait(None)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Answer with an `incident` event for each change; the id is that of the incident and its version.
+        """Return an `incident` event for each change; its id has the incident and its version.
 
-        An event tells of the whole state, so who comes back with Last-Event-ID is told how everything stands: what is
-        open, and what was over last. No change is missed, whichever replica told of the one before.
+        An event has the whole state, so a client that reconnects with Last-Event-ID gets the current state of all open
+        and recently ended incidents. No change is missed, no matter which replica sent the previous one.
         """
         self.gate.admit(request, Scope.READ)
         no_query(request)
@@ -114,7 +114,7 @@ class Stream:
                 elif caller.sees(news):
                     await self._tell(request, response, piece_of(await self._shown(news, caller)))
         except (ConnectionError, Refusal, StoreAway):
-            pass  # the listener has gone, may listen no more, or connects again for what could not be read now
+            pass  # the listener is gone, is no longer allowed, or reconnects for data that cannot be read now
         finally:
             self._waiting.discard(queue)
         return response
@@ -123,7 +123,7 @@ class Stream:
         return (await shown_to(self.doors.incidents, [incident], caller))[0]
 
     async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
-        """Answer with a `change` event, whose data is the incident's id, for each change: for pages of the console.
+        """Return a `change` event, whose data is the incident's id, for each change: for pages of the console.
 
         `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore. Each sign of
         life is a `state` event: whether the store is away, and how many pagers are, so that an open page says so.
@@ -152,7 +152,7 @@ class Stream:
         return incident
 
     async def _missed(self, last: str) -> AsyncIterator[Incident]:
-        # What was over last, then what is open, the oldest first; read in pages, and as quickly as it is taken.
+        # Recently ended incidents, then the open ones, oldest first; read in pages, as fast as the client reads.
         cache = self.doors.incident_cache
         known = chain(reversed(cache.over()[:REMEMBERED]), cache.oldest_first())
         while page := list(islice(known, PAGE)):

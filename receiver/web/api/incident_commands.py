@@ -1,4 +1,4 @@
-"""The API, version 1: commands of responders. Each endpoint calls the pipeline and answers with the incident."""
+"""The API, version 1: commands of responders. Each endpoint calls the pipeline and returns the incident."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class IncidentCommandApi:
     """The endpoints under `/api/v1/incidents` that change incidents."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what commands are given to."""
+        """Create it with the handler of commands."""
         self.doors = doors
         self.gate = gate
 
@@ -92,7 +92,7 @@ class IncidentCommandApi:
         return await self._act(request, LIFECYCLE[verb](**fields), actor, once, what)
 
     async def merge(self, request: web.Request) -> web.Response:
-        """`POST .../merge`: this incident is part of another; answers with that one."""
+        """`POST .../merge`: merge this incident into another, which is returned."""
         given, actor, once, what = await self.given(request, MergeBody)
         if (caller := self.gate.admit(request, Scope.RESPOND)).teams:
             allow_team(caller, (await by_id(self.doors.incidents, given.into, caller)).team)
@@ -102,7 +102,7 @@ class IncidentCommandApi:
         return await self._answer(request, await _told(acting))
 
     async def split(self, request: web.Request) -> web.Response:
-        """`POST .../split`: some of its alerts are another incident, which is the answer."""
+        """`POST .../split`: move some of its alerts to a new incident, which is returned."""
         given, actor, once, what = await self.given(request, SplitBody)
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
@@ -129,7 +129,7 @@ class IncidentCommandApi:
         return await self._act(request, ApproveUpdate(n=number_of(request)), actor, once, what)
 
     async def edit_draft(self, request: web.Request) -> web.Response:
-        """`PATCH .../status-updates/{n}`: the text of a draft."""
+        """`PATCH .../status-updates/{n}`: change the text of a draft."""
         given, actor, once, what = await self.given(request, DraftBody)
         return await self._act(request, EditDraft(n=number_of(request), text=given.text), actor, once, what)
 
@@ -139,7 +139,7 @@ class IncidentCommandApi:
         return await self._act(request, DiscardDraft(n=number_of(request)), actor, once, what)
 
     async def noise(self, request: web.Request) -> web.Response:
-        """`POST .../noise`: mark it as noise, or take the mark back."""
+        """`POST .../noise`: mark it as noise, or remove the mark."""
         given, actor, once, what = await self.given(request, NoiseBody, optional=True)
         return await self._act(request, given.command(), actor, once, what)
 
@@ -165,7 +165,7 @@ class IncidentCommandApi:
         return await self._do(request, PageBody)
 
     async def visibility(self, request: web.Request) -> web.Response:
-        """`POST .../visibility`: its own team alone sees it, or every reader."""
+        """`POST .../visibility`: make it visible to its own team only, or to every reader."""
         return await self._do(request, VisibilityBody)
 
     async def team(self, request: web.Request) -> web.Response:
@@ -177,7 +177,7 @@ class IncidentCommandApi:
         return await self._do(request, TimerBody)
 
     async def silence(self, request: web.Request) -> web.Response:
-        """`POST .../silence`: a silence upstream from the incident's labels; it ends with the incident."""
+        """`POST .../silence`: a silence in Alertmanager with the incident's labels; it ends with the incident."""
         given, actor, once, what = await self.given(request, SilenceBody)
         now, number = self.doors.clock.now(), request.match_info["id"]
         expected = seen_version(request)
@@ -212,7 +212,7 @@ class IncidentCommandApi:
     async def acted(
         self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str
     ) -> CommandResult:
-        """Do `command` to the incident of the path. Raises Refusal."""
+        """Execute `command` on the incident of the path. Raises Refusal."""
         number, now = request.match_info["id"], self.doors.clock.now()
         expected = seen_version(request)
         acting = self.doors.respond.act(number, command, actor, now, expected=expected, once=once, what=what)
@@ -221,9 +221,9 @@ class IncidentCommandApi:
     async def given(
         self, request: web.Request, model: type[Given], *, optional: bool = False
     ) -> tuple[Given, Actor, str | None, str]:
-        """Return the body, who sent it, and what guards against repetition. Raises Refusal.
+        """Return the body, its sender, and the guards against repetition. Raises Refusal.
 
-        404 where the caller does not see the incident of the path, 403 where it may read it and not act on it.
+        404 if the caller may not see the incident of the path, 403 if it may read the incident but not change it.
         """
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
@@ -235,12 +235,12 @@ class IncidentCommandApi:
         return given, caller.actor(given.by), once, what
 
     async def answered(self, request: web.Request, done: CommandResult) -> web.Response:
-        """Return the incident after a command, as the caller of `request` sees it."""
+        """Return the incident after a command, with the data that the caller of `request` may see."""
         caller = self.gate.admit(request, Scope.RESPOND)
         return incident_answer(self.doors, await shown_after(self.doors.incidents, done.incident, caller))
 
     async def _answer(self, request: web.Request, done: CommandResult, status: int = 200) -> web.Response:
-        # What has been done is done: where the store is away by now, the answer lacks what vendors answered.
+        # The command is committed: if the store is away by now, the response lacks the receipts.
         answers = None
         with suppress(StoreAway):
             answers = await self.doors.incidents.receipts(done.incident.uid)
@@ -252,7 +252,7 @@ class IncidentCommandApi:
 def incident_answer(
     doors: AppParts, incident: Incident, status: int = 200, told: dict[str, list[str]] | None = None, **more: Any
 ) -> web.Response:
-    """Return an incident with its version as ETag; `told`: what a command wrote, and what its caller should know."""
+    """Return an incident with its version as ETag; `told`: the changes of a command, and warnings for its caller."""
     setting, now = doors.setting(), doors.clock.now()
     links, following = setting.links(incident, now), upcoming(incident, setting, now)
     shape = incident_shape(incident, links=links, url=setting.url(incident), upcoming=following, **more)
@@ -273,7 +273,7 @@ Result = TypeVar("Result")
 
 
 async def _told(acting: Awaitable[Result]) -> Result:
-    """Return what `acting` does; what cannot be done becomes a refusal that says why and what is possible."""
+    """Return the result of `acting`; an error becomes a refusal with the reason and the possible commands."""
     try:
         return await acting
     except UnknownIncident as unknown:

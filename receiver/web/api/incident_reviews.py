@@ -1,4 +1,4 @@
-"""The API, version 1: what is looked back with, as JSON, Markdown or HTML by `Accept`."""
+"""The API, version 1: timelines and post-mortems, as JSON, Markdown or HTML by `Accept`."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ from receiver.web.markdown_html import MarkdownPages
 JSON, MARKDOWN, HTML = "application/json", "text/markdown", "text/html"
 INCIDENT = "/api/v1/incidents/{id}"
 STYLED = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-"""The hash of the documents' style sheet, which their policy lets in."""
+"""The hash of the documents' style sheet, which their content security policy allows."""
 LONGEST_NUMBER = 9
-"""Digits of a version: more than any log holds, and fewer than Python reads slowly."""
+"""Maximum number of digits of a version: more than any log needs, and few enough for fast parsing."""
 
 
 class IncidentReviewApi:
     """The endpoints at `/api/v1/incidents/{id}/timeline`, `/postmortem` and `/customer-email`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what there is to be read."""
+        """Create it with the readers that it needs."""
         self.doors = doors
         self.gate = gate
         self.respond = IncidentCommandApi(doors, gate)
         self.texts = TextAnswers()
 
     async def timeline(self, request: web.Request) -> web.Response:
-        """`GET .../timeline`: the log, oldest first; as Markdown or HTML in the form of the process."""
+        """`GET .../timeline`: the log, oldest first; Markdown and HTML have the format of the process."""
         caller = self.gate.admit(request, Scope.READ)
         incident = await self._incident(request)
         events = await log_for(self.doors.incidents, incident, caller)
         kind = wanted(request)
         if kind == JSON:
             right = corrections(events)
-            # What was hidden is shown to those who could have hidden it: it can be shown again.
+            # Callers who could have hidden an entry see its text, so that they can unhide it.
             shown = events if caller.scopes & {Scope.RESPOND, Scope.ADMIN} else readable(events)
             return answer(listed([event_shape(event, right.get(event.seq)) for event in shown]))
         receipts = await self.doors.incidents.receipts(incident.uid)
@@ -67,7 +67,7 @@ class IncidentReviewApi:
         )  # fmt: skip
 
     async def postmortem(self, request: web.Request) -> web.Response:
-        """`GET .../postmortem`: what people have written, or else the draft that the log gives."""
+        """`GET .../postmortem`: the text that people have written, or else the draft from the log."""
         caller, incident = self.gate.admit(request, Scope.READ), await self._incident(request, "version")
         given = read_once(request, "version").get("version")
         if given is not None and not (given.isascii() and given.isdigit()):
@@ -92,13 +92,13 @@ class IncidentReviewApi:
         return response
 
     async def write(self, request: web.Request) -> web.Response:
-        """`PUT .../postmortem`: a new version of it; the ones before are kept."""
+        """`PUT .../postmortem`: save a new version; earlier versions are kept."""
         given, actor, once, what = await self.respond.given(request, PostmortemBody)
         done = await self.respond.acted(request, given.command(), actor, once, what)
         return await self.respond.answered(request, done)
 
     async def correct(self, request: web.Request) -> web.Response:
-        """`PATCH .../timeline/{n}`: an entry is set right, or hidden; what was written stays in the log."""
+        """`PATCH .../timeline/{n}`: correct or hide an entry; the original stays in the log."""
         given, actor, once, what = await self.respond.given(request, EntryBody)
         command = CorrectEntry(seq=number_of(request), text=given.text, at=given.at, hidden=given.hidden)
         done = await self.respond.acted(request, command, actor, once, what)
@@ -115,13 +115,13 @@ class IncidentReviewApi:
         return answer({"incident": incident.id, "clocks": moments, "seconds": spans(read)})
 
     async def set_clock(self, request: web.Request) -> web.Response:
-        """`POST .../clocks`: when something really was."""
+        """`POST .../clocks`: set the actual time of something."""
         given, actor, once, what = await self.respond.given(request, ClockBody)
         done = await self.respond.acted(request, given.command(), actor, once, what)
         return await self.respond.answered(request, done)
 
     async def letter(self, request: web.Request) -> web.Response:
-        """`GET .../customer-email`: the seed's e-mail to customers, as a draft."""
+        """`GET .../customer-email`: the e-mail to customers, as a draft."""
         incident, config = await self._incident(request), self.doors.config
         components = [name for _, name in self.doors.setting().policy.components(incident.labels)]
         service = config.service
@@ -155,7 +155,7 @@ def postmortem_shape(
 
 
 def wanted(request: web.Request) -> str:
-    """Return which of the three kinds `Accept` prefers; JSON where it says nothing of them."""
+    """Return the kind that `Accept` prefers; JSON if it names none of the three."""
     best, weight = JSON, 0.0
     for part in ",".join(request.headers.getall("Accept", []))[:1000].split(","):
         name, *more = (piece.strip().lower() for piece in part.split(";"))
@@ -170,14 +170,14 @@ def wanted(request: web.Request) -> str:
 
 
 class TextAnswers:
-    """Answers in Markdown, as it is or as a page."""
+    """Responses in Markdown, as text or as a page."""
 
     def __init__(self) -> None:
-        """Nothing is rendered yet."""
+        """Create it without rendered pages."""
         self.pages = MarkdownPages()
 
     async def answer(self, markdown: str, kind: str, title: str, pictures: Pictures = NO_PICTURES) -> web.Response:
-        """Return Markdown as `kind` says. Raises Refusal (503) where too many pages are asked for at once."""
+        """Return Markdown as `kind`. Raises Refusal (503) if too many pages are requested at once."""
         text = markdown if kind == MARKDOWN else await self.pages.page(markdown, title, pictures)
         body, headers = text.encode("utf-8", "replace"), {"Vary": "Accept"}
         if kind == HTML:

@@ -28,7 +28,7 @@ class IncidentApi:
     """The endpoints under `/api/v1` that read incidents."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what there is to be read."""
+        """Create it with the readers that it needs."""
         self.doors = doors
         self.gate = gate
 
@@ -68,7 +68,7 @@ class IncidentApi:
         return incident_answer(self.doors, incident, alerts=alert_items(records, bodies), receipts=receipts)
 
     async def similar(self, request: web.Request) -> web.Response:
-        """`GET .../similar`: at most five past incidents, each with why; only those that the caller sees."""
+        """`GET .../similar`: at most five past incidents with reasons; only those that the caller may see."""
         caller = self.gate.admit(request, Scope.READ)
         no_query(request)
         incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
@@ -85,7 +85,7 @@ class IncidentApi:
         )
 
     async def teams(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/teams`: each team in the order in which it is asked, and how many of its incidents are open."""
+        """`GET /api/v1/teams`: the teams in matching order, and how many of their incidents are open."""
         caller = self.gate.admit(request, Scope.READ)
         no_query(request)
         config = self.doors.config

@@ -24,7 +24,7 @@ class MaintenanceApi:
     """The endpoints at `/api/v1/maintenance`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows of windows."""
+        """Create it with the store of windows."""
         self.doors = doors
         self.gate = gate
 
@@ -36,9 +36,9 @@ class MaintenanceApi:
         return answer(listed([window_shape(window, now) for window in self.doors.maintenance_windows.windows()]))
 
     async def add(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/maintenance`: a window in which alerts of these labels page nobody."""
+        """`POST /api/v1/maintenance`: create a window in which matching alerts page no one."""
         caller = self.gate.admit(request, Scope.RESPOND)
-        allow_every_team(caller)  # its matchers may hold the alerts of any team
+        allow_every_team(caller)  # its matchers may suppress the alerts of any team
         no_query(request)
         given, raw = await read(request, MaintenanceBody)
         once, _ = repetition(request, caller, raw)
@@ -57,7 +57,7 @@ class MaintenanceApi:
         return answer(window_shape(made, now), 201)
 
     async def remove(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/maintenance/{id}` or `?id=`: it ends now; what it held calls people."""
+        """`DELETE /api/v1/maintenance/{id}` or `?id=`: end the window now; the alerts that it suppressed page."""
         caller = self.gate.admit(request, Scope.RESPOND)
         allow_every_team(caller)
         if "id" in request.match_info:
@@ -76,7 +76,7 @@ class MaintenanceApi:
 
 
 def maintenance_operations(api: MaintenanceApi) -> list[Operation]:
-    """Return what can be asked and done about maintenance windows."""
+    """Return the operations for maintenance windows."""
     path, read_, do = "/api/v1/maintenance", Scope.READ, Scope.RESPOND
     return [
         Operation("GET", path, read_, "Maintenance windows.", api.windows, "WindowList"),

@@ -1,4 +1,4 @@
-"""The body that asks for a maintenance window."""
+"""The body of a request for a maintenance window."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from receiver.model.setting_values import check_zone
 from receiver.web.api.bodies.request_bodies import Body, Moment
 
 _SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""Spelt out: what `\\s` means differs between those who read a description."""
+"""Written out, because `\\s` has different meanings in different regular expressions."""
 _GAP = rf"[{_SPACE}]*"
 _OPERATOR = rf"{_GAP}(=~|!~|!=|=){_GAP}"
 _PIECE = rf"""("([^"\\]|\\[^\n])*"|[^{_SPACE}\x1c-\x1f{{}}!=~,\\"'`]+)"""
 MATCHER = rf"^{_GAP}([a-zA-Z_:][a-zA-Z0-9_:]*{_OPERATOR}|{_PIECE}{_OPERATOR}{_PIECE}{_GAP}$)"
-"""What every matcher fits; whether its quotes close and its expression can be read, no pattern tells."""
+"""A pattern that every matcher fits; it cannot check whether quotes are closed and expressions are valid."""
 _DAY = "|".join(
     "".join(f"[{letter.upper()}{letter}]" for letter in day[:3])
     + "(" + "".join(f"[{letter.upper()}{letter}]" for letter in day[3:]) + ")?"
@@ -39,7 +39,7 @@ ONE_OR_OTHER: list[JsonValue] = [
 
 @cache
 def _zones() -> list[str]:
-    # What this one means depends on the machine.
+    # The meaning of this one depends on the machine.
     return sorted(available_timezones() - {"localtime"})
 
 

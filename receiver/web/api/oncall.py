@@ -1,4 +1,4 @@
-"""The API, version 1: who is on call, overrides, and hand-offs that are accepted."""
+"""The API, version 1: who is on call, overrides, and accepted hand-offs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from receiver.web.json.oncall_json import offer_shape, override_shape, preflight
 from receiver.web.json.schema_types import WHEN
 
 DAYS = 14
-"""Days of shifts that are listed when nobody says how many."""
+"""Default number of days for which shifts are listed."""
 MOST_DAYS = 400
 MOST_SHIFTS = 1000
 
@@ -42,7 +42,7 @@ class OnCallApi:
     """The endpoints under `/api/v1/oncall`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows of schedules, and what changes them."""
+        """Create it with the reader of schedules and the handler of changes."""
         self.doors = doors
         self.gate = gate
 
@@ -55,7 +55,7 @@ class OnCallApi:
         return answer({"schedules": {name: self._shift(name, at, now) for name in self._schedules.names}})
 
     async def shifts(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/{schedule}/shifts`: the shifts of the next days, gaps among them."""
+        """`GET /api/v1/oncall/{schedule}/shifts`: the shifts of the next days, including gaps."""
         self.gate.admit(request, Scope.READ)
         given = read_once(request, "at", "days")
         begins = read_moment("at", given["at"]) if "at" in given else self.doors.clock.now()
@@ -68,19 +68,19 @@ class OnCallApi:
         return answer(listed([shift_shape(shift, people) for shift in islice(shifts, MOST_SHIFTS)]))
 
     async def preflight(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/preflight`: who is unreachable, and which hours nobody holds, in the next 14 days."""
+        """`GET /api/v1/oncall/preflight`: people who cannot be reached, and coverage gaps, in the next 14 days."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         return answer(preflight_shape(self._schedules.preflight(self.doors.clock.now())))
 
     async def overrides(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/overrides`: those made by command that hold, or are to come, the earliest first."""
+        """`GET /api/v1/oncall/overrides`: current and future overrides made by command, earliest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         return answer(listed([override_shape(one) for one in self._schedules.overrides(self.doors.clock.now())]))
 
     async def override(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/overrides`: a person takes over for a while."""
+        """`POST /api/v1/oncall/overrides`: a person takes over for a limited time."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, OverrideBody)
@@ -94,7 +94,7 @@ class OnCallApi:
         return answer(override_shape(made), 201)
 
     async def lift(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/oncall/overrides/{id}` or `?id=`: one that holds ends now, one to come never begins."""
+        """`DELETE /api/v1/oncall/overrides/{id}` or `?id=`: end a current override, or cancel a future one."""
         caller = self.gate.admit(request, Scope.RESPOND)
         if "id" in request.match_info:
             no_query(request)
@@ -139,7 +139,7 @@ class ShiftOfferApi:
     """The endpoints at `/api/v1/oncall/offers` and `/api/v1/oncall/{schedule}/log`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what changes schedules."""
+        """Create it with the handler of changes to schedules."""
         self.doors = doors
         self.gate = gate
 
@@ -149,14 +149,14 @@ class ShiftOfferApi:
         return ShiftOffers(self.doors.overrides)
 
     async def all(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/offers`: offers that are not over, the earliest first."""
+        """`GET /api/v1/oncall/offers`: offers that are not over, earliest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         now = self.doors.clock.now()
         return answer(listed([offer_shape(one) for one in self.offers.all() if one.until > now]))
 
     async def offer(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/offers`: the shifts of the caller, or of `by`, on some days; one offer for each."""
+        """`POST /api/v1/oncall/offers`: offer the shifts of the caller, or of `by`, on some days, one by one."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, OfferBody)
@@ -170,7 +170,7 @@ class ShiftOfferApi:
         return answer(listed([offer_shape(one) for one in made]), 201)
 
     async def accept(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/offers/{id}/accept`: the caller, or `by`, takes over; the first one counts."""
+        """`POST /api/v1/oncall/offers/{id}/accept`: the caller, or `by`, takes over; the first acceptance counts."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, Body, optional=True)
@@ -182,7 +182,7 @@ class ShiftOfferApi:
         return answer(offer_shape(taken))
 
     async def withdraw(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/oncall/offers/{id}`: an open offer is taken back."""
+        """`DELETE /api/v1/oncall/offers/{id}`: withdraw an open offer."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         with _telling():
@@ -191,20 +191,20 @@ class ShiftOfferApi:
         return answer(offer_shape(gone))
 
     def _person(self, caller: Caller, given: Body) -> Actor:
-        # Raises Refusal (409) where nobody says whose shifts are meant: most tokens are no person's.
+        # Raises Refusal (409) if the request does not name the person: most tokens do not belong to a person.
         actor, people = caller.actor(given.by), self.doors.overrides.schedules.people
         if given.by is None and actor.name not in people:
             raise Refusal(409, "missing_by", f"name a person with by, or --by: {', '.join(sorted(people)[:20])}")
         return actor
 
     def _allow(self, caller: Caller, number: str) -> None:
-        # Raises Refusal (403) where the schedule of the offer is not one that the caller may change.
+        # Raises Refusal (403) if the caller may not change the schedule of the offer.
         for one in self.offers.all():
             if one.id == number:
                 allow_schedule(caller, one.schedule, self.doors.config)
 
     async def log(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/{schedule}/log`: offers, acceptances and overrides, the newest first."""
+        """`GET /api/v1/oncall/{schedule}/log`: offers, acceptances and overrides, newest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         try:
@@ -222,7 +222,7 @@ def _actor(caller: Caller, given: Body | None) -> Actor:
 
 @contextmanager
 def _telling() -> Iterator[None]:
-    """What cannot be done becomes a refusal that says what would be right."""
+    """An impossible change becomes a refusal with a correction."""
     try:
         yield
     except (ImpossibleCommand, NoSuchOverride) as unknown:
@@ -242,7 +242,7 @@ OVERRIDES, SCHEDULE, OFFERS = "/api/v1/oncall/overrides", "/api/v1/oncall/{sched
 
 
 def oncall_operations(api: OnCallApi) -> list[Operation]:
-    """Return what can be asked and done about schedules."""
+    """Return the operations for schedules."""
     read, do = Scope.READ, Scope.RESPOND
     days = Parameter(
         "days", "Number of days.", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": DAYS}
@@ -266,7 +266,7 @@ def oncall_operations(api: OnCallApi) -> list[Operation]:
 
 
 def offer_operations(api: ShiftOfferApi) -> list[Operation]:
-    """Return what can be asked and done about offers, and the log of a schedule."""
+    """Return the operations for offers, and for the log of a schedule."""
     read_, do = Scope.READ, Scope.RESPOND
     return [
         Operation("GET", OFFERS, read_, "Shifts offered to colleagues.", api.all, "OfferList"),

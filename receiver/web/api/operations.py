@@ -1,4 +1,4 @@
-"""The operations of the API: one table, from which the routes and the OpenAPI document are made."""
+"""The operations of the API: one table, from which the routes and the OpenAPI document are built."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Operation:
     summary: str
     handler: Handler
     answer: str
-    """Name of the schema of its answer (answer_schemas.py); `""` for none."""
+    """Name of the schema of its response (answer_schemas.py); `""` for none."""
     body: type[BaseModel] | None = None
     optional: bool = False
-    """Whether the body may be left out."""
+    """Whether the body is optional."""
     status: int = 200
     query: tuple[Parameter, ...] = ()
     kind: str = "application/json"
     refuses: tuple[int, ...] = field(default=())
-    """Statuses of refusals, in addition to those of every operation."""
+    """Error statuses, in addition to those of every operation."""
 
     repeats: bool = False
-    """Whether the same request is carried out again, because its answer is not stored."""
+    """Whether a repeated request is executed again, because its response is not stored."""
 
     @property
     def guarded(self) -> bool:
@@ -93,11 +93,11 @@ FILTERS = (
     Parameter("team", "Only of these teams; empty: the top level.", {"type": "string"}, many=True),
     Parameter(
         "label", 'A matcher on the labels of the incident, as in Alertmanager: `zone="eu-1"`, `zone!="eu-1"`, '
-        '`zone=~"eu-.*"` or `zone!~"eu-.*"` (RE2, anchored). All must hold; a label that is absent counts as empty. '
+        '`zone=~"eu-.*"` or `zone!~"eu-.*"` (RE2, anchored). All must match; a label that is absent counts as empty. '
         "At most 10; empty: no filter. The whole history is searched, so follow `next` until it is null.",
         {"type": "string"}, many=True,
     ),
-    Parameter("open", "true: only those that are not over; false: only those that are.", _word("true", "false")),
+    Parameter("open", "true: only open incidents; false: only resolved and closed ones.", _word("true", "false")),
     Parameter(
         "queue", "true: the queue: open incidents of a severity that is tracked there, unowned first, "
         "then oldest first.", _word("true"),
@@ -128,7 +128,7 @@ def incident_operations(api: IncidentApi, respond: IncidentCommandApi, stream: S
         *_draft_operations(respond),
         Operation("POST", "/api/v1/pages", RESPOND, "Page a contact outside any incident.", respond.call, "Pages",
                   b.PageBody, status=201, refuses=(404,)),
-        Operation("GET", "/api/v1/teams", READ, "The teams, in the order in which they own alerts.", api.teams,
+        Operation("GET", "/api/v1/teams", READ, "Teams, in the order in which they are matched.", api.teams,
                   "TeamList"),
         Operation("GET", "/api/v1/events", READ, "Stream of changes.", stream.events, "", kind="text/event-stream"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What guards a change: a body that fits, the version that the caller has seen, and a key against repetition."""
+"""Guards of a change: a valid body, the version that the caller has seen, and a key against repetition."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from receiver.web.http import body_reader
 from receiver.web.http.error_responses import Refusal
 
 LARGEST = 256 * 1024
-"""Bytes of a request under /api/v1: the longest text has 10,000 characters."""
+"""Maximum size of a request under /api/v1 in bytes: the longest text has 10,000 characters."""
 _TAG = re.compile(r'(?:W/)?"(\d{1,12})"')
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read(request: web.Request, model: type[Model], *, optional: bool = False) -> tuple[Model, bytes]:
-    """Return the body as `model`, and as it was sent; with `optional` an empty one is an empty object.
+    """Return the body as `model`, and the raw body; with `optional` an empty body is an empty object.
 
     Raises Refusal: 400 with every mistake, 413, 415.
     """
@@ -45,7 +45,7 @@ async def read(request: web.Request, model: type[Model], *, optional: bool = Fal
 
 
 def check(model: type[Model], value: object) -> Model:
-    """Return `value` as `model`. Raises Refusal (400) with every mistake; an unknown field is one that is named."""
+    """Return `value` as `model`. Raises Refusal (400) with every mistake, including unknown fields."""
     try:
         return model.model_validate_json(orjson.dumps(value))
     except orjson.JSONEncodeError:
@@ -77,9 +77,9 @@ def seen_version(request: web.Request) -> int | None:
 
 
 def repetition(request: web.Request, caller: Caller, raw: bytes) -> tuple[str | None, str]:
-    """Return the store's key for Idempotency-Key (None without one), and the text that tells this request by.
+    """Return the store's key for Idempotency-Key (None without one), and a text that identifies the request.
 
-    Raises Refusal (400) for a key that is none.
+    Raises Refusal (400) for an invalid key.
     """
     given = request.headers.getall("Idempotency-Key", [])
     if not given:

@@ -31,25 +31,25 @@ class AnnouncementBody(Body):
 
     title: Line = Field(description="Its heading.")
     text: Prose = Field(description="Its text, for the public.")
-    until: Moment | None = Field(None, description="When it leaves the page; default: when it is removed.")
+    until: Moment | None = Field(None, description="When it disappears from the page; default: when it is removed.")
 
 
 class AnnouncementApi:
     """The endpoints at `/api/v1/announcements`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows of announcements."""
+        """Create it with the store of announcements."""
         self.doors = doors
         self.gate = gate
 
     async def all(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/announcements`: every announcement, the newest first."""
+        """`GET /api/v1/announcements`: every announcement, newest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         return answer(listed([_announcement(one) for one in self.doors.announcements.all()]))
 
     async def add(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/announcements`: shown on the status page, and mailed to subscribers."""
+        """`POST /api/v1/announcements`: show it on the status page, and mail it to subscribers."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, AnnouncementBody)
@@ -66,7 +66,7 @@ class AnnouncementApi:
         return answer(_announcement(made), 201)
 
     async def remove(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/announcements/{id}`: it leaves the page."""
+        """`DELETE /api/v1/announcements/{id}`: remove it from the page."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         try:
@@ -77,7 +77,7 @@ class AnnouncementApi:
 
 
 def announcement_operations(api: AnnouncementApi) -> list[Operation]:
-    """Return what can be asked and done about announcements."""
+    """Return the operations for announcements."""
     path = "/api/v1/announcements"
     return [
         Operation("GET", path, Scope.READ, "Announcements on the status page.", api.all, "AnnouncementList"),
@@ -94,10 +94,10 @@ def _announcement(one: PublicAnnouncement) -> dict[str, Any]:
 
 
 class SubscriberApi:
-    """The endpoints at `/api/v1/status-subscribers`. Addresses are only in answers, never in a path or a log."""
+    """The endpoints at `/api/v1/status-subscribers`. Addresses are only in responses, never in a path or a log."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what knows of subscribers."""
+        """Create it with the store of subscribers."""
         self.doors = doors
         self.gate = gate
 
@@ -110,7 +110,7 @@ class SubscriberApi:
         return answer(listed([_subscriber(one) for _, one in sorted(found.items())]))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """`DELETE /api/v1/status-subscribers/{id}`: its address is erased."""
+        """`DELETE /api/v1/status-subscribers/{id}`: delete the address."""
         caller, one = await self._one(request)
         with audited(self.doors, request, caller, "subscriber_delete"):
             await self.doors.subscriptions.erase(one.id)
@@ -133,12 +133,12 @@ class SubscriberApi:
 
 
 def subscriber_operations(api: SubscriberApi) -> list[Operation]:
-    """Return what can be asked and done about subscribers."""
+    """Return the operations for subscribers."""
     path, admin = "/api/v1/status-subscribers", Scope.ADMIN
     return [
         Operation("GET", path, admin, "Subscribers of the status page.", api.export, "SubscriberList"),
-        Operation("DELETE", f"{path}/{{id}}", admin, "Erase a subscriber.", api.delete, "Subscriber", refuses=(404,)),
-        Operation("POST", f"{path}/{{id}}/stop", admin, "Send a subscriber nothing more.", api.stop, "Subscriber",
+        Operation("DELETE", f"{path}/{{id}}", admin, "Delete a subscriber.", api.delete, "Subscriber", refuses=(404,)),
+        Operation("POST", f"{path}/{{id}}/stop", admin, "Stop sending mail to a subscriber.", api.stop, "Subscriber",
                   refuses=(404,)),
     ]  # fmt: skip
 

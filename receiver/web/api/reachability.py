@@ -1,4 +1,4 @@
-"""The API, version 1: test pages, which prove by which means each person is reached."""
+"""The API, version 1: test pages, which verify the ways of reaching each person."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from receiver.web.json.oncall_json import proof_shape
 
 MOST = 200
 LONGEST = 24 * 3600
-"""Seconds for which an answer is waited for at most: a token is good for no longer."""
+"""Maximum number of seconds to wait for a response, because a token is valid no longer."""
 
 
 class ProveBody(Body):
-    """Who is sent test pages."""
+    """The people who get test pages."""
 
     people: Annotated[tuple[Name, ...], Field(max_length=MOST)] = Field(
         (), description="Keys of `people`; default: everyone who may be paged."
     )
     within: Annotated[int, Field(ge=30, le=LONGEST)] | None = Field(
-        None, description="Seconds to wait for answers; default: `reachability.within`."
+        None, description="Seconds to wait for responses; default: `reachability.within`."
     )
 
 
@@ -43,18 +43,18 @@ class ReachabilityApi:
     """The endpoints of `/api/v1/oncall/prove`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what sends test pages."""
+        """Create it with the sender of test pages."""
         self.doors = doors
         self.gate = gate
 
     async def show(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/oncall/prove`: the newest test page by each of the means of each person."""
+        """`GET /api/v1/oncall/prove`: the newest test page for each way of reaching each person."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         return answer(listed([proof_shape(one) for one in _sorted(await self.doors.reachability.read())]))
 
     async def prove(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/oncall/prove`: send a test page by each of the means of each person; they are drills."""
+        """`POST /api/v1/oncall/prove`: send a test page in each way of reaching each person; they are drills."""
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         given, raw = await read(request, ProveBody, optional=True)
@@ -78,10 +78,10 @@ def _sorted(proofs: dict[tuple[str, Means], Proof]) -> list[Proof]:
 
 
 def reachability_operations(api: ReachabilityApi) -> list[Operation]:
-    """Return what can be asked and done about test pages."""
+    """Return the operations for test pages."""
     path = "/api/v1/oncall/prove"
     return [
-        Operation("GET", path, Scope.READ, "Test pages and who has answered.", api.show, "ProofList"),
+        Operation("GET", path, Scope.READ, "Test pages, and who has responded.", api.show, "ProofList"),
         Operation("POST", path, Scope.RESPOND, "Send test pages through each channel.", api.prove, "ProofList",
                   ProveBody, status=202, optional=True, refuses=(404,)),
     ]  # fmt: skip

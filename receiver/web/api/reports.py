@@ -1,4 +1,4 @@
-"""The API, version 1: the figures against their targets, and the monthly review, as JSON, Markdown or HTML."""
+"""The API, version 1: figures compared with their targets, and the monthly review, as JSON, Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReportApi:
     """The endpoints at `/api/v1/reports`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what reads months back."""
+        """Create it with the reader of past months."""
         self.doors = doors
         self.gate = gate
         self.texts = TextAnswers()
@@ -50,7 +50,7 @@ class ReportApi:
         return await self.texts.answer(text, kind, title, pictures)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/reports/metrics`: the figures of the process against their targets."""
+        """`GET /api/v1/reports/metrics`: the figures of the process, compared with their targets."""
         month, said = await self._said(request)
         kind = wanted(request)
         if kind == JSON:
@@ -70,19 +70,19 @@ class ReportApi:
             problem = {"path": "month", "message": str(error)}
             raise Refusal(400, "bad_query", f"month: {error}", errors=[problem]) from None
         except LookupError as error:
-            # Well written, and there is nothing of that name yet.
+            # The format is valid, but there is no such month yet.
             raise Refusal(404, "unknown", f"month: {error.args[0]}") from None
 
 
 def report_operations(api: ReportApi) -> list[Operation]:
-    """Return what can be asked about months."""
+    """Return the operations for months."""
     return [
         Operation(
             "GET", "/api/v1/reports/monthly", Scope.READ, "The review of a month.", api.monthly, "Monthly",
             query=(MONTH, TEAM), refuses=(404,),
         ),
         Operation(
-            "GET", "/api/v1/reports/metrics", Scope.READ, "The figures of a month against their targets.",
+            "GET", "/api/v1/reports/metrics", Scope.READ, "The figures of a month, compared with their targets.",
             api.metrics, "Figures", query=(MONTH, TEAM), refuses=(404,),
         ),
     ]  # fmt: skip

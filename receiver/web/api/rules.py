@@ -1,4 +1,4 @@
-"""The API, version 1: the severity rules at work, and what they would do."""
+"""The API, version 1: diagnostics of the severity rules, and dry runs."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from receiver.web.json.notification_schema import NOTIFICATION
 from receiver.web.json.schema_types import WHEN
 
 LARGEST_SIMULATION = 2 * 1024 * 1024
-"""Bytes of a notification that is tried: some two thousand alerts."""
+"""Maximum size in bytes of a notification for a dry run: some two thousand alerts."""
 LARGE = 1024 * 1024
-"""Bytes above which only two are tried at once: each takes ten times its size."""
+"""Bytes above which only two dry runs are made at once: each takes ten times its size in memory."""
 
 
 def _counted(payload: dict[str, Any]) -> dict[str, Any]:
-    # The parser of notifications takes what can be read as a number; what is described as one is one.
+    # The parser of notifications accepts anything that it can read as a number; the API requires a number.
     count = payload.get("truncatedAlerts", 0)
     if isinstance(count, bool) or not isinstance(count, int | float):
         raise ValueError("truncatedAlerts: not a number")
@@ -42,7 +42,7 @@ def _counted(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 class SimulateBody(Frozen):
-    """A notification as Alertmanager posts it, and perhaps when; or the notification by itself."""
+    """A notification as Alertmanager posts it, with an optional time; or only the notification."""
 
     payload: Annotated[dict[str, Any], AfterValidator(_counted)] = Field(
         description="The body of a notification, webhook payload version 4.", json_schema_extra=NOTIFICATION
@@ -54,14 +54,14 @@ class RulesApi:
     """The endpoints at `/api/v1/rules`, and the dry run."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what has been counted and kept."""
+        """Create it with the stored inputs and notifications."""
         self.doors = doors
         self.gate = gate
         self._large = Offload("simulate-large", at_once=2, waiting=4, wait=10)
         self._small = Offload("simulate", at_once=2, waiting=16, wait=10)
 
     async def unknowns(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/rules/unknowns`: what severities were decided without, and which alert rule to mend."""
+        """`GET /api/v1/rules/unknowns`: the inputs that decisions lacked, and the alert rules to fix."""
         allow_every_team(self.gate.admit(request, Scope.READ))
         no_query(request)
         return answer(listed(await self.doors.unknowns.listing()))
@@ -74,7 +74,7 @@ class RulesApi:
         return answer(listed([{"rule": one.rule, "today": one.today, "last_30_days": one.month} for one in found]))
 
     async def history(self, request: web.Request) -> web.Response:
-        """`GET /api/v1/rules/history`: the notifications that were kept, oldest first."""
+        """`GET /api/v1/rules/history`: the kept notifications, oldest first."""
         allow_every_team(self.gate.admit(request, Scope.READ))
         given = read_once(request, "since", "cursor")
         since = read_moment("since", given["since"]) if "since" in given else None
@@ -82,7 +82,7 @@ class RulesApi:
         return answer(listed(items, following))
 
     async def simulate(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/simulate`: what a notification would do if nothing were known yet; nothing is sent."""
+        """`POST /api/v1/simulate`: what a notification would do without earlier incidents; nothing is sent."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
         most = min(self.doors.config.server.max_body, LARGEST_SIMULATION)
@@ -95,7 +95,7 @@ class RulesApi:
 
 
 def _simulated(setting: ActiveConfig, raw: bytes, now: datetime) -> bytes:
-    # As for the webhook, text that UTF-8 cannot carry is replaced by the parser of notifications.
+    # As for the webhook, the parser of notifications replaces text that UTF-8 cannot encode.
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -108,7 +108,7 @@ def _simulated(setting: ActiveConfig, raw: bytes, now: datetime) -> bytes:
 
 
 def _parsed(raw: bytes) -> Notification:
-    # A dry run reports what is wrong; the webhook takes what can be read, and reports the rest.
+    # A dry run rejects mistakes; the webhook accepts the readable part, and reports the rest.
     try:
         return parse_notification(raw, in_part=False)
     except BadNotification as bad:
@@ -116,7 +116,7 @@ def _parsed(raw: bytes) -> Notification:
 
 
 def rules_operations(api: RulesApi) -> list[Operation]:
-    """Return what can be asked about the severity rules."""
+    """Return the operations for severity rules."""
     read = Scope.READ
     since = Parameter("since", "Only notifications received since (RFC 3339).", WHEN)
     cursor = Parameter(

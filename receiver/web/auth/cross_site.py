@@ -1,4 +1,4 @@
-"""Requests that a page of another site makes a browser send, with the credential that the browser adds by itself."""
+"""Cross-site requests: a page of another site makes a browser send them, with credentials that the browser adds."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def same_site_only(gate: TokenCheck, public_url: Callable[[], str | None]) -> Middleware:
-    """Return the middleware that answers 403 to a cross-site request that would change something.
+    """Return the middleware that refuses cross-site requests that would change something, with 403.
 
-    `public_url` is `service.public_url`: its host is this service's own, whatever name a proxy puts into Host.
+    `public_url` is `service.public_url`: its host is this service's own, regardless of the Host header from a proxy.
     """
 
     @web.middleware
@@ -44,16 +44,16 @@ def same_site_only(gate: TokenCheck, public_url: Callable[[], str | None]) -> Mi
 
 
 def is_cross_site(request: web.Request, public_url: str | None = None) -> bool:
-    """Return whether a browser says that a page of another site sent `request`; other clients send neither header.
+    """Return whether a browser reports that a page of another site sent `request`; other clients send neither header.
 
-    Hosts are compared, not schemes: TLS may end before this process.
+    Hosts are compared, not schemes, because a proxy may terminate TLS.
     """
     if request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
         return True
     origin = request.headers.get("Origin")
     if origin is None:
         return False
-    # An origin is a scheme and a host and nothing else. It is compared, not parsed, since it may hold anything.
+    # An origin is only a scheme and a host. It is compared, not parsed, because it may contain anything.
     _, there, host = origin.partition("://")
     own = {request.host, (public_url or "").partition("://")[2].partition("/")[0]}
     return not there or not host or host not in own
@@ -64,6 +64,6 @@ def _by_browser(request: web.Request, gate: TokenCheck) -> bool:
         return False
     given = request.headers.get("Authorization")
     if given is not None:
-        # Browsers repeat Basic credentials by themselves; a bearer token is added by a program that knows it.
+        # Browsers repeat Basic credentials automatically; a bearer token is added by a program that has it.
         return given.strip()[:7].lower() != "bearer "
     return not gate.closed or cookie_of(request) is not None or request.path == "/login"

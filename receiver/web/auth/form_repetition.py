@@ -1,4 +1,4 @@
-"""What tells a form that is sent again from a new one: the key that it carries, for the store's idempotency keys."""
+"""Distinguishes a repeated form from a new one, by a key in the form that becomes an idempotency key in the store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.typed_form import CARRIED, ONCE
 
 _APART = (*CARRIED, ONCE, "back")
-"""Fields that say nothing of what a form asks for."""
+"""Fields that are not part of a form's contents."""
 
 
 def form_repetition(fields: Mapping[str, str], visitor: SignedInPerson, about: str) -> tuple[str | None, str]:
-    """Return the store's key of a form (None where it carries none), and the text that tells its contents.
+    """Return the store's key of a form (None if it has none), and a text that identifies its contents.
 
-    `about`: which command it is and to which incident; a form about several has a key for each.
+    `about`: the command and its incident; a form for several incidents has a key for each.
     """
     if not fields.get(ONCE):
         return None, ""

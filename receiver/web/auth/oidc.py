@@ -1,4 +1,4 @@
-"""Sign-in through the identity provider: there with state, nonce and PKCE, and back with a code."""
+"""Sign-in through the identity provider, with state, nonce, PKCE, and an authorization code."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ from receiver.web.http.error_responses import Refusal
 
 PATH = "/login/oidc"
 BACK = f"{PATH}/callback"
-"""Where the provider sends people back to."""
+"""The path to which the provider redirects."""
 COOKIE = "receiver_oidc"
 VALID = 600
-"""Seconds from the way there to the way back."""
+"""Maximum duration of a sign-in at the provider, in seconds."""
 LONGEST = 4096
-"""Characters of a code or a state that are looked at."""
+"""Maximum length of a code or a state."""
 
 log = structlog.get_logger("receiver.web")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A sign-in that has begun in one browser: sealed in a cookie, so any replica ends it, and none needs the store."""
+    """A sign-in that began in one browser, encrypted in a cookie, so any replica can complete it without the store."""
 
     state: str
     nonce: str
     verifier: str
-    """Of PKCE: the code is good for who has this."""
+    """The PKCE verifier: the code is valid only together with it."""
     back: str
     to: str
-    """The page that the person wanted."""
+    """The page that the person requested."""
 
 
 class OidcSignIn:
     """`/login/oidc` and `/login/oidc/callback`."""
 
     def __init__(self, doors: AppParts, sign_in: SignIn) -> None:
-        """`sign_in` begins the session."""
+        """`sign_in` starts the session."""
         self.doors = doors
         self.sign_in = sign_in
         self.providers = doors.providers
 
     async def start(self, request: web.Request) -> web.Response:
-        """`GET /login/oidc`: lead the browser to the provider."""
+        """`GET /login/oidc`: redirect the browser to the provider."""
         self._needed()
         now, to = self.doors.clock.now().timestamp(), within(request.query.get("next", "/"))
         made = (secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
@@ -68,7 +68,7 @@ class OidcSignIn:
             return await self._failed(request, to, failure)
         response = web.Response(status=303, headers={"Location": url})
         sealed = self.providers.seal().close(orjson.dumps(attempt).decode(), now)
-        # Lax: the provider leads back from another site, and the browser must bring this cookie along.
+        # Lax: the provider redirects from another site, and the browser must send this cookie.
         response.set_cookie(
             COOKIE, sealed, max_age=VALID, path=self._path(), httponly=True, samesite="Lax",
             secure=self.sign_in.secure(request),
@@ -76,7 +76,7 @@ class OidcSignIn:
         return response
 
     async def callback(self, request: web.Request) -> web.Response:
-        """`GET /login/oidc/callback`: the person is back; begin the session if the provider vouches for them."""
+        """`GET /login/oidc/callback`: start the session if the provider confirms the person's identity."""
         self._needed()
         attempt = self._attempt(request)
         failure: ProviderAway | ProviderRefused | None = None
@@ -86,7 +86,7 @@ class OidcSignIn:
             failure = error
         if failure is not None:
             response = await self._failed(request, attempt.to if attempt else "/", failure)
-        # Used once, with any result, so that a replayed answer finds no attempt.
+        # Used once, regardless of the result, so that a replayed response finds no attempt.
         secure = self.sign_in.secure(request)
         response.del_cookie(COOKIE, path=self._path(), httponly=True, samesite="Lax", secure=secure)
         return response
@@ -96,7 +96,7 @@ class OidcSignIn:
         if attempt is None or key is None:
             raise ProviderRefused("state", "This sign-in was not started in this browser, or took too long.")
         tokens, record = await self._signed_in(request, attempt)
-        # The cookie of a session is for our own pages only: a page of ours, not the provider's, leads on.
+        # The cookie of a session is for our own pages only, so one of our pages redirects, not the provider's.
         title = self.doors.config.service.name
         response = self.sign_in.pages.render("onward.html", title=title, to=attempt.to)
         record = replace(record, checked=to_ms(now), sealed=self.providers.sealed(tokens, now.timestamp()))
@@ -106,16 +106,16 @@ class OidcSignIn:
     async def _signed_in(self, request: web.Request, attempt: Attempt) -> tuple[ProviderTokens, SessionRecord]:
         code, error, issuer = (request.query.get(name) for name in ("code", "error", "iss"))
         if error is not None or not code or len(code) > LONGEST:
-            # The words of the provider are not repeated: anybody can send a browser here with any words.
+            # The provider's error text is not shown: anyone can send a browser here with any text.
             raise ProviderRefused("refused", "The identity provider did not sign you in.")
         oidc, now = self.doors.config.auth.oidc, self.doors.clock.now().timestamp()
         tokens, claims = await self.providers.exchange(code, issuer, attempt.back, attempt.nonce, attempt.verifier, now)
         if oidc is None:
-            raise ProviderRefused("refused", "Sign-in through the provider was switched off.")
+            raise ProviderRefused("refused", "Sign-in through the provider was turned off.")
         try:
             who = identity_of(claims, oidc)
         except ValueError:
-            raise ProviderRefused("id_token", "The identity provider did not say who you are.") from None
+            raise ProviderRefused("id_token", "The identity provider did not return your identity.") from None
         record = replace(
             self.sign_in.record(request, SignInKind.OIDC, who.subject, who.name),
             email=who.email, groups=tuple(sorted(who.groups)), issuer=oidc.issuer,
@@ -140,7 +140,7 @@ class OidcSignIn:
         return self.sign_in.login_page(to, str(error), 403)
 
     def _attempt(self, request: web.Request) -> Attempt | None:
-        """Return the attempt that this answer belongs to, None for one that was not begun in this browser."""
+        """Return the attempt that this response belongs to, None if it did not begin in this browser."""
         now, sealed = self.doors.clock.now().timestamp(), cookie_of(request, COOKIE)
         text = self.providers.seal().open(sealed, now, VALID) if sealed else None
         state = request.query.get("state", "")[:LONGEST]
@@ -154,4 +154,4 @@ class OidcSignIn:
 
     def _needed(self) -> None:
         if not self.providers.on:
-            raise Refusal(404, "no_provider", "no identity provider is configured here")
+            raise Refusal(404, "no_provider", "no identity provider is configured")

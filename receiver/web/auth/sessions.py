@@ -1,4 +1,4 @@
-"""A person's session with the console: what the cookie says, and the forms that only its pages can send."""
+"""A person's session with the console: the contents of the cookie, and the token that protects forms."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from receiver.web.auth.tokens import Caller, TokenCheck
 
 COOKIE = "receiver_session"
 HOST_COOKIE = f"__Host-{COOKIE}"
-"""Its name over TLS and at the root of the host: no other host of the domain can set one of that name."""
+"""Its name over TLS and at the root of the host: other hosts of the domain cannot set a cookie with this name."""
 _VALUE = re.compile(r"([A-Za-z0-9_-]{20,8000})\.([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a cookie that was signed here says."""
+    """The contents of a valid cookie."""
 
     record: SessionRecord
     key: bytes
-    """What signed it."""
+    """The key with which it is signed."""
     caller: Caller | None
-    """Who has the token; None for a session of the identity provider."""
+    """The caller of the token; None for a session of the identity provider."""
     stored: bool
     """Whether the store had the session when the cookie was written."""
 
     @property
     def word(self) -> str:
-        """What each form of the session's pages carries; it is not in the cookie."""
+        """The form token in each form of the session's pages; it is not in the cookie."""
         return _signed(self.key, "form", self.record.id)
 
 
 class Sessions:
-    """Cookies that are signed with a secret of the configuration, so that every replica reads them without the store.
+    """Cookies signed with a secret of the configuration, so that every replica can verify them without the store.
 
-    Those of a token are signed with the hash of that token, those of the provider with the client's secret there. What
-    leaves the configuration takes its sessions with it.
+    Cookies of a token are signed with the hash of the token, those of the provider with the client secret. Removing
+    either from the configuration ends its sessions.
     """
 
     def __init__(self, gate: TokenCheck, auth: Callable[[], Auth]) -> None:
-        """`gate` knows the tokens in force."""
+        """`gate` has the tokens in effect."""
         self.gate = gate
         self.auth = auth
 
@@ -64,7 +64,7 @@ class Sessions:
         return f"{text}.{_signed(key, 'session', text)}"
 
     def provider_key(self) -> bytes | None:
-        """Return what signs the sessions of the identity provider; None without one."""
+        """Return the key for sessions of the identity provider; None without a provider."""
         oidc = self.auth().oidc
         if oidc is None or not oidc.on:
             return None
@@ -72,7 +72,7 @@ class Sessions:
         return hmac.new(secret, f"receiver sessions\n{oidc.issuer}\n{oidc.client_id}".encode(), hashlib.sha256).digest()
 
     def read(self, value: str | None) -> Claim | None:
-        """Return what a cookie says; None when it was changed, or what signed it has left the configuration."""
+        """Return the contents of a cookie; None if it was altered, or its key is no longer in the configuration."""
         parts = _VALUE.fullmatch(value or "")
         if parts is None:
             return None
@@ -87,7 +87,7 @@ class Sessions:
 
 
 def _claim(text: str, key: bytes, caller: Caller | None) -> Claim | None:
-    # It was signed here, so only another release can have written what is not understood.
+    # The signature is valid, so only another release can have written an unknown format.
     try:
         said: list[Any] = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         session, kind, account, name, began, seen, checked, email, groups, issuer, stored = said
@@ -104,9 +104,9 @@ def _signed(key: bytes, purpose: str, said: str) -> str:
 
 
 def cookie_of(request: web.Request, *names: str) -> str | None:
-    """Return the value of the first cookie of `names` (default: those of a session), None without; the last one counts.
+    """Return the value of the first cookie of `names` (default: a session's), None without; the last value counts.
 
-    Only these are looked for: reading a header full of others takes milliseconds.
+    Only these are parsed, because parsing a header full of other cookies takes milliseconds.
     """
     wanted, found = names or (HOST_COOKIE, COOKIE), dict[str, str]()
     for part in ";".join(request.headers.getall("Cookie", [])).split(";"):
@@ -117,6 +117,6 @@ def cookie_of(request: web.Request, *names: str) -> str | None:
 
 
 def within(path: str) -> str:
-    """Return `path` when it leads to a page of this host, and the first page otherwise."""
+    """Return `path` if it is a page of this host, and the start page otherwise."""
     plain = re.fullmatch(r"/(?![/\\])[!-\[\]-~]{0,500}", path)
     return path if plain and not path.startswith(("/login", "/logout")) else "/"

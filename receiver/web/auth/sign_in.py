@@ -29,13 +29,13 @@ from receiver.web.http.error_responses import Refusal
 
 FORM = "application/x-www-form-urlencoded"
 MOST = 16_384
-"""Bytes of a form."""
+"""Maximum size of a form in bytes."""
 MOST_UNKNOWN = 65_536
-"""Bytes, decompressed, of a form that comes without a valid session: anybody may send one."""
+"""Maximum decompressed size of a form without a valid session, which anyone may send."""
 FIELDS = 150
-"""Fields of a form: a list of incidents has a box for each."""
+"""Maximum number of fields of a form: a list of incidents has a checkbox for each."""
 AGENT = 200
-"""Characters of a browser's name that are kept."""
+"""Characters of the browser's name that are stored."""
 
 CHECKED = timedelta(minutes=5)
 """Maximum duration of an event stream; then the listener must reconnect, and is checked again."""
@@ -50,7 +50,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class SignIn:
-    """`/login` and `/logout`, and who may see and send what."""
+    """`/login` and `/logout`, and the access checks of pages and forms."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck, pages: HtmlPages) -> None:
         """`doors.sessions` decides which sessions are valid; a cookie names the session (sessions.py)."""
@@ -61,7 +61,7 @@ class SignIn:
         self.throttle = Throttle(doors.clock.monotonic)
 
     def page(self, scope: Scope, show: Show) -> Handler:
-        """Return the handler of a page: with a session or a header; a person without either is sent to `/login`."""
+        """Return the handler of a page, for a session or a header; without either, it redirects to `/login`."""
 
         async def handle(request: web.Request) -> web.Response:
             visitor = await self._visitor(request)
@@ -73,7 +73,7 @@ class SignIn:
         return handle
 
     def stream(self, scope: Scope, listen: Listen) -> Handler:
-        """Return the handler of an event stream: with a session or a header, which is checked each time."""
+        """Return the handler of an event stream, for a session or a header, which is checked before each event."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             visitor, began = await self._visitor(request), self.doors.clock.now()
@@ -98,7 +98,7 @@ class SignIn:
     def form(self, scope: Scope, take: Take, most: int = MOST) -> Handler:
         """Return the handler of a console form: accepted only from the console's own pages and for the same visitor.
 
-        `most`: bytes of the form; without a session that may send it, `MOST_UNKNOWN` at the most.
+        `most`: the maximum size of the form in bytes; `MOST_UNKNOWN` without a session that may send it.
         """
 
         async def handle(request: web.Request) -> web.Response:
@@ -111,7 +111,7 @@ class SignIn:
             if visitor is None and ours:
                 raise Refusal(403, "no_session", "your session has ended, and nothing was changed")
             if visitor is None or not known:
-                # No challenge: a browser that was led here by another page would ask its user for a password.
+                # No challenge: if another page leads a browser here, it would ask the user for a password.
                 raise Refusal(403, "no_session", "forms need a session from /login; with a token, use the API")
             if visitor.signed_in and not hmac.compare_digest(fields.get("word", "").encode(), visitor.word.encode()):
                 raise Refusal(403, "foreign_form", "this form belongs to an earlier session; nothing was changed")
@@ -120,12 +120,12 @@ class SignIn:
         return handle
 
     async def login(self, request: web.Request) -> web.Response:
-        """`GET /login`: how to sign in; where nobody needs to, the first page."""
+        """`GET /login`: the sign-in page; if no sign-in is needed, the start page."""
         to = within(request.query.get("next", "/"))
         return self.login_page(to) if self.gate.closed else self._open_door(request, to)
 
     async def sign_in(self, request: web.Request) -> web.Response:
-        """`POST /login`: begin a session of a token, and go where the person wanted to."""
+        """`POST /login`: start a session of a token, and redirect to the requested page."""
         fields = await self._fields(request)
         to = within(fields.get("next", "/"))
         if not self.gate.closed:
@@ -149,14 +149,14 @@ class SignIn:
         return "This token lacks the scope read." if known else "Unknown token."
 
     async def enter(self, request: web.Request, response: web.Response, record: SessionRecord, key: bytes) -> None:
-        """Begin the session `record`, and let `response` carry its cookie."""
+        """Start the session `record`, and add its cookie to `response`."""
         made, stored = await self.doors.sessions.begin(record, self.doors.clock.now())
         self.doors.metrics.sign_ins.labels(made.kind).inc()
         log.info("signed_in", caller=made.name, account=made.account, kind=made.kind, peer=made.peer)
         self._put(request, response, self.sessions.write(made, key, stored=stored))
 
     async def sign_out(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /logout`: the session ends, here and at the provider where that offers it."""
+        """`POST /logout`: end the session, here and at the provider if it supports that."""
         there = None
         if visitor.session is not None:
             await self.doors.sessions.end(visitor.session, self.doors.clock.now())
@@ -165,7 +165,7 @@ class SignIn:
         if there is None:
             response = self.seen_next("/login")
         else:
-            # A redirect that answers a form may not lead to another host (form-action); a page of ours may.
+            # The redirect after a form may not lead to another host (form-action), but one of our pages may.
             response = self.pages.render("onward.html", title=self.doors.config.service.name, to="", there=there)
         self._drop(request, response)
         return response
@@ -190,13 +190,13 @@ class SignIn:
         return client_of(request, self.doors.config.server.trusted_proxies)
 
     def secure(self, request: web.Request) -> bool:
-        """Return whether cookies are for TLS alone."""
-        # Who comes through a tunnel to this machine has no TLS, wherever the others have it.
+        """Return whether cookies are sent only over TLS."""
+        # A client that uses a tunnel to this machine has no TLS, even if others do.
         public = (self.doors.config.service.public_url or "").startswith("https:")
         return request.secure or (public and not is_loopback(request.host))
 
     def seen_next(self, path: str) -> web.Response:
-        """Return a redirect to a page of ours; 303: the browser requests it with GET."""
+        """Return a redirect to one of our pages; with 303 the browser requests it with GET."""
         return web.Response(status=303, headers={"Location": f"{self.pages.root()}{path}"})
 
     def _open_door(self, request: web.Request, to: str) -> web.Response:
@@ -230,7 +230,7 @@ class SignIn:
         return await self.doors.providers.sign_out_url(record, back, self.doors.clock.now())
 
     def base(self, request: web.Request) -> str:
-        """Return the address of this service, as the browser of `request` knows it."""
+        """Return the address of this service from the view of the browser of `request`."""
         return self.doors.config.base_url or f"{request.scheme}://{request.host}{self.pages.root()}"
 
     def _renewed(self, request: web.Request, response: web.Response, visitor: SignedInPerson) -> web.Response:
@@ -257,12 +257,12 @@ class SignIn:
         )  # fmt: skip
 
     def _led(self, request: web.Request) -> web.Response:
-        # A client that is not a browser gets 401, as before, with the hint that a token is accepted.
+        # A client that is not a browser gets a 401, with the hint that a token is accepted.
         if "text/html" not in request.headers.get("Accept", ""):
             self.gate.admit(request, Scope.READ, BASIC)
         here = within(request.path_qs)
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
-            # A link in a chat leads here without the cookie, which is for our own pages: from one of those it comes.
+            # A browser that follows a link from a chat does not send the cookie: one of our own pages redirects.
             return self.pages.render("onward.html", title=self.doors.config.service.name, to=here)
         return self.seen_next(f"/login?next={quote(here, safe='/')}")
 

@@ -15,26 +15,26 @@ class SignedInPerson:
 
     caller: Caller
     word: str = ""
-    """What the forms of the page carry; empty without a session."""
+    """The form token in the page's forms; empty without a session."""
     session: SessionRecord | None = None
     cookie: str = ""
-    """The new value of the session's cookie, if it must be written."""
+    """The new value of the session's cookie, if it has to be updated."""
 
     @property
     def actor(self) -> Actor:
-        """Who acts on a form: a person, with the name of the token or session beside it."""
+        """The actor of a form: a person, and the name of the token or session."""
         return self.caller.actor().model_copy(update={"kind": ActorKind.PERSON})
 
     @property
     def signed_in(self) -> bool:
-        """Whether there is a session that can be ended."""
+        """Whether there is a session to end."""
         return bool(self.word)
 
     @property
     def by_token(self) -> bool:
-        """Whether this person came with a token and not through the identity provider."""
+        """Whether this person signed in with a token and not through the identity provider."""
         return self.session is None or self.session.kind is SignInKind.TOKEN
 
     def may(self, scope: str) -> bool:
-        """Return whether a form for `scope` is worth showing: who came by a header has no session to send it with."""
+        """Return whether to show a form for `scope`: a caller with a header has no session to send it with."""
         return scope in self.caller.scopes and (self.signed_in or self.caller is LOCAL)

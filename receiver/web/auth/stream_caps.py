@@ -1,4 +1,4 @@
-"""How many event streams are open, in all and for each person or token."""
+"""Limits the number of open event streams, in total and for each person or token."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from receiver.web.auth.tokens import LOCAL, Caller
 from receiver.web.http.error_responses import Refusal
 
 EACH = 10
-"""Streams of one person or token: a browser with a few tabs, and a wall screen."""
+"""Maximum number of streams of one person or token: a browser with a few tabs, and a wall screen."""
 
 
 class StreamCaps:
     """The streams that are open on one replica."""
 
     def __init__(self) -> None:
-        """None is open."""
+        """Create it without streams."""
         self._open: list[tuple[web.Request, str]] = []
-        """Each stream, and the name of its caller."""
+        """The open streams, with the names of their callers."""
 
     @contextmanager
     def counted(self, request: web.Request, caller: Caller) -> Iterator[None]:
-        """Count a stream of `caller` while it is open. Raises Refusal: 429 where the caller has too many, 503 for all.
+        """Count a stream of `caller` while it is open. Raises Refusal: 429 if the caller has too many, 503 for all.
 
-        One that is cut off counts until its connection has ended, and no longer: a browser that goes from page to page
-        leaves streams behind whose end is seen at the next write.
+        A stream that is cut off counts until its connection has ended: a browser that navigates from page to page
+        leaves streams behind whose end is detected at the next write.
         """
         live = [name for one, name in self._open if one.transport is not None]
         # Without tokens, all clients on this machine are the same caller.
         if caller is not LOCAL and live.count(caller.name) >= EACH:
             raise Refusal(
-                429, "too_many", f"{EACH} streams of this caller are open here; close one", headers={"Retry-After": "5"}
+                429, "too_many", f"{EACH} streams of this caller are open; close one", headers={"Retry-After": "5"}
             )
         if len(live) >= stream_room(request):
-            raise Refusal(503, "too_many", "too many streams are open here; connect again later")
+            raise Refusal(503, "too_many", "too many event streams are open; connect again later")
         entry = (request, caller.name)
         self._open.append(entry)
         mark_streaming(request)

@@ -1,4 +1,4 @@
-"""What a caller that is limited to teams may change beside incidents: the schedules and the people of its teams."""
+"""The schedules and people that a caller with a limit to teams may change or page, apart from incidents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from receiver.web.http.error_responses import Refusal
 def may_change_schedule(caller: Caller, schedule: str, config: Config) -> bool:
     """Return whether `caller` may change who is on call in `schedule`, by its full name.
 
-    Limited to teams, it may where one of them has the schedule, and where the token's person is part of it.
+    A caller with a limit to teams may do so if one of them has the schedule, or if the token's person is part of it.
     """
     if not caller.teams:
         return True
@@ -31,7 +31,7 @@ def allow_schedule(caller: Caller, schedule: str, config: Config) -> None:
     """Raise Refusal (403) unless `caller` may change who is on call in `schedule`, which may be unknown."""
     name = schedule.strip().removeprefix("@")
     if name in config.directory.schedules and not may_change_schedule(caller, name, config):
-        raise Refusal(403, "wrong_team", f"this token is limited to teams, and {name} is no schedule of theirs")
+        raise Refusal(403, "wrong_team", f"this token is limited to teams, and {name} is not one of their schedules")
 
 
 def allow_override(caller: Caller, number: str, overrides: Iterable[Override], config: Config) -> None:

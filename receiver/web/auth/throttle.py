@@ -1,4 +1,4 @@
-"""Answers to sign-ins that failed come later and later. Nobody is locked out: a sign-in that is right never waits."""
+"""Delays the responses to failed sign-ins more and more. No one is locked out: a valid sign-in never waits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 FREE = 5
-"""Failures that cost nothing: people mistype."""
+"""Number of failures without a delay, because people make typos."""
 FORGET = 300.0
 """Seconds after which failures are forgotten."""
 STEP, LONGEST = 1.0, 8.0
-"""Seconds that each further failure adds to the wait for its answer, and the longest wait. Guesses that do not wait for
-each other need a connection each, of which a peer has 64."""
+"""Seconds that each further failure adds to the delay of its response, and the maximum delay. Parallel guesses need a
+connection each, and a peer has 64 of them."""
 REMEMBERED = 10_000
-"""Peers and accounts whose failures are remembered."""
+"""Maximum number of peers and accounts whose failures are stored."""
 
 
 @dataclass
@@ -30,13 +30,13 @@ class Throttle:
     def __init__(
         self, monotonic: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        """Nobody has failed yet."""
+        """Create it without failures."""
         self.monotonic = monotonic
         self.sleep = sleep
         self._known: OrderedDict[str, _Failures] = OrderedDict()
 
     async def failed(self, *who: str) -> None:
-        """Note that a sign-in of `who` (a peer, an account) has failed, and wait until that may be answered."""
+        """Record that a sign-in of `who` (a peer, an account) failed, and wait until the response may be sent."""
         wait = max(self._note(one) for one in who)
         if wait > 0:
             await self.sleep(wait)

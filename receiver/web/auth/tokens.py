@@ -1,4 +1,4 @@
-"""Who calls, and what that caller may do: tokens with scopes, as bearer or as the password of basic authentication."""
+"""Authenticates callers by tokens with scopes, as bearer or as the password of basic authentication."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from receiver.web.http.error_responses import Refusal
 BEARER = 'Bearer realm="receiver"'
 BASIC = 'Basic realm="receiver", charset="UTF-8"'
 LONGEST = 4096
-"""Characters of an Authorization header that are looked at."""
+"""Maximum length of an Authorization header."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who it is, for the log and the timeline: the name of the token, never the token."""
+    """The name of the token, for the log and the timeline; never the token itself."""
 
     name: str
     scopes: frozenset[Scope]
     teams: frozenset[str] = frozenset()
-    """Teams whose incidents this caller may act on; empty: every team."""
+    """Teams whose incidents this caller may change; empty: every team."""
     person: str | None = None
-    """The key of the person that this caller is; None: a program, or several people."""
+    """The key of the person to whom the token belongs; None: a program, or several people."""
     resolves: tuple[str, ...] | None = None
     """Names of the senders whose alerts it may resolve; None: any."""
 
@@ -47,29 +47,29 @@ class Caller:
     def actor(self, by: str | None = None) -> Actor:
         """Return the actor: `by`, the person or the name of the token; the name of the token is recorded as well.
 
-        Raises Refusal (403) where the token names a person and `by` another one.
+        Raises Refusal (403) if the token names a person and `by` names another.
         """
         if self.person is not None and by is not None and by.removeprefix("@").casefold() != self.person.casefold():
             raise Refusal(403, "another_person", f"this token belongs to {self.person}, and cannot act as another")
         return Actor(kind=ActorKind.API, name=self.person or by or self.name, caller=self.name)
 
     def sees(self, incident: Guarded) -> bool:
-        """Return whether this caller sees `incident`, or its summary."""
+        """Return whether this caller may see `incident`, or its summary."""
         return sees(incident, self.teams)
 
     def joined(self, other: Caller) -> Caller:
-        """Return what two entries of one token may do together."""
+        """Return the combined permissions of two entries of one token."""
         teams = self.teams | other.teams if self.teams and other.teams else frozenset[str]()
         return Caller(self.name, self.scopes | other.scopes, teams, self.person or other.person, self.resolves)
 
 
 def caller_of(token: Token) -> Caller:
-    """Return who has `token`."""
+    """Return the caller of `token`."""
     return Caller(token.name, frozenset(token.scopes), frozenset(token.teams), token.person, token.resolvable)
 
 
 LOCAL = Caller("local", frozenset(Scope))
-"""Anybody on this machine, where no token is configured at all."""
+"""Anyone on this machine, if no token is configured."""
 
 
 class TokenCheck:
@@ -81,9 +81,9 @@ class TokenCheck:
         now: Callable[[], datetime],
         signs_in: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`tokens` are those in force: a reload replaces them. `now` tells which of them have expired.
+        """`tokens` are those in effect: a reload replaces them. `now` decides which of them have expired.
 
-        `signs_in`: whether people sign in at a provider, so that callers must say who they are even without a token.
+        `signs_in`: whether people sign in at a provider, so that callers must authenticate even without a token.
         """
         self._tokens = tokens
         self._now = now
@@ -94,12 +94,12 @@ class TokenCheck:
 
     @property
     def closed(self) -> bool:
-        """Whether callers must say who they are. An empty token matches nothing, but closes the service as well."""
+        """Whether callers must authenticate. An empty token matches nothing, but also requires authentication."""
         return bool(self._tokens()) or self._signs_in()
 
     @property
     def keys(self) -> list[tuple[bytes, Caller]]:
-        """What is kept of each token that can match now: its hash, and who has it. Expired tokens are left out."""
+        """The hash and the caller of each token that can match now. Expired tokens are left out."""
         now = self._now()
         return [(key, caller) for key, caller, ends in self._all() if ends is None or now < ends]
 
@@ -118,18 +118,17 @@ class TokenCheck:
         return self._hashed
 
     def guards(self, scope: Scope) -> bool:
-        """Return whether any token has `scope`. An expired one counts, because its end must not open the endpoint."""
+        """Return whether any token has `scope`. An expired one counts, so its expiry does not open the endpoint."""
         return any(scope in caller.scopes for _, caller, _ in self._all())
 
     def admit(self, request: web.Request, scope: Scope, challenge: str = BEARER) -> Caller:
-        """Return who calls, if that caller may do `scope`; the body is not touched.
+        """Return the caller if it has `scope`; the body is not read.
 
-        Raises Refusal: 401 with `challenge` without a token that is known, or with one that has expired, 403 for one
-        that lacks the scope, and
-        403 where everybody on this machine may call but the request was made under another host's name.
+        Raises Refusal: 401 with `challenge` without a known token, or with an expired one; 403 for a token that lacks
+        the scope; and 403 if no token is needed on this machine, but the request was made under another host's name.
         """
         if not self.closed:
-            # A page in a browser can have its own name lead to 127.0.0.1; the name in Host gives it away.
+            # A web page can have its own host name resolve to 127.0.0.1; the Host header reveals this.
             if not is_loopback(request.host):
                 raise Refusal(403, "foreign_host", "without a token, requests are accepted only under a loopback name")
             return LOCAL
@@ -147,21 +146,21 @@ class TokenCheck:
         return caller
 
     def known(self, presented: str | None) -> tuple[bytes, Caller] | None:
-        """Return the hash of a token and who has it, None for one that nobody has."""
+        """Return the hash of a token and its caller, None for an unknown token."""
         if presented is None:
             return None
         given = _hash(presented)
         self._all()
         found = None
-        # Looked up by digest: digests of similar texts have nothing in common, so the time of the look-up does not tell
-        # which token was near, and it does not grow with the number of tokens.
+        # Looked up by digest: digests of similar texts have nothing in common, so the time of a look-up does not reveal
+        # a similar token, and it does not grow with the number of tokens.
         for caller, ends in self._by_digest.get(given, ()):
             if ends is None or self._now() < ends:
                 found = found.joined(caller) if found else caller
         return (given, found) if found else None
 
     def expired(self, presented: str | None) -> str | None:
-        """Return a sentence that names the token and when it expired; None unless `presented` is one that has."""
+        """Return a sentence with the token's name and expiry time; None unless `presented` has expired."""
         self._all()
         for caller, ends in self._by_digest.get(_hash(presented), ()) if presented is not None else ():
             if ends is not None and ends <= self._now():
@@ -170,7 +169,7 @@ class TokenCheck:
 
 
 def allow(caller: Caller, scope: Scope) -> None:
-    """Raise Refusal (403) unless `caller` may do `scope`; nobody who is limited to teams is an administrator."""
+    """Raise Refusal (403) unless `caller` has `scope`; a caller with a limit to teams is never an administrator."""
     if scope is Scope.ADMIN and caller.teams:
         allow_every_team(caller)
     if scope not in caller.scopes:
@@ -179,13 +178,13 @@ def allow(caller: Caller, scope: Scope) -> None:
 
 
 def allow_team(caller: Caller, team: str) -> None:
-    """Raise Refusal (403) unless `caller` may act on the incidents of `team`; "" is the top level."""
+    """Raise Refusal (403) unless `caller` may change the incidents of `team`; "" is the top level."""
     if caller.teams and team not in caller.teams:
-        raise Refusal(403, "wrong_team", "this token may read incidents of other teams, but act only on its own")
+        raise Refusal(403, "wrong_team", "this token may read incidents of other teams, but change only its own")
 
 
 def allow_every_team(caller: Caller) -> None:
-    """Raise Refusal (403) where `caller` is limited to teams: what is asked for concerns those of every team."""
+    """Raise Refusal (403) if `caller` is limited to teams, because the request concerns every team."""
     if caller.teams:
         raise Refusal(403, "limited_to_teams", "this token is limited to teams, and this concerns every team")
 

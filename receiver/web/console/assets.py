@@ -1,4 +1,4 @@
-"""The console's style sheet and script: named by their hash, so that a browser keeps them for good."""
+"""The console's style sheet and script: named by their hash, so that a browser caches them permanently."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 class Assets:
-    """`/assets/{name}`. Anybody may have them: they are the same for everybody and hold nothing of anybody."""
+    """`/assets/{name}`. Anyone may load them: they are the same for everyone and contain no data."""
 
     def __init__(self, pages: HtmlPages) -> None:
-        """Take the files that the pages name."""
+        """Read the files that the pages use."""
         self.pages = pages
 
     async def asset(self, request: web.Request) -> web.Response:

@@ -34,10 +34,10 @@ NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": 
 
 
 class DocumentsPage:
-    """`/incidents/{id}/timeline`, `/postmortem` and `/customer-email`; the post-mortem takes a form."""
+    """`/incidents/{id}/timeline`, `/postmortem` and `/customer-email`; the post-mortem accepts a form."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
-        """Take what there is to be read, and what renders it."""
+        """Create it with the readers and the renderer."""
         self.doors = doors
         self.frame = frame
         self.markdown = markdown
@@ -60,7 +60,7 @@ class DocumentsPage:
             headers = {"Content-Disposition": f'attachment; filename="{incident.id}-{name}.md"'}
             return web.Response(text=text, content_type="text/markdown", charset="utf-8", headers=headers)
         writings = [event.data["writing"] for event in events if event.kind is Kind.POSTMORTEM_WRITTEN]
-        # Made of escaped text by a renderer that lets no HTML through.
+        # Built from escaped text by a renderer that passes no HTML through.
         pictures = NO_PICTURES if name == "customer-email" else self._course(incident, events)
         pictures = {**pictures, **expression_picture(events)} if name == "postmortem" else pictures
         body = Markup(await self.markdown.fragment(text, pictures))  # noqa: S704
@@ -71,7 +71,7 @@ class DocumentsPage:
         )  # fmt: skip
 
     async def write(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /incidents/{id}/postmortem`: a new version; those before are kept. Raises Refusal."""
+        """`POST /incidents/{id}/postmortem`: save a new version; earlier ones are kept. Raises Refusal."""
         number = request.match_info["id"]
         actor = visitor.actor
         markdown = fields.get("markdown", "").replace("\r\n", "\n")
@@ -83,9 +83,7 @@ class DocumentsPage:
             once, what = form_repetition(fields, visitor, f"{number} postmortem")
             before = await self.doors.respond.repeated(once, what)
             if before is None and fields.get("version", "") not in ("", str(writing)):
-                raise Refusal(
-                    409, "changed", "somebody saved a newer version; open the page again and add your changes"
-                )
+                raise Refusal(409, "changed", "someone saved a newer version; open the page again and add your changes")
             now = self.doors.clock.now()
             await self.doors.respond.act(number, command, actor, now, once=once, what=what)
         except ValidationError as wrong:

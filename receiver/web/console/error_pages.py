@@ -1,4 +1,4 @@
-"""Errors as pages for browsers: what happened, what to do, and where to go. Programs keep their problem documents."""
+"""Errors as pages for browsers: what happened, and what to do. Programs still get problem documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from receiver.web.http.error_responses import Handler
 from receiver.web.http.ready_answer import ReadyAnswer
 
 PROGRAMS = ("/api/", "/webhooks/", "/slack/", "/hooks/", "/metrics", "/healthz", "/readyz", "/-/", "/status")
-"""Beginnings of paths that programs ask, and those of the public page."""
+"""Prefixes of paths for programs, and of the public page."""
 WRITTEN = (
     "text", "title", "summary", "cause", "impact", "resolution", "markdown", "name", "matchers", "payload", "option",
     "from", "until", "by", "contact", "first", "last", "at", "expected", "into", "person", "owner", "due",
@@ -25,9 +25,9 @@ WRITTEN = (
 )  # fmt: skip
 """Fields that people fill in."""
 AGAIN = (403, 503)
-"""Refusals after which the same form may well be taken: of a session that has ended, and of a store that was away."""
+"""Error statuses after which the same form may succeed: the session ended, or the store was unavailable."""
 ADVICE = {
-    400: "Go back and correct what is named above.",
+    400: "Go back and correct the mistake above.",
     401: "Sign in again.",
     403: "You may not have the permission for this, or the page is older than your session. Open the page again.",
     404: "Check the address, or find the incident in the list.",
@@ -39,7 +39,7 @@ ADVICE = {
 
 
 def html_errors(doors: AppParts, pages: HtmlPages) -> Middleware:
-    """Return the middleware outside all others: a problem document becomes a page where a browser asks for one."""
+    """Return the outermost middleware: a problem document becomes a page if a browser requested one."""
 
     @web.middleware
     async def turn(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -69,23 +69,23 @@ def html_errors(doors: AppParts, pages: HtmlPages) -> Middleware:
 
 
 UNCERTAIN = "The change may have been made. Check first, then try again in a moment."
-"""What a page says of a form that the store may have done although it did not answer, and that carries no key."""
+"""The advice for a form without a key that the store may have executed although it did not answer."""
 SAFE = "Send the form again: nothing is done twice."
 KEYED = "/incidents/"
-"""Forms whose key the store keeps, beside that which declares an incident: sent again, they are a repetition."""
+"""Forms whose key the store keeps, apart from the declaration of an incident: a repetition is recognized."""
 
 
 class Typed(NamedTuple):
-    """A form that was refused, as its error page repeats it."""
+    """A refused form, for its error page."""
 
     lines: list[tuple[str, str]]
-    """What a person wrote: the name of the field, and the text."""
+    """The fields that a person filled in: name and text."""
     others: list[tuple[str, str]]
     again: bool
-    """Whether the same form may be sent again as it is."""
+    """Whether the same form may be sent again unchanged."""
     word: str
     promise: str
-    """What becomes of it if it was done already; empty where nothing was done."""
+    """The effect of sending it again if it was already executed; empty if nothing was executed."""
 
 
 def _typed(request: web.Request, status: int) -> Typed | None:

@@ -1,4 +1,4 @@
-"""The filters of the list as links: each chip puts one filter on or takes it off, and the address holds all of them."""
+"""The filters of the list as links: each chip adds or removes one filter, and the address has all of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from receiver.model.severity import Severity
 from receiver.web.http.query_parameters import LABEL
 
 FACETS = 6
-"""Services and teams that have a chip: those with most open incidents."""
+"""Maximum number of chips for services and for teams: those with the most open incidents."""
 GIVEN = 10
-"""Chips of one parameter that the address has several times."""
+"""Maximum number of chips for one parameter that occurs several times."""
 _LEFT_OUT = ("done", "cursor")
 
 
@@ -26,12 +26,12 @@ class Chip(NamedTuple):
 
     text: str
     address: str
-    """Where it leads: the query of the same list with this filter on, or off."""
+    """The address of the same list with this filter added or removed."""
     on: bool
 
 
 def chips(query: MultiMapping[str], open_now: Iterable[IncidentSummary]) -> list[Chip]:
-    """Return the chips of the list that `query` asks for; services and teams are those of `open_now`."""
+    """Return the chips of the list for `query`; services and teams come from `open_now`."""
     rows = [(one.value, "severity", one.value) for one in Severity]
     rows += [(one.value, "state", one.value) for one in State if not one.over]
     rows += [("mine", "mine", "1"), ("drills", "drill", "1"), ("resolved", "open", "false")]
@@ -51,7 +51,7 @@ def chips(query: MultiMapping[str], open_now: Iterable[IncidentSummary]) -> list
 
 
 def hidden_fields(query: MultiMapping[str]) -> list[tuple[str, str]]:
-    """Return what a form that adds one more filter carries along."""
+    """Return the hidden fields of a form that adds another filter."""
     return [(name, value) for name, value in query.items() if name not in _LEFT_OUT]
 
 

@@ -1,4 +1,4 @@
-"""What every page of the console has around it: navigation with its badges, who is on call, what is out of order."""
+"""The frame of every console page: navigation with badges, who is on call, and warnings."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from receiver.web.auth.tokens import Caller
 from receiver.web.html_pages import HtmlPages
 
 COUNTED = 1000
-"""Open incidents among which the unacknowledged ones are counted, the most severe first."""
+"""Maximum number of open incidents that are searched for unacknowledged ones, most severe first."""
 LETTERS_FOR = 10.0
-"""Seconds for which the number of dead letters is kept."""
+"""Seconds for which the number of dead letters is cached."""
 DONE = {
     "acknowledge": "Acknowledged.", "identify": "Marked as identified.", "mitigate": "Marked as mitigated; monitoring.",
     "resolve": "Resolved.", "close": "Closed.", "reopen": "Reopened.", "escalate": "Escalated to the next step.",
@@ -34,7 +34,7 @@ DONE = {
     "lift": "Override ended.", "accept": "Hand-off accepted.", "retry": "Delivery queued for another attempt.",
     "drop": "Dead letter deleted.", "test": "Test accepted by the vendor.", "window": "Maintenance window created.",
     "end": "Maintenance window ended.", "bulk": "Done for the selected incidents.", "declare": "Incident declared.",
-    "correct": "Timeline entry corrected.", "split": "The selected alerts are an incident of their own now.",
+    "correct": "Timeline entry corrected.", "split": "The selected alerts are now a separate incident.",
     "repeated": "This form was sent before; nothing was done twice.",
     "sample": "Test alert sent.", "session": "Session ended.", "team": "Handed over to another team.",
     "visibility": "Visibility changed.", "clock": "Time corrected.", "called": "Page sent.",
@@ -44,7 +44,7 @@ DONE = {
     "prove": "Test pages sent.", "announce": "Announcement published.", "unannounce": "Announcement removed.",
     "retry-all": "Deliveries queued for another attempt.", "reload": "Configuration reloaded.",
 }  # fmt: skip
-"""What a page says after a form, by the word in its address: no text of the address is shown."""
+"""The confirmation after a form, by the key in the address; no text from the address is shown."""
 
 
 VENDORS = {
@@ -84,13 +84,13 @@ def vendors_of(doors: AppParts) -> dict[str, str]:
 
 
 def seen_by(caller: Caller, drafts: Iterable[WaitingDraft]) -> list[WaitingDraft]:
-    """Return the drafts about incidents that `caller` sees."""
+    """Return the drafts of incidents that `caller` may see."""
     return [one for one in drafts if caller.sees(one.incident)]
 
 
 @dataclass(frozen=True)
 class OnCallNow:
-    """Who has a schedule now."""
+    """Who is on call in a schedule now."""
 
     schedule: str
     person: str
@@ -101,7 +101,7 @@ class ConsoleFrame:
     """Renders pages of the console."""
 
     def __init__(self, doors: AppParts, pages: HtmlPages, drafts: DraftList) -> None:
-        """Nothing is counted before the first page is shown."""
+        """Create it; nothing is counted before the first page is shown."""
         self.doors = doors
         self.pages = pages
         self.drafts = drafts
@@ -112,7 +112,7 @@ class ConsoleFrame:
         self, name: str, request: web.Request, visitor: SignedInPerson, *, status: int = 200, away: bool = False,
         **values: Any,
     ) -> web.Response:  # fmt: skip
-        """Return the page of that template. `away`: the store did not answer, so the page is from memory."""
+        """Return the page of that template. `away`: the store did not answer, so the page uses data in memory."""
         now = self.doors.clock.now()
         drafts, letters, away = await self._counts(away, visitor.caller)
         open_now = self.unanswered(visitor.caller)
@@ -128,21 +128,21 @@ class ConsoleFrame:
 
     @property
     def title(self) -> str:
-        """How the service calls itself."""
+        """The name of the service."""
         return self.doors.config.service.name
 
     @property
     def people(self) -> dict[str, str]:
-        """How each person is called, by the key of `people`."""
+        """The name of each person, by the key in `people`."""
         return self.doors.overrides.schedules.people
 
     def you(self, visitor: SignedInPerson) -> str | None:
-        """Return the key of the person who looks at the page; None where the token names nobody of `people`."""
+        """Return the key of the person who views the page; None if the token names no one in `people`."""
         name = visitor.caller.person or visitor.caller.name
         return name if name in self.people else None
 
     def unanswered(self, caller: Caller) -> int:
-        """Return how many open incidents that `caller` sees nobody has acknowledged."""
+        """Return the number of open, unacknowledged incidents that `caller` may see."""
         found = 0
         for seen, one in enumerate(self.doors.incident_cache.worst_first()):
             if seen >= COUNTED:
@@ -151,13 +151,13 @@ class ConsoleFrame:
         return found
 
     def on_call(self) -> list[OnCallNow]:
-        """Return who has each schedule now."""
+        """Return who is on call in each schedule now."""
         schedules, now = self.doors.overrides.schedules, self.doors.clock.now()
         shifts = [(name, schedules.at(name, now)) for name in schedules.names]
         return [OnCallNow(name, self.people.get(one.person or "", one.person or "nobody"), one) for name, one in shifts]
 
     def resting(self) -> list[str]:
-        """Return the paging channels whose vendor does not answer."""
+        """Return the paging channels whose vendor does not respond."""
         rows = self.doors.channel_test.channels()
         return [row["name"] for row in rows if row["resting"] and "paging" in row["uses"]]
 
@@ -166,7 +166,7 @@ class ConsoleFrame:
         return pagers_of(self.doors)
 
     async def _counts(self, away: bool, caller: Caller) -> tuple[int, int, bool]:
-        # Drafts and dead letters for the badges; from memory where the store does not answer.
+        # Drafts and dead letters for the badges; from memory if the store does not answer.
         clock = self.doors.clock.monotonic()
         if not away and not self.doors.monitor.away:
             try:
@@ -179,11 +179,11 @@ class ConsoleFrame:
         return len(seen_by(caller, self.drafts.remembered())), 0 if caller.teams else self._letters[1], True
 
     def forget_letters(self) -> None:
-        """Count dead letters anew for the next page: one was retried or deleted."""
+        """Count dead letters again for the next page, because one was retried or deleted."""
         self._letters = (float("-inf"), 0)
 
     def back(self, path: str, done: str = "", place: str = "") -> web.Response:
-        """Return the redirect after a form: to `path`, which says what was done."""
+        """Return the redirect after a form to `path`, with a confirmation."""
         told = f"?done={done}" if done else ""
         there = f"#{place}" if place else ""
         return web.Response(status=303, headers={"Location": f"{self.pages.root()}{path}{told}{there}"})

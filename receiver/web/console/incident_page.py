@@ -1,4 +1,4 @@
-"""The page of one incident: what to do at 3 am on a phone stands first."""
+"""The page of one incident: actions that are needed at 3 am on a phone come first."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from receiver.web.incident_queries import by_id, log_for
 from receiver.web.json.incident_json import alert_items
 
 WORST = 3
-"""Firing alerts that stand at the top of the page, the most severe."""
+"""Maximum number of firing alerts at the top of the page, most severe first."""
 ALERTS = 15
-"""Alerts that the page lists with their labels; the API has all of them."""
+"""Maximum number of alerts that the page lists with their labels; the API has all of them."""
 
 
 class IncidentPage:
     """`/incidents/{id}`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what knows of incidents."""
+        """Create it with the reader of incidents."""
         self.doors = doors
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Everything about one incident; without the store, what this replica remembers. Raises Refusal (404)."""
+        """Return all data of one incident; without the store, the data in memory. Raises Refusal (404)."""
         incident, shown, correcting = None, dict[str, Any](), ""
         try:
             incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
@@ -95,7 +95,7 @@ class IncidentPage:
         return parent if parent is not None and caller.sees(parent) else None
 
     async def _related(self, incident: Incident, parent: Incident | None, caller: Caller) -> list[tuple[str, str]]:
-        # The storm or the incident that it is part of, what this storm holds, and what its key led to before.
+        # The storm or incident that it belongs to, the incidents in this storm, and earlier incidents with its key.
         found: list[tuple[str, str]] = []
         if parent is not None:
             found.append((parent.id, "Merged into" if incident.merged else "Grouped into alert storm"))

@@ -1,4 +1,4 @@
-"""The sections of the list of incidents: what needs an answer first. Pure."""
+"""The sections of the list of incidents; incidents that need an answer come first. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 
 CARDS = 40
-"""Cards of one page: with more it would be larger than a slow line carries at once."""
+"""Maximum number of cards on a page; with more, it would load slowly on a slow connection."""
 FOLDED_CARDS = 5
-"""Cards of a section that is folded."""
+"""Maximum number of cards in a folded section."""
 
 
 @dataclass
@@ -22,13 +22,13 @@ class Section:
     folded: bool = False
     cards: list[IncidentSummary] = field(default_factory=list)
     count: int = 0
-    """How many there are, those without a card among them."""
+    """The number of incidents, including those without a card."""
     more: bool = False
-    """Whether there may be more: not every open incident was looked at."""
+    """Whether there may be more, because not every open incident was checked."""
 
 
 def sections(found: Iterable[IncidentSummary], *, cut: bool) -> list[Section]:
-    """Return the sections that `found` fills, in order. `cut`: whether there may be more than `found`."""
+    """Return the non-empty sections of `found`, in order. `cut`: whether there may be more than `found`."""
     answer, work, watch = Section("Needs an answer"), Section("Being worked on"), Section("Monitoring")
     storm, planned = Section("Grouped in storms", folded=True), Section("In maintenance", folded=True)
     left = CARDS

@@ -1,4 +1,4 @@
-"""What the page of an incident shows, made of the incident and its log. Pure."""
+"""The contents of an incident's page, derived from the incident and its log. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from receiver.pipeline.outbox.page_delivery import Delivery, PageDelivery, page_
 from receiver.review.timeline import corrections
 
 SHOWN = 40
-"""Entries of the timeline that a page shows at first, the newest."""
+"""Number of timeline entries that a page shows at first, newest first."""
 WAITS = re.compile(", wait(?:s|ing) for approval")
-"""What an entry about a draft says. It no longer holds once no draft waits, and older entries word it otherwise."""
+"""Part of an entry about a draft. It is outdated once no draft is pending; older entries have another wording."""
 LINES = 30
-"""Pages that are shown, the newest."""
+"""Maximum number of pages that are shown, newest first."""
 PEOPLE = (ActorKind.PERSON, ActorKind.API, ActorKind.SLACK, ActorKind.PAGERDUTY)
 _WORDS = {
     Delivery.QUEUED: "queued", Delivery.SENT: "sent", Delivery.DELIVERED: "delivered",
@@ -39,7 +39,7 @@ HEADINGS = {
 
 
 class PagedLine(NamedTuple):
-    """One person on one channel, and what became of the page."""
+    """One person on one channel, and the delivery state of the page."""
 
     person: str
     contact: str
@@ -48,7 +48,7 @@ class PagedLine(NamedTuple):
     made_at: datetime
     found: PageDelivery
     instead: str
-    """The fallback channels that carried it; empty where none did."""
+    """The fallback channels that sent it; empty for none."""
 
 
 class TimelineEntry(NamedTuple):
@@ -64,7 +64,7 @@ class TimelineEntry(NamedTuple):
 
 
 class RoleHolder(NamedTuple):
-    """One of the roles, and who has it."""
+    """One of the roles, and who holds it."""
 
     role: str
     title: str
@@ -73,17 +73,17 @@ class RoleHolder(NamedTuple):
 
 @dataclass(frozen=True)
 class Button:
-    """The one thing to do next."""
+    """The next action."""
 
     verb: str
     text: str
     key: str
     asks: bool = False
-    """Whether it is confirmed first."""
+    """Whether it needs a confirmation."""
 
 
 def primary(incident: Incident) -> Button | None:
-    """Return what comes next in the work on `incident`; None when nothing does."""
+    """Return the next action for `incident`; None if there is none."""
     if incident.state is State.OPEN:
         return Button("acknowledge", "Acknowledge", "a")
     if incident.state in (State.ACKNOWLEDGED, State.IDENTIFIED) and incident.roles.incident_commander is None:
@@ -94,7 +94,7 @@ def primary(incident: Incident) -> Button | None:
 
 
 def paged(incident: Incident, receipts: Sequence[Mapping[str, Any]], events: Iterable[Event]) -> list[PagedLine]:
-    """Return a line for each person and channel, the newest page of each; those who were called first stand first."""
+    """Return a line for each person and channel with the newest page; people who were paged first come first."""
     instead: dict[str, list[str]] = {}
     for event in events:
         if event.kind is Kind.SECOND_ROAD and isinstance(event.data.get("page"), dict):
@@ -115,7 +115,7 @@ def paged(incident: Incident, receipts: Sequence[Mapping[str, Any]], events: Ite
 def entries(events: Sequence[Event], wanted: str, *, waits: bool = True) -> tuple[list[TimelineEntry], int]:
     """Return the newest entries first, and how many more there are. `wanted`: `all`, `people`, `machine`, or newest.
 
-    `waits`: whether a draft still waits for approval; where none does, no entry says so.
+    `waits`: whether a draft is still pending; if none is, no entry mentions one.
     """
     said = corrections(events)
     found = [
@@ -147,6 +147,6 @@ def roles(incident: Incident) -> list[RoleHolder]:
 
 
 def checklist(incident: Incident) -> list[tuple[int, str, str]]:
-    """Return number, text, and who has done each item of the checklist; empty where nobody has."""
+    """Return number, text, and the person who completed each checklist item; empty if it is open."""
     done = {tick.item: tick.by for tick in incident.checklist}
     return [(number, text, done.get(number, "")) for number, text in enumerate(CHECKLIST, 1)]

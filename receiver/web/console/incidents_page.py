@@ -1,4 +1,4 @@
-"""The list of incidents: what needs an answer first, with filters, search and work on several at once."""
+"""The list of incidents, with filters, search and actions on several at once."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ from receiver.web.incident_queries import search_page_of
 from receiver.web.report_period import period_of
 
 LOOKED_AT = 5000
-"""Open incidents among which the cards are looked for, the most severe first; with a filter by label, LABELS_READ."""
+"""Maximum number of open incidents that are searched for cards, most severe first; with labels: LABELS_READ."""
 LISTED = 30
-"""Incidents of the history on one page."""
+"""Number of past incidents per page."""
 RECENT, QUIET_RECENT = 5, 10
-"""Resolved incidents below the open ones, and where none is open."""
+"""Number of resolved incidents below the open ones, and if none is open."""
 NAMED = 20
-"""Cards that name who is contacted next: the incident is read for each."""
+"""Maximum number of cards with the next contact, because each needs a read of the incident."""
 VERBS = ("acknowledge", "resolve", "noise", "merge")
 ALSO = ("wall", "done", "mine", "drill", "month", "week")
 """Parameters of the page that the API's list does not have."""
 
 
 class NextContact(NamedTuple):
-    """When the next person is contacted, and who, if known."""
+    """The next contact, if known, and the time."""
 
     at: datetime
     contacts: str
@@ -57,11 +57,11 @@ class NextContact(NamedTuple):
 
 @dataclass
 class Listed:
-    """What the page lists."""
+    """The contents of the list."""
 
     open: list[IncidentSummary] = field(default_factory=list)
     cut: bool = False
-    """Whether there may be more that are open: not every one was looked at."""
+    """Whether there may be more open incidents, because not every one was checked."""
     found: list[IncidentSummary] = field(default_factory=list)
     following: Place | None = None
     away: bool = False
@@ -71,18 +71,18 @@ class IncidentsPage:
     """`/`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame, forms: IncidentForms) -> None:
-        """Take what knows of incidents."""
+        """Create it with the reader of incidents."""
         self.doors = doors
         self.frame = frame
         self.forms = forms
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """The open incidents in sections; with `q`, or a filter of what is over, a page of the history."""
+        """Return the open incidents in sections; with `q`, or a filter for past incidents, a page of the history."""
         query, wrong = request.query, ""
         try:
             filters = self._filters(query, visitor)
         except Refusal as refusal:
-            # A filter by label that is wrong hides no incident: the list is shown without it, and says so.
+            # An invalid filter by label hides no incident: the list is shown without it, with a notice.
             plain = MultiDict([pair for pair in query.items() if pair[0] != LABEL])
             filters, wrong = self._filters(plain, visitor), refusal.detail
         searching = bool(filters.text or filters.open is False or filters.after or filters.opened_from is not None)
@@ -127,7 +127,7 @@ class IncidentsPage:
             listed.open, listed.cut = self._open(filters, query, visitor)
             listed.open = await follower.labels.matching(listed.open, filters.labels)
         except StoreAway:
-            # What is remembered has no labels: everything that is open is shown rather than nothing.
+            # The data in memory has no labels: all open incidents are shown rather than none.
             listed.away, listed.following = True, None
             listed.found = [one for one in cache.over()[:LISTED] if filters.keep(one)]
             listed.open, listed.cut = self._open(filters, query, visitor)
@@ -160,7 +160,7 @@ class IncidentsPage:
         return found
 
     async def _last_news(self, *, away: bool) -> tuple[datetime | None, datetime | None]:
-        # When the last notification and the last Watchdog came: whether silence means that all is well.
+        # The times of the last notification and the last Watchdog show whether an empty list is good news.
         try:
             told = [] if away else [await self.doors.history.store.last_ms()]
             beat = None if away else await self.doors.intake.watchdogs.last_ms()
@@ -171,7 +171,7 @@ class IncidentsPage:
         return max(known, default=None), from_ms(beat) if beat else None
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /`: acknowledge one card, work on the selected ones, or declare an incident. Raises Refusal."""
+        """`POST /`: acknowledge one card, act on the selected ones, or declare an incident. Raises Refusal."""
         if fields.get("acknowledge"):
             once = {name: text for name, text in fields.items() if name == ONCE}
             done = await self.forms.run(fields["acknowledge"], "acknowledge", once, visitor)
@@ -238,7 +238,7 @@ class IncidentsPage:
         return self.frame.back(f"/incidents/{done.incident.id}", "repeated" if done.repeated else "declare")
 
     async def _send_sample(self, visitor: SignedInPerson) -> web.Response:
-        # It goes the way of each notification: through the rules, and to whomever they tell.
+        # It is processed like every notification, with the configured rules and contacts.
         allow_every_team(visitor.caller)
         now = self.doors.clock.now()
         said = await self.doors.intake.accept(sample_notification(now), now)
@@ -246,7 +246,7 @@ class IncidentsPage:
         return self.frame.back(f"/incidents/{opened}" if opened else "/", "sample")
 
     def _quiet(self, now: datetime, filters: Filters) -> float | None:
-        # Seconds since the last incident that is known ended; None while something is open, or nothing ever was.
+        # Seconds since the end of the last known incident; None if one is open, or if there never was one.
         cache = self.doors.incident_cache
         ends = [one.resolved_ms for one in cache.over()[:100] if one.resolved_ms and filters.sees(one)]
         return (to_ms(now) - max(ends)) / 1000 if ends and not len(cache) else None

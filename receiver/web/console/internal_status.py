@@ -1,4 +1,4 @@
-"""`/status/internal`: every component, the internal ones too, as all open incidents affect it; behind sign-in."""
+"""`/status/internal`: the state of every component, including internal ones, by all open incidents; needs sign-in."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.console.frame import ConsoleFrame
 
 LOOKED_AT = 500
-"""Open incidents that are looked at, the most severe first."""
+"""Maximum number of open incidents that are checked, most severe first."""
 
 
 class InternalStatus:
-    """What people who are signed in see of every component."""
+    """The page of all components for signed-in people."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what knows of incidents."""
+        """Create it with the reader of incidents."""
         self.doors = doors
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Each component with its condition, and the open incidents that affect it and that this person may see."""
+        """Return each component with its condition, and the visible open incidents that affect it."""
         doors, away = self.doors, False
         worst = list(islice((one for one in doors.incident_cache.worst_first() if visitor.caller.sees(one)), LOOKED_AT))
         try:

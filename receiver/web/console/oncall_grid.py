@@ -1,4 +1,4 @@
-"""Four weeks of a schedule, a day a cell. Pure."""
+"""Four weeks of a schedule, one cell per day. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from receiver.pipeline.oncall.on_call_overview import Shift
 
 DAYS = 28
 COLORS = 8
-"""Colors of people; with more people a color stands for several, and the name tells them apart."""
+"""Number of colors for people; with more people, several share a color, and the name distinguishes them."""
 
 
 class Turn(NamedTuple):
@@ -38,7 +38,7 @@ def first_day(now: datetime) -> datetime:
 
 
 def grid(shifts: Iterable[Shift], begins: datetime) -> list[Day]:
-    """Return 28 days from `begins` on, each with the turns that fall into it."""
+    """Return 28 days from `begins` on, each with its turns."""
     days = [Day(begins + timedelta(days=number)) for number in range(DAYS)]
     end = begins + timedelta(days=DAYS)
     for shift in shifts:

@@ -1,4 +1,4 @@
-"""The console's page of schedules: who is on call, four weeks ahead, covers, and what is amiss."""
+"""The console's page of schedules: who is on call, four weeks ahead, overrides, and problems."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from receiver.web.console.oncall_grid import DAYS, colors, first_day, grid
 from receiver.web.http.error_responses import Refusal
 
 BY = 80
-"""Characters of the name under which somebody accepts."""
+"""Maximum length of the name of the person who accepts."""
 SHOWN = 200
-"""Shifts of a schedule that the grid is made of; the API has all of them."""
+"""Maximum number of shifts in the grid; the API has all of them."""
 FEED = "/oncall/feeds/"
-"""Where calendars ask with a secret address."""
+"""The path of calendars at a secret address."""
 MINE = 10
-"""Shifts that are listed for the person who looks at the page."""
+"""Maximum number of shifts that are listed for the person who views the page."""
 
 
 class OnCallPage:
     """`/oncall`. To be shown it needs no store: the shared documents were read before."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what knows of schedules."""
+        """Create it with the reader of schedules."""
         self.doors = doors
         self.frame = frame
         self.forms = OnCallForms(doors)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Every schedule with its next four weeks, the overrides, and the preflight."""
+        """Return every schedule with its next four weeks, the overrides, and the preflight."""
         return await self._show(request, visitor)
 
     async def _show(self, request: web.Request, visitor: SignedInPerson, calendar: str = "") -> web.Response:
@@ -73,7 +73,7 @@ class OnCallPage:
         return {str(one.get("schedule")) for one in known if you is not None and one.get("person") == you}
 
     async def _packet(self, request: web.Request, visitor: SignedInPerson) -> list[tuple[str, list[str]]]:
-        # What is handed over with the schedule that the address names; it tells of the incidents of every team.
+        # The hand-off of the schedule that the address names; it includes the incidents of every team.
         name, now = request.query.get("packet", ""), self.doors.clock.now()
         schedules = self.doors.overrides.schedules
         handing = schedules.handing(name, now) if name in schedules.names else None
@@ -88,7 +88,7 @@ class OnCallPage:
             return []
 
     async def calendar(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """`/oncall/{schedule}.ics`: the schedule as iCalendar, for who is signed in. Raises Refusal (404)."""
+        """`/oncall/{schedule}.ics`: the schedule as iCalendar, for signed-in people. Raises Refusal (404)."""
         realm = self.doors.config.service.public_url or self.doors.config.redis.namespace
         schedules, name = self.doors.overrides.schedules, request.match_info["schedule"]
         try:
@@ -106,7 +106,7 @@ class OnCallPage:
         return self.frame.back("/oncall", await self.forms.take(visitor, fields))
 
     async def _subscribe(self, request: web.Request, visitor: SignedInPerson, name: str) -> web.Response:
-        # A secret address that the person's calendar asks without a token; it is shown this once.
+        # A secret address that the person's calendar requests without a token; it is shown only once.
         you = self.frame.you(visitor)
         if you is None:
             raise Refusal(409, "nobody", "your sign-in is linked to no entry of people; use the file instead")

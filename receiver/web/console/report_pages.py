@@ -1,4 +1,4 @@
-"""The console's pages of months: figures against targets, what was noise, and what was promised."""
+"""The console's report pages: figures and targets, noise, and action items."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from receiver.web.http.error_responses import Refusal
 from receiver.web.markdown_html import MarkdownPages
 
 MONTHS = 12
-"""Months that can be picked, this one first."""
+"""Number of months to choose from, this one first."""
 FRESH, PAST_FRESH = 30.0, 600.0
-"""Seconds for which the figures of this month, and of one that is over, are kept."""
+"""Seconds for which the figures of this month, and of a past month, are cached."""
 SPARK = 6
 """Months of a sparkline, this one last."""
 KEPT = 24
-"""Months of which the figures are kept."""
+"""Maximum number of months whose figures are cached."""
 PERCENT = ("postmortem_completion", "action_item_completion", "acknowledged_in_time")
 LASTS = ("mttd", "mttr")
 OF_QUARTER = "sev1_per_quarter"
 
 
 class Figure(NamedTuple):
-    """One figure beside its target."""
+    """One figure with its target."""
 
     name: str
     value: Any
@@ -48,26 +48,26 @@ class Figure(NamedTuple):
 
 
 class Spark(NamedTuple):
-    """A figure over the last months."""
+    """The course of a figure over the last months."""
 
     points: str
-    """Of an SVG polyline in a box of 100 by 24."""
+    """The points of an SVG polyline in a box of 100 by 24."""
     label: str
-    """The same in words."""
+    """The same as text."""
 
 
 class ReportPages:
     """`/reports` and `/reports/{month}`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
-        """Take what reads months back, and what renders its text."""
+        """Create it with the reader of past months and the renderer."""
         self.doors = doors
         self.frame = frame
         self.markdown = markdown
         self._kept: dict[tuple[str, frozenset[str], int], tuple[float, dict[str, Any]]] = {}
 
     async def overview(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """`/reports`: the months that can be read, this one first."""
+        """`/reports`: the available months, this one first."""
         month = self._month(None)
         months: list[Month] = []
         while len(months) < MONTHS:
@@ -135,7 +135,7 @@ def _figures(targets: Sequence[Mapping[str, Any]]) -> list[Figure]:
 
 
 def _sparks(months: Sequence[Mapping[str, Any] | None]) -> dict[str, Spark]:
-    # By the name of the figure; months without a value are left out, and one value alone is no line.
+    # By the name of the figure; months without a value are left out, and a single value is not drawn.
     values: dict[str, list[tuple[int, float]]] = {}
     for place, said in enumerate(reversed(months)):
         for one in (said or {}).get("targets", ()):

@@ -1,4 +1,4 @@
-"""The console's page of sessions: where somebody is signed in, and ending that."""
+"""The console's page of sessions, with buttons to end them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from receiver.web.http.query_parameters import read_once
 
 
 class SessionsPage:
-    """`/sessions`: one's own, and those of everybody for who has the scope admin."""
+    """`/sessions`: the person's own sessions, and those of everyone with the scope admin."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what keeps sessions."""
+        """Create it with the store of sessions."""
         self.doors = doors
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """The sessions that this person may end, the one used last first."""
+        """Return the sessions that this person may end, most recently used first."""
         read_once(request, "done")
         everybody = Scope.ADMIN in visitor.caller.scopes
         found = await self.doors.sessions.all(self.doors.clock.now())
@@ -40,7 +40,7 @@ class SessionsPage:
             raise Refusal(404, "unknown", "you have no session with this id")
         with audited(self.doors, request, visitor.caller, "session_end", account=record.account):
             if not await self.doors.sessions.end(record, self.doors.clock.now()):
-                raise Refusal(503, "unavailable", "the store is away; the session ended on this replica alone")
+                raise Refusal(503, "unavailable", "the store is unavailable; the session ended only on this replica")
         return self.frame.back("/sessions", "session")
 
 

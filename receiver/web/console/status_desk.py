@@ -16,19 +16,19 @@ from receiver.web.console.forms.maintenance_forms import refuse_unknown_form, ta
 from receiver.web.console.frame import ConsoleFrame, seen_by
 
 SHOWN = 30
-"""Drafts that the page shows, the earliest deadline first."""
+"""Maximum number of drafts on the page, earliest deadline first."""
 
 
 class StatusDesk:
     """`/console/status`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what knows of drafts and of the public page."""
+        """Create it with the readers of drafts and of the public page."""
         self.doors = doors
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """The drafts that wait with their deadlines, the public page as it stands, and the windows."""
+        """Return the pending drafts with their deadlines, the current public page, and the windows."""
         away, now = False, self.doors.clock.now()
         try:
             await self.doors.work.follower.catch_up()

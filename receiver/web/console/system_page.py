@@ -23,7 +23,7 @@ from receiver.web.http.error_responses import Refusal
 from receiver.web.http.thread_offload import Offload
 
 LETTERS, UNKNOWNS, HITS = 30, 30, 30
-"""Rows that the page shows; the API has all of them."""
+"""Maximum number of rows on the page; the API has all of them."""
 
 
 def _timed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -36,14 +36,14 @@ class SystemPage:
     """`/system`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what knows of deliveries and rules."""
+        """Create it with the readers of deliveries and rules."""
         self.doors = doors
         self.frame = frame
         self.admin = AdminForms(doors, frame)
         self._threads = Offload("console-simulate", at_once=1, waiting=4, wait=10)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
-        """Channels, dead letters, what severities were decided without, and maintenance windows."""
+        """Return channels, dead letters, missing inputs of severity decisions, and maintenance windows."""
         return await self._show(request, visitor)
 
     async def _show(
@@ -83,7 +83,7 @@ class SystemPage:
         return datetime.fromtimestamp(at, UTC) if at else None
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /system`: a dead letter, a test of a channel, a payload, a window. Raises Refusal."""
+        """`POST /system`: act on a dead letter, test a channel, try a payload, or change a window. Raises Refusal."""
         if "payload" in fields:
             return await self._show(request, visitor, await self._simulated(fields["payload"]), fields["payload"])
         done = await take_window(self.doors, visitor, fields)

@@ -1,1 +1,1 @@
-"""The HTTP server, errors, bodies, and queries: what every endpoint uses."""
+"""The HTTP server, errors, bodies, and queries, which all endpoints use."""

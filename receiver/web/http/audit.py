@@ -1,4 +1,4 @@
-"""The line and the count of an administrative action, and of a request that was refused with 401 or 403."""
+"""Logs and counts administrative actions, and requests that were refused with 401 or 403."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aiohttp import web
 from receiver.metrics import Metrics
 
 CALLER = web.RequestKey("caller", str)
-"""The name of who called, where that is known."""
+"""The name of the caller, if known."""
 REFUSED = "refused_request"
-"""The action of the line for a request that was refused."""
+"""The action in the log line of a refused request."""
 
 log = structlog.get_logger("receiver.audit")
 
@@ -28,7 +28,7 @@ def audit_refusal(
 ) -> None:
     """Count a request that was refused with 401 or 403, and write its line.
 
-    `left_out`: how many had no line since the last one (RefusalLog); None: this one has none either.
+    `left_out`: the number of requests without a line since the last line (RefusalLog); None: this one has none either.
     """
     metrics.audited.labels(REFUSED, str(status)).inc()
     if left_out is None:

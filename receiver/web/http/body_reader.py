@@ -1,4 +1,4 @@
-"""The body of a webhook: its kind, its size as sent and as decoded, and the time that it may take."""
+"""Reads the body of a webhook, with limits for its type, its encoded and decoded size, and its duration."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aiohttp import web
 from receiver.web.http.error_responses import Refusal
 
 BODY_LIMIT = 10.0
-"""Seconds in which a body must be here (reliability S16)."""
+"""Seconds within which a body must arrive (reliability S16)."""
 CODINGS = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
-"""Content codings that are taken, and zlib's word for each; 0: as it is."""
+"""Supported content codings, and zlib's parameter for each; 0: not encoded."""
 
 
 async def expect(request: web.Request) -> None:
-    """Hold back `100 Continue` until somebody wants the body (`read_body`): who is refused need not send it."""
+    """Delay `100 Continue` until the body is needed (`read_body`): a refused client need not send it."""
 
 
 def check_head(request: web.Request, most: int) -> None:
-    """Raise Refusal unless the head promises JSON of at most `most` bytes in a coding that is known: 415, 413."""
+    """Raise Refusal unless the headers announce JSON of at most `most` bytes in a supported coding: 415, 413."""
     if "Content-Type" not in request.headers or request.content_type != "application/json":
         raise Refusal(415, "media_type", "the body must be application/json")
     _window(request)
@@ -35,11 +35,11 @@ async def read_body(
     limit: float = BODY_LIMIT,
     measured: Callable[[int], None] = lambda size: None,
 ) -> bytes:
-    """Return the decoded body, which must be here within `limit` seconds; `measured` is called as it grows.
+    """Return the decoded body, which must arrive within `limit` seconds; `measured` is called as it grows.
 
-    Raises Refusal: 415 for a coding that is not known, 413 above `most` bytes, 408 when it is slow, 400 when cut off.
+    Raises Refusal: 415 for an unknown coding, 413 above `most` bytes, 408 if it is slow, 400 if it is incomplete.
 
-    The server must not decode by itself (`auto_decompress=False`): a bomb would be unpacked before it is measured.
+    The server itself must not decode (`auto_decompress=False`): a bomb would be decompressed before it is measured.
     """
     window = _window(request)
     try:
@@ -48,7 +48,7 @@ async def read_body(
             return _plain(request.content.read_nowait(), most, measured)
         decoder = _Decoder(window, most)
         if whole:
-            # It is here whole, as nearly always: no deadline is needed.
+            # It is already complete, as in nearly all cases: no deadline is needed.
             decoder.feed(request.content.read_nowait())
             measured(decoder.size)
             return decoder.end()
@@ -90,7 +90,7 @@ def _too_large(most: int) -> Refusal:
 
 
 class _Decoder:
-    """Receives a body in pieces, and never holds more than one byte above the limit."""
+    """Receives a body in pieces, and never stores more than one byte above the limit."""
 
     def __init__(self, window: int, most: int) -> None:
         self._window = window

@@ -10,16 +10,16 @@ from aiohttp import web
 
 FORWARDED = "X-Forwarded-For"
 LONGEST = 2000
-"""Characters of the header that are looked at, from its end: what stands further left, strangers have written."""
+"""Characters of the header that are read, from its end: clients can write the part on the left."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def client_of(request: web.Request, proxies: Sequence[str]) -> str:
-    """Return the peer that made `request`, as `peer_of` writes it.
+    """Return the peer that sent `request`, in the form of `peer_of`.
 
-    X-Forwarded-For is believed only from one of `proxies` (networks, `server.trusted_proxies`), and only up to the
-    first address from the right that is no proxy itself.
+    X-Forwarded-For is trusted only from one of `proxies` (networks, `server.trusted_proxies`), and only up to the
+    first address from the right that is not a proxy.
     """
     here = request.remote or ""
     if not is_trusted(here, proxies):
@@ -35,7 +35,7 @@ def client_of(request: web.Request, proxies: Sequence[str]) -> str:
 
 
 def peer_of(address: str) -> str:
-    """Return what counts as one peer: an IPv4 address, or the /64 of an IPv6 one, which one subscriber has whole."""
+    """Return what counts as one peer: an IPv4 address, or the /64 of an IPv6 address, which one customer has."""
     found = _address(address)
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
@@ -58,5 +58,5 @@ def _address(text: str) -> Address | None:
         found = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    # A socket for both families shows an IPv4 peer so.
+    # This is the form of an IPv4 peer on a dual-stack socket.
     return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found

@@ -1,4 +1,4 @@
-"""Compresses answers with gzip for clients that accept it; text shrinks to a tenth."""
+"""Compresses responses with gzip for clients that accept it; text shrinks to a tenth."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from aiohttp.typedefs import Middleware
 from receiver.web.http.ready_answer import ReadyAnswer
 
 SMALLEST = 1024
-"""Bytes below which packing gains nothing."""
+"""Minimum size in bytes for compression to be useful."""
 LARGEST_INLINE = 32 * 1024
-"""Bytes that are packed at once, in less than a millisecond; more go to a thread."""
+"""Maximum size that is compressed in the event loop, in less than a millisecond; a thread compresses more."""
 KEPT = 32
-"""Maximum number of cached compressed bodies, of answers that are the same for everyone."""
+"""Maximum number of cached compressed bodies of responses that are the same for everyone."""
 LEVEL = 5
 KINDS = (
     "application/json", "application/problem+json", "application/atom+xml", "application/rss+xml", "image/svg+xml",
     "text/html", "text/markdown", "text/css", "text/javascript",
 )  # fmt: skip
 SAME = web.ResponseKey("same_for_everybody", bool)
-"""Marks an answer whose body is the same object for the next caller."""
+"""Marks a response whose body is the same object for the next caller."""
 SECRET = b'name="word"'
-"""In a page with the word of a session: packed beside text of others, its size would give the word away (BREACH)."""
+"""Found in a page with a form token: compressed with text of others, its size would reveal the token (BREACH)."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,7 +41,7 @@ def takes_gzip(accepted: str) -> bool:
 
 
 def packing() -> Middleware:
-    """Return the middleware; answers that are the same for everyone are compressed once."""
+    """Return the middleware; responses that are the same for everyone are compressed once."""
     kept: OrderedDict[bytes, bytes] = OrderedDict()
 
     @web.middleware

@@ -1,4 +1,4 @@
-"""Which connections a listener has, and which one ends when there is no room for another. Pure."""
+"""The connections of a listener, and which one is closed when the limit is reached. Pure."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from receiver.web.http.file_descriptors import Caps
 
 
 class ConnectionState(IntEnum):
-    """What a connection is doing, and whether its last request carried a good token; the least is evicted first."""
+    """The state of a connection, and whether its last request had a valid token; the lowest is evicted first."""
 
     STRANGER_IDLE = 0
-    """No request is being answered: a half-open head counts as idle."""
+    """No request is in progress; a connection with incomplete headers counts as idle."""
     STRANGER_BUSY = 1
     CALLER_IDLE = 2
     SENDER_IDLE = 3
-    """Its token has the scope `ingest`, or a vendor has signed its request."""
+    """Its token has the scope `ingest`, or its request has a vendor's signature."""
     CALLER_BUSY = 4
     SENDER_BUSY = 5
     STREAMING = 6
-    """An event stream, which has a descriptor of its own and counts for no listener's cap."""
+    """An event stream, which has its own descriptors and does not count toward the listener's limit."""
 
 
 STRANGERS = (ConnectionState.STRANGER_IDLE, ConnectionState.STRANGER_BUSY)
 EVICTED = (*STRANGERS, ConnectionState.CALLER_IDLE, ConnectionState.SENDER_IDLE)
-"""In this order. A connection whose request is being answered behind a good token is never evicted."""
+"""The order of eviction. A connection with a request in progress and a valid token is never evicted."""
 
 _STREAMING = ConnectionState.STREAMING
-"""Looked up once: Python 3.11 calls a function for each access to a member, and each request moves three times."""
+"""Looked up once: Python 3.11 calls a function for each access to an enum member, and each request needs three."""
 
 Item = TypeVar("Item")
 
 
 @dataclass
 class _Peer(Generic[Item]):
-    """The connections of one peer by standing, each in the order in which they got it."""
+    """The connections of one peer by state, each in the order in which they got the state."""
 
     name: str
     capped: bool
@@ -52,22 +52,22 @@ class ConnectionTable(Generic[Item]):
     """The connections of one listener."""
 
     def __init__(self, caps: Caps) -> None:
-        """It is empty."""
+        """Create it empty."""
         self.caps = caps
         self._peers: dict[str, _Peer[Item]] = {}
         self._places: dict[Item, tuple[_Peer[Item], ConnectionState]] = {}
         self.streams = 0
-        """How many of them are event streams."""
+        """The number of event streams."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of connections."""
         return len(self._places)
 
     def add(self, item: Item, name: str, *, capped: bool = True) -> Item | None:
-        """Take in a connection of the peer `name`, and return the one that has to end for it, which is removed.
+        """Add a connection of the peer `name`, and return the one that has to be closed for it, which is removed.
 
-        That is `item` itself when every other one is busy behind a good token. `capped=False`: a trusted proxy, which
-        has many clients.
+        That is `item` itself if all others are busy with a valid token. `capped=False`: a trusted proxy, which has
+        many clients.
         """
         full = len(self) - self.streams >= self.caps.listener
         victim = self._victim() if full else None
@@ -81,7 +81,7 @@ class ConnectionTable(Generic[Item]):
         return victim
 
     def move(self, item: Item, standing: ConnectionState) -> None:
-        """Give a connection another standing, as the newest of those that have it."""
+        """Set the state of a connection, as the newest one with this state."""
         place = self._places.get(item)
         if place is not None:
             peer, before = place
@@ -92,7 +92,7 @@ class ConnectionTable(Generic[Item]):
             self._places[item] = (peer, standing)
 
     def remove(self, item: Item) -> None:
-        """Forget a connection; nothing when it is not here."""
+        """Remove a connection; do nothing if it is not in the table."""
         place = self._places.pop(item, None)
         if place is not None:
             peer, standing = place
@@ -102,12 +102,12 @@ class ConnectionTable(Generic[Item]):
                 del self._peers[peer.name]
 
     def crowded(self, name: str) -> bool:
-        """Return whether a peer has more connections without a good token than one may have."""
+        """Return whether a peer has more connections without a valid token than allowed."""
         peer = self._peers.get(name)
         return peer is not None and peer.capped and peer.count(*STRANGERS) > self.caps.peer
 
     def excess(self, name: str) -> list[Item]:
-        """Return the connections above the cap of a peer, which are removed: idle ones first, the oldest first."""
+        """Remove and return the connections above the limit of a peer: idle ones first, oldest first."""
         if not self.crowded(name):
             return []
         peer = self._peers[name]
@@ -119,7 +119,7 @@ class ConnectionTable(Generic[Item]):
 
     def _victim(self) -> Item | None:
         for standing in EVICTED:
-            # A peer is judged by what could be evicted: many connections with a good token are no reason.
+            # Only connections that could be evicted count for a peer: many connections with a valid token are allowed.
             alike = STRANGERS if standing in STRANGERS else (standing,)
             peers = [peer for peer in self._peers.values() if peer.standings[standing]]
             if peers:

@@ -1,4 +1,4 @@
-"""Every refusal as application/problem+json (RFC 9457), and the headers that every answer carries."""
+"""Every error as application/problem+json (RFC 9457), and the headers of every response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from receiver.store.client.store_errors import StoreLostData
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# None says that nothing was changed: the answer to a write may be lost after the store has done it.
+# None of these claims that nothing was changed: the response to a write may be lost after the store executed it.
 AWAY = "the incident store is away; try again"
 BUSY = "overloaded: this replica has too much to do; try again"
 LOST = "the incident store has lost data, which is being written back; try again"
@@ -33,16 +33,16 @@ FOR_ALL = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _FEEDS = "/oncall/feeds/{token}.ics"
-"""Addresses of calendars: who knows one may read the schedule."""
+"""Secret addresses of calendars: anyone who knows one may read the schedule."""
 _SUBSCRIPTIONS = "/status/subscriptions/{token}"
-"""Links in mail to subscribers: who knows one may change the subscription."""
+"""Links in mail to subscribers: anyone who knows one may change the subscription."""
 _PASSED_ON = ("Allow", "WWW-Authenticate", "Retry-After")
 
 log = structlog.get_logger("receiver.web")
 
 
 class Refusal(Exception):
-    """A request that is not done: `detail` tells the caller why and repeats no secret, `reason` is for the log."""
+    """A refused request: `detail` tells the caller why, without secrets; `reason` is for the log."""
 
     def __init__(
         self, status: int, reason: str, detail: str, *,
@@ -80,9 +80,9 @@ def problem(
 
 
 def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) -> Middleware:
-    """Return the outermost middleware: whatever goes wrong behind it leaves as a problem document.
+    """Return the outermost middleware, which turns every error into a problem document.
 
-    `noted` hears of each refusal.
+    `noted` is called for each refusal.
     """
 
     @web.middleware
@@ -101,7 +101,7 @@ def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) ->
         except web.HTTPException as error:
             return _known(request, error)
         except Exception:
-            # The caller learns nothing of it; the log has all of it. Alertmanager comes again after a 5xx.
+            # The caller gets no details; the log has all of them. Alertmanager retries after a 5xx.
             metrics.loop_errors.labels("web").inc()
             log.exception("request_spoiled", method=request.method, path=shown_path(request))
             return problem(500, "internal error; see the log")
@@ -110,7 +110,7 @@ def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) ->
 
 
 def shown_path(request: web.Request) -> str:
-    """Return the path of a request for the log: one that is a secret as a whole is named by its form."""
+    """Return the path of a request for the log; a secret path is replaced with its pattern."""
     for secret in (_FEEDS, _SUBSCRIPTIONS):
         if request.path.startswith(secret.partition("{")[0]):
             return secret
@@ -123,7 +123,7 @@ def _known(request: web.Request, error: web.HTTPException) -> web.StreamResponse
         return problem(404, "page not found")
     said = {404: "page not found", 405: "method not allowed", 413: "the body is too large"}
     headers = {name: error.headers[name] for name in _PASSED_ON if name in error.headers}
-    # A path that stands there by itself has its own methods, not those of a path with a place in it that it fits too.
+    # A literal path has its own methods, not those of a path with a parameter that also matches.
     own = {route.method for route in request.app.router.routes() if _path(route) == request.path}
     if "Allow" in headers and own:
         headers["Allow"] = ",".join(sorted(own))

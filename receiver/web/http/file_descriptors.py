@@ -1,4 +1,4 @@
-"""File descriptors of this process, and how many of them the connections of a listener may take."""
+"""File descriptors of this process, and the limits for connections of a listener."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import resource
 from dataclasses import dataclass
 
 KEPT = 64
-"""Descriptors that outgoing pages and the store always have; a quarter of the limit where that is more."""
+"""Minimum number of descriptors reserved for outgoing pages and the store; a quarter of the limit if that is more."""
 KEPT_AT_MOST = 1024
 MOST = 4096
-"""Connections of one listener, whatever the limit: 4,096 half-open ones take some 25 MB."""
+"""Maximum number of connections of one listener, regardless of the limit: 4,096 half-open ones take some 25 MB."""
 STREAMS = 2000
-"""Event streams of one process, each of which holds a connection for hours; they have descriptors of their own, so that
-none takes the place of a webhook. A third of the descriptors where that is less."""
+"""Maximum number of event streams of one process. Each keeps a connection for hours. Their descriptors are separate, so
+that none takes the place of a webhook. A third of the descriptors if that is less."""
 PEER_SHARE = 4
-"""One peer may hold this part of a listener's connections without a good token."""
+"""The fraction of a listener's connections that one peer may have without a valid token."""
 BACKLOG = 512
 
 
 @dataclass(frozen=True)
 class Caps:
-    """How many connections one listener takes."""
+    """The limits of one listener."""
 
     listener: int
     """In total."""
     peer: int
-    """From one peer, not counting connections whose last request carried a good token."""
+    """From one peer, not counting connections whose last request had a valid token."""
     backlog: int
-    """In the kernel's queue: what is accepted in one turn of the loop must fit into the descriptors that are kept."""
+    """In the kernel's queue: the connections accepted in one iteration of the loop must fit into the reserve."""
     streams: int = STREAMS
     """Event streams, which do not count as connections of the listener."""
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of descriptors to the hard one, and return the limit that is in force.
+    """Raise the soft limit of descriptors to the hard limit, and return the limit in effect.
 
-    1024 is the usual soft limit, for the sake of programs that use select(2); this one does not.
+    The usual soft limit is 1024, for programs that use select(2); this one does not.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:

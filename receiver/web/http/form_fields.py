@@ -1,4 +1,4 @@
-"""The fields of a form, in which one name may come several times."""
+"""The fields of a form, in which a name may occur several times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.web.http.error_responses import Refusal
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
-"""What RFC 8058 prefers for one-click unsubscribe; its one field stands in the body as it is."""
+"""The type that RFC 8058 prefers for one-click unsubscribe; its only field is in the body unencoded."""
 FIELDS = 200
 
 

@@ -1,4 +1,4 @@
-"""Whether the service can listen where it is to: asked before anything else is started."""
+"""Checks whether the service can listen on its addresses, before anything else starts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ MAIN = "main"
 STATUS_SETTING = "server.status_page_listen"
 OTHER_PORT = "another port: receiver serve --listen 127.0.0.1:8081, or make run LISTEN=127.0.0.1:8081"
 RESOLVE_LIMIT = 3.0
-"""Seconds for the name in an address to listen on: the system's own limit may be half a minute."""
+"""Seconds to resolve the name in an address to listen on: the system's own limit may be half a minute."""
 
 
 class CannotListen(Exception):
     """An address cannot be listened on. The message is for a person, on one line."""
 
     def __init__(self, address: str, why: str) -> None:
-        """`why`: what is wrong and what to do."""
+        """`why`: the problem and its correction."""
         super().__init__(f"cannot listen on {address}: {why}")
 
 
 def check_addresses(addresses: Mapping[str, str]) -> None:
-    """Return when all `addresses` (`ServerSettings.addresses`) can be listened on. Raises CannotListen."""
+    """Return if the service can listen on all `addresses` (`ServerSettings.addresses`). Raises CannotListen."""
     for name, address in addresses.items():
         if name != MAIN and address == addresses.get(MAIN):
             raise CannotListen(address, f"the service itself listens there (write another port for {STATUS_SETTING})")
@@ -34,9 +34,9 @@ def check_addresses(addresses: Mapping[str, str]) -> None:
 
 
 def check_free(address: str, other: str = OTHER_PORT) -> None:
-    """Return when `address` (host:port) can be listened on. Raises CannotListen; `other` says what to choose instead.
+    """Return if the service can listen on `address` (host:port). Raises CannotListen; `other` suggests another one.
 
-    The service listens only once its store is there, which may take a minute; a port that is taken is told at once,
+    The service listens only once its store is available, which may take a minute; a port in use is reported at once,
     before the data folder is touched.
     """
     host, port = split_listen(address)
@@ -46,7 +46,7 @@ def check_free(address: str, other: str = OTHER_PORT) -> None:
         try:
             _try(family, place)
         except OSError as error:
-            # A name may have an IPv6 address where this machine has none: one address is enough.
+            # A name may have an IPv6 address although this machine has none: one address is enough.
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise CannotListen(address, reason_of(error, other)) from None
             failed = error
@@ -56,7 +56,7 @@ def check_free(address: str, other: str = OTHER_PORT) -> None:
 
 
 def reason_of(error: OSError, other: str = OTHER_PORT) -> str:
-    """Return why listening failed, for a person."""
+    """Return a readable reason why listening failed."""
     if error.errno == errno.EADDRINUSE:
         return f"the port is in use (end the program that listens there, or choose {other})"
     if error.errno == errno.EACCES:
@@ -70,12 +70,12 @@ def reason_of(error: OSError, other: str = OTHER_PORT) -> str:
 
 def _try(family: int, place: tuple[str, int]) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as one:
-        # As the server does: connections of the process before that have just ended are no obstacle.
+        # Like the server: connections of a previous process that have just ended do not matter.
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(place)
-        # Linux lets two such sockets have one port until one of them listens.
+        # Linux lets two such sockets bind one port until one of them listens.
         one.listen(1)
 
 
@@ -91,7 +91,7 @@ def _resolved(address: str, host: str, port: int) -> list[tuple[int, tuple[str, 
         else:
             found.extend((int(family), (str(place[0]), port)) for family, _, _, _, place in answers)
 
-    # In a thread: the resolver cannot be told to give up.
+    # In a thread, because the resolver cannot be interrupted.
     asking = threading.Thread(target=resolve, daemon=True, name="resolve")
     asking.start()
     asking.join(RESOLVE_LIMIT)

@@ -1,4 +1,4 @@
-"""Requests that the HTTP parser refuses: a line of ours for each, limited, and nothing of what was sent."""
+"""Requests that the HTTP parser rejects: a limited number of log lines, without the contents of the requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.web.http.error_responses import BARE
 WINDOW = 60.0
 """Seconds."""
 LINES = 10
-"""Log lines within `WINDOW`; further rejections are counted, and the count is one more line."""
+"""Maximum number of log lines within `WINDOW`; further rejections are counted, and one more line has the count."""
 TOO_LONG = "too_long"
 REASONS = {
     "BadHttpMethod": "bad_request_line",
@@ -25,13 +25,13 @@ REASONS = {
     "ContentLengthError": "bad_length",
     "TransferEncodingError": "bad_length",
 }
-"""The reason by the exception of the parser."""
+"""The reason for each exception of the parser."""
 OTHER = "bad_request"
 DETAILS = {
     "bad_request_line": "the request line is not valid HTTP/1.1",
     TOO_LONG: "the request line, a header or the headers together are too long",
-    "bad_header": "a header is not valid HTTP/1.1: a value may not hold control characters or line breaks",
-    "bad_length": "the headers do not say how long the body is",
+    "bad_header": "a header is not valid HTTP/1.1: a value may not contain control characters or line breaks",
+    "bad_length": "the headers do not give the length of the body",
     OTHER: "not a valid HTTP/1.1 request; a control character or a line break in a header is one cause",
 }
 
@@ -42,14 +42,14 @@ class Rejections:
     """Counts rejections, and logs them within limits."""
 
     def __init__(self, metrics: Metrics) -> None:
-        """Nothing has been rejected yet."""
+        """Create it without rejections."""
         self.metrics = metrics
         self._lines = 0
         self._suppressed = 0
         self._window: asyncio.TimerHandle | None = None
 
     def note(self, reason: str, peer: str) -> None:
-        """Count a rejection, and log it while the window has lines left. Called from the loop."""
+        """Count a rejection, and log it if the window has lines left. Called from the loop."""
         self.metrics.rejected.labels(reason).inc()
         if self._window is None:
             self._window = asyncio.get_running_loop().call_later(WINDOW, self._end_window)
@@ -66,9 +66,9 @@ class Rejections:
 
 
 def answer_to(reason: str, status: int = 400) -> bytes:
-    """Return the whole answer to a rejected request: a problem document, no echo, no Server; then it is closed.
+    """Return the complete response to a rejected request: a problem document without an echo; then it is closed.
 
-    `status` other than 400: it was not the request that was wrong.
+    `status` other than 400: the request itself was valid.
     """
     title = HTTPStatus(status).phrase
     detail = DETAILS[reason] if status == HTTPStatus.BAD_REQUEST else "internal error; see the log"

@@ -1,4 +1,4 @@
-"""The query of a request: known parameters, each checked; an unknown one is an error that names it."""
+"""The query of a request: known parameters are checked, and an unknown one is an error with its name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from receiver.web.http.error_responses import Refusal
 MOST = 500
 USUAL = 100
 LONGEST_TEXT = 200
-"""Characters of a search."""
+"""Maximum length of a search text."""
 LABEL = "label"
 KNOWN = ("state", "severity", "service", "team", LABEL, "open", "queue", "q", "limit", "cursor")
 """Parameters of a list of incidents."""
@@ -37,7 +37,7 @@ _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f]{1,64})")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page of a list begins: after this incident, newest first; the uid settles what opened at once."""
+    """The position in a list, newest first: after this incident; the uid orders incidents opened at the same time."""
 
     opened_ms: int
     uid: str
@@ -47,17 +47,17 @@ class Place:
         return f"{self.opened_ms}.{self.uid}"
 
     def passed(self, incident: Incident) -> bool:
-        """Return whether `incident` stands before this place, or at it."""
+        """Return whether `incident` is before this position, or at it."""
         return self.behind(to_ms(incident.opened_at), incident.uid)
 
     def behind(self, opened_ms: int, uid: str) -> bool:
-        """Return whether what opened then, with that uid, stands before this place, or at it."""
+        """Return whether an incident with that opening time and uid is before this position, or at it."""
         return (opened_ms, uid) >= (self.opened_ms, self.uid)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list is asked for."""
+    """The filters of a list."""
 
     states: frozenset[State]
     severities: frozenset[Severity]
@@ -68,29 +68,29 @@ class Filters:
     limit: int
     after: Place | None
     sees: Callable[[Incident | IncidentSummary], bool] = lambda incident: True
-    """Whether the caller sees an incident."""
+    """Whether the caller may see an incident."""
     text: str = ""
-    """Words that its id, title or service must contain, whatever their case."""
+    """Words that its id, title or service must contain, ignoring case."""
     labels: LabelFilter = ()
-    """Matchers that its labels must satisfy. A summary has no labels: of one, `keep` leaves them out."""
+    """Matchers that its labels must satisfy. A summary has no labels, so `keep` ignores them there."""
     opened_from: int | None = None
-    """From when on (ms) it opened; then drills and merged incidents are left out, as reports leave them out."""
+    """The earliest opening time (ms); if set, drills and merged incidents are left out, as in reports."""
     opened_before: int | None = None
 
     def keep(self, incident: Incident | IncidentSummary) -> bool:
-        """Return whether `incident` is asked for."""
+        """Return whether `incident` matches."""
         return self.keep_unlabeled(incident) and (
             isinstance(incident, IncidentSummary) or labels_match(self.labels, incident.labels)
         )
 
     async def keep_in_steps(self, incident: Incident, steps: TimedSteps) -> bool:
-        """Return the same as `keep`; other tasks run in between where that takes long."""
+        """Return the same as `keep`; other tasks can run in between if it takes long."""
         kept = self.keep_unlabeled(incident) and await labels_hold(self.labels, incident.labels, steps)
         await steps.pause()
         return kept
 
     def keep_unlabeled(self, incident: Incident | IncidentSummary) -> bool:
-        """Return whether `incident` is asked for, whatever its labels."""
+        """Return whether `incident` matches, ignoring its labels."""
         return (
             self.sees(incident)
             and (not self.states or incident.state in self.states)
@@ -111,13 +111,13 @@ def _contains(incident: Incident | IncidentSummary, text: str) -> bool:
 def read_filters(request: web.Request) -> Filters:
     """Return the filters in the query of `request`. Raises Refusal (400) with every mistake.
 
-    `state`, `severity`, `service` and `team` may stand there several times: any of them. Of several `label`, all.
+    `state`, `severity`, `service` and `team` may occur several times: any value matches. Of several `label`, all must.
     """
     return read_filters_of(request.query, USUAL)
 
 
 def read_filters_of(query: MultiMapping[str], usual: int, also: tuple[str, ...] = ()) -> Filters:
-    """Return the filters in `query`, as `read_filters`; `usual` is its limit, and `also` are names for others."""
+    """Return the filters in `query`, as `read_filters`; `usual` is the default limit, `also` are further parameters."""
     errors = _unknown(query, (*KNOWN, *also))
     states = _words(query, "state", [state.value for state in State], errors)
     severities = _words(query, "severity", [severity.value for severity in Severity], errors)
@@ -165,9 +165,9 @@ def read_once(request: web.Request, *names: str) -> dict[str, str]:
 
 
 def read_moment(name: str, text: str) -> datetime:
-    """Return the moment, in UTC, of a parameter; without an offset it is in UTC. Raises Refusal (400)."""
+    """Return the time of a parameter, in UTC; without an offset it is in UTC. Raises Refusal (400)."""
     try:
-        # A plus that nobody has encoded arrives as a space.
+        # A plus that is not encoded arrives as a space.
         return parse_when(check_when(text.replace(" ", "+") if _SPACED.search(text) else text), ZoneInfo("UTC"))
     except ValueError as error:
         _raise([_error(name, str(error))])

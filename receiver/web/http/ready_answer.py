@@ -1,7 +1,7 @@
-"""An answer whose bytes are known: it is written to the connection as it is, and may be given to many requests.
+"""A response whose bytes are known: they are written to the connection unchanged, and may be used for many requests.
 
-aiohttp makes a response for each request and puts its headers together again, which is a tenth of the CPU of a repeated
-notification. The bytes are those that aiohttp would write.
+aiohttp creates a response for each request and builds its headers again, which is a tenth of the CPU of a repeated
+notification. The bytes are the same as aiohttp's.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _HEAD = f"HTTP/1.1 200 OK\r\n{_HEAD}Content-Type: application/json\r\nContent-Le
 
 
 class ReadyAnswer(web.StreamResponse):
-    """A JSON value as the answer 200 to a request of HTTP/1.1 whose connection is kept open (`takes_ready`)."""
+    """A JSON value as the 200 response to an HTTP/1.1 request whose connection is kept open (`takes_ready`)."""
 
     def __init__(self, value: Any) -> None:
-        """Write `value`. What aiohttp keeps in a response is left out: many of these are kept, and none is changed."""
+        """Create it for `value`. It omits the rest of an aiohttp response: many are cached, and none is changed."""
         self.value = orjson.dumps(value)
 
     @property
@@ -31,6 +31,6 @@ class ReadyAnswer(web.StreamResponse):
         return True
 
     def written(self) -> bytes:
-        """Return the whole answer, with the present second as its date."""
+        """Return the complete response, with the current second as its date."""
         head = f"{_HEAD}{len(self.value)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
         return head.encode("ascii") + self.value

@@ -1,22 +1,22 @@
-"""How many lines of the log refused requests may write: strangers must not fill a disk."""
+"""Limits the log lines for refused requests, so that strangers cannot fill a disk."""
 
 from __future__ import annotations
 
 LINES = 10
-"""Lines in a second."""
+"""Maximum number of lines per second."""
 
 
 class RefusalLog:
-    """Lets so many log lines of refusals through a second: what is refused must cost less than what is taken."""
+    """Limits the log lines per second: a refused request must cost less than an accepted one."""
 
     def __init__(self) -> None:
-        """Nothing was refused yet."""
+        """Create it without refusals."""
         self._second = -1
         self._lines = 0
         self._left_out = 0
 
     def line(self, now: float) -> int | None:
-        """Return how many refusals had no line since the last one that has; None where this one has none either."""
+        """Return the number of refusals without a line since the last line; None if this one gets no line either."""
         if int(now) > self._second:
             self._second, self._lines = int(now), 0
         if self._lines >= LINES:

@@ -12,14 +12,14 @@ from receiver.web.http.server import HttpServer, Listener
 from receiver.web.http.shared_answers import SHARED
 
 ACCEPTS = 4
-"""Connections that are accepted in one turn of the loop; each costs a look at every handle."""
+"""Number of connections that are accepted in one iteration of the loop; each costs a check of every handle."""
 
 
 class Runner(web.AppRunner):
     """Runs an application behind an HttpServer."""
 
     def __init__(self, app: web.Application, listener: Listener, **more: Any) -> None:
-        """`more` is what aiohttp's own takes."""
+        """`more` are the arguments of aiohttp's own class."""
         super().__init__(app, **more)
         self._listener = listener
 
@@ -29,10 +29,10 @@ class Runner(web.AppRunner):
 
 
 def same_sockets(runner: web.AppRunner) -> list[socket.socket]:
-    """Return further handles of the sockets on which `runner` listens.
+    """Return additional handles of the sockets on which `runner` listens.
 
-    libuv accepts one connection a handle in each turn of the loop. With one handle a loop that has much to do leaves
-    new connections waiting for seconds, a probe of the kubelet among them.
+    libuv accepts one connection per handle in each iteration of the loop. With one handle, a busy loop leaves new
+    connections waiting for seconds, including probes of the kubelet.
     """
     sockets = [one for site in runner.sites for one in site._server.sockets]  # type: ignore[union-attr]
     return [socket.socket(fileno=os.dup(one.fileno())) for one in sockets for _ in range(ACCEPTS - 1)]

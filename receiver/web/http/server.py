@@ -1,4 +1,4 @@
-"""The HTTP server under an application: connections within caps, answers within a deadline, rejections of our own."""
+"""The HTTP server under an application: limits connections, sets deadlines for responses, and rejects bad requests."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from receiver.web.http.ready_answer import ReadyAnswer
 from receiver.web.http.shared_answers import SharedAnswer, SharedAnswers
 
 WRITE_LIMIT = 10.0
-"""Seconds in which an answer must be taken by its reader, and ..."""
+"""Seconds within which a client must read a response, and ..."""
 SLOWEST = 100_000
-"""... a second more for each so many bytes: a report of some MB may go over a slow line."""
+"""... the number of bytes for which it gets another second, for large reports over slow connections."""
 WATCH = 0.5
-"""Seconds between two looks at the answers that are being written: each is cut off late by this at most."""
+"""Seconds between two checks of responses in progress: each is cut off at most this much too late."""
 SETTLE = 0.2
-"""Seconds after which the cap of a peer is looked at: many connections of one sender that arrive at once may all be
-about to show a token."""
+"""Seconds after which the limit of a peer is checked: many connections of one sender that arrive at the same time may
+all be about to send a token."""
 
 SEGMENTS = 32
-"""Parts of a path; no route has more than eight, and looking for one takes the square of their number."""
+"""Maximum number of path segments; no route has more than eight, and routing time grows with their square."""
 
 
 IDLE = {
@@ -41,10 +41,10 @@ IDLE = {
     False: ConnectionState.CALLER_IDLE,
     True: ConnectionState.SENDER_IDLE,
 }
-"""What a connection is between two requests, by the token that the last one carried (`Connection.shown`)."""
+"""The state of a connection between two requests, by the token of the last one (`Connection.shown`)."""
 
 READY = frozenset({ReadyAnswer, SharedAnswer})
-"""The types of answers that are written as they are."""
+"""The types of responses that are written unchanged."""
 _STRANGER_BUSY, _CALLER_BUSY, _SENDER_BUSY = (
     ConnectionState.STRANGER_BUSY, ConnectionState.CALLER_BUSY, ConnectionState.SENDER_BUSY
 )  # fmt: skip
@@ -53,7 +53,7 @@ log = structlog.get_logger("receiver.web")
 
 
 class Connection(RequestHandler):
-    """One connection. Its peer, what it is doing and whether it carried a good token are known to the listener."""
+    """One connection. The listener stores its peer, its state, and whether it had a valid token."""
 
     def __init__(self, server: HttpServer, **more: Any) -> None:
         """`more` is what aiohttp's own takes."""
@@ -61,12 +61,12 @@ class Connection(RequestHandler):
         self.listener = server.listener
         self.peer = ""
         self.shown: bool | None = None
-        """Whether the request under way carried the token of a sender (True) or another good one (False)."""
+        """Whether the current request had the token of a sender (True) or another valid token (False)."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection; where there is no room the one that ends first is cut off."""
+        """Count the connection; if the limit is reached, the first one in the order of eviction is closed."""
         super().connection_made(transport)
-        # An answer counts as written once the kernel has all of it: then `WRITE_LIMIT` covers the last byte too.
+        # A response counts as written once the kernel has all of it: `WRITE_LIMIT` then covers the last byte, too.
         cast(asyncio.Transport, transport).set_write_buffer_limits(0)
         self.listener.add(self)
 
@@ -81,19 +81,19 @@ class Connection(RequestHandler):
         self.listener.table.move(self, _STRANGER_BUSY)
 
     def trust(self, *, sender: bool) -> None:
-        """Note that the request under way carried a good token; `sender`: one of those who send alerts."""
+        """Note that the current request had a valid token; `sender`: the token of a sender of alerts."""
         self.shown = sender or bool(self.shown)
         self.listener.table.move(self, _SENDER_BUSY if self.shown else _CALLER_BUSY)
 
     def abort(self) -> None:
-        """Cut the connection off: what has not been written is dropped."""
+        """Close the connection at once; unwritten data is dropped."""
         if self.transport is not None:
             self.transport.abort()
 
     async def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Write the answer within the deadline; return it, and whether the connection is lost."""
+        """Write the response within the deadline; return it, and whether the connection is lost."""
         try:
             # By its type: responses are an abstract class, of which each `isinstance` takes half a microsecond.
             if type(resp) in READY:
@@ -103,14 +103,14 @@ class Connection(RequestHandler):
             else:
                 done = await self._finish(request, resp, start_time)
             if self._messages:
-                # A pipe full of requests that need not wait for anything takes turns with the other connections.
+                # A connection with many pipelined requests takes turns with other connections.
                 await asyncio.sleep(0)
             return done
         finally:
             self.listener.table.move(self, IDLE[self.shown])
 
     def takes_ready(self, request: BaseRequest) -> bool:
-        """Return whether `request`, which is one of this connection, may be answered with a ReadyAnswer."""
+        """Return whether a ReadyAnswer may be sent for `request` of this connection."""
         return request.version == HttpVersion11 and request.keep_alive and not self._upgraded
 
     async def _finish(
@@ -123,7 +123,7 @@ class Connection(RequestHandler):
             self.listener.written(self)
 
     async def _write_ready(self, resp: ReadyAnswer) -> bool:
-        # Returns whether the connection is lost. Nearly always the kernel takes all of it at once, and nobody waits.
+        # Returns whether the connection is lost. Usually the kernel accepts all of it at once, and nothing waits.
         transport = self.transport
         if transport is None or transport.is_closing():
             return True
@@ -145,7 +145,7 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Return the answer to what the parser refuses; neither it nor the log repeats what was sent."""
+        """Return the response to a request that the parser rejects; neither it nor the log repeats the request."""
         if request.writer.output_size > 0:
             raise ConnectionError("the response has already started")
         kind = type(exc).__name__
@@ -153,25 +153,25 @@ class Connection(RequestHandler):
         if status == web.HTTPBadRequest.status_code:
             self.listener.rejections.note(reason, self.peer)
         else:
-            # Not the parser: something that even the middleware has not caught.
+            # Not a parser error, but one that even the middleware did not catch.
             log.error("request_spoiled", error=kind, status=status)
         return _Rejection(reason, status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log that something failed here, by the kind of the error: its text may hold what was sent."""
+        """Log an internal failure with the type of the error only, because its text may contain the request."""
         log.error("connection_failed", error=type(kw.get("exc_info")).__name__)
 
     def _reject(self, rejection: _Rejection) -> bool:
         transport = self.transport
         if transport is not None:
             transport.write(answer_to(rejection.why, rejection.status))
-            # It is closed once that is written; a client that does not read is not waited for.
+            # It is closed once that is written, without waiting for a client that does not read.
             asyncio.get_running_loop().call_later(WRITE_LIMIT, transport.abort)
         return True
 
 
 class _Rejection(web.Response):
-    """Stands for the answer to a rejected request."""
+    """Represents the response to a rejected request."""
 
     def __init__(self, why: str, status: int = 400) -> None:
         super().__init__(status=status)
@@ -179,13 +179,13 @@ class _Rejection(web.Response):
 
 
 class Listener:
-    """What the connections of one address share."""
+    """The shared state of the connections of one address."""
 
     def __init__(
         self, name: str, caps: Caps, rejections: Rejections, metrics: Metrics, proxies: Callable[[], Sequence[str]],
         prefix: Callable[[], str] = str,
     ) -> None:  # fmt: skip
-        """`proxies` are the networks that `server.trusted_proxies` names; `prefix` is taken off paths."""
+        """`proxies` are the networks in `server.trusted_proxies`; `prefix` is removed from paths."""
         self.name = name
         self.table: ConnectionTable[Connection] = ConnectionTable(caps)
         self.rejections = rejections
@@ -194,11 +194,11 @@ class Listener:
         self.prefix = prefix
         self._settling: set[str] = set()
         self._writing: dict[Connection, int] = {}
-        """How many looks an answer that is being written has left; time in which this process stands still is none."""
+        """The number of checks that a response in progress has left; suspended time does not count."""
         self._watching = False
 
     def add(self, connection: Connection) -> None:
-        """Take in a new connection, and cut off the one that has to end for it."""
+        """Add a new connection, and close the one that has to end for it."""
         where = connection.peername
         address = where[0] if isinstance(where, tuple) else ""
         connection.peer = peer_of(address)
@@ -210,9 +210,9 @@ class Listener:
             asyncio.get_running_loop().call_later(SETTLE, self._settle, connection.peer)
 
     def writing(self, connection: Connection, limit: float) -> None:
-        """Cut `connection` off unless its answer is written within `limit` seconds.
+        """Close `connection` unless its response is written within `limit` seconds.
 
-        One look at all of them, since a timer for each answer costs as much as the answer's head.
+        All are checked together, because a timer for each response costs as much as the response's headers.
         """
         self._writing[connection] = math.ceil(limit / WATCH) + 1
         if not self._watching:
@@ -220,7 +220,7 @@ class Listener:
             asyncio.get_running_loop().call_later(WATCH, self._watch)
 
     def written(self, connection: Connection) -> None:
-        """Note that the answer of `connection` was written, or that it has ended."""
+        """Note that the response of `connection` was written, or that it has ended."""
         self._writing.pop(connection, None)
 
     def _watch(self) -> None:
@@ -245,12 +245,12 @@ class Listener:
 
 
 class HttpServer(web.Server):
-    """aiohttp's server with connections of ours."""
+    """aiohttp's server with our own connection class."""
 
     def __init__(self, made: web.Server, listener: Listener, shared: SharedAnswers | None = None, **more: Any) -> None:
-        """Take over what an application has made; `more` goes to each connection.
+        """Create it for an application; `more` is passed to each connection.
 
-        `shared`: answers that the application need not make again.
+        `shared`: responses that the application need not create again.
         """
         self.listener = listener
         self._more = more
@@ -282,5 +282,5 @@ class HttpServer(web.Server):
 
 
 def takes_ready(request: BaseRequest) -> bool:
-    """Return whether `request` may be answered with a ReadyAnswer: it came in by an HttpServer, in the usual form."""
+    """Return whether a ReadyAnswer may be sent for `request`: it came through an HttpServer, in the usual form."""
     return isinstance(request.protocol, Connection) and request.protocol.takes_ready(request)

@@ -1,7 +1,7 @@
-"""Answers that are the same for everybody for a moment: their bytes are written again without the application.
+"""Responses that are the same for everyone for a moment: their bytes are written again without the application.
 
-Of a request for the status page, routes, middlewares and the headers of the answer take more CPU than all the rest. The
-bytes are those that aiohttp has written the first time, but for the date.
+For a request for the status page, routing, middlewares and response headers take more CPU than all the rest. Except for
+the date, the bytes are those that aiohttp wrote the first time.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from receiver.web.http.error_responses import FOR_ALL
 from receiver.web.http.ready_answer import ReadyAnswer
 
 MOMENT = web.ResponseKey("moment", object)
-"""Marks an answer to a GET that is the same for everybody as long as that object is the present moment."""
+"""Marks a response to a GET that is the same for everyone as long as that object is the current moment."""
 KEPT = 32
 LARGEST = 256 * 1024
-"""Answers that are kept, and bytes of one: paths and languages that strangers think up take no more."""
+"""Maximum number of cached responses, and their size: invented paths and languages take no more memory."""
 
 
 class _Known(NamedTuple):
     tag: str
     whole: ReadyAnswer
     unchanged: ReadyAnswer
-    """For a client that has it already (304)."""
+    """For a client that already has it (304)."""
 
 
 class SharedAnswer(ReadyAnswer):
-    """An answer of which everything but the date is known."""
+    """A response of which everything except the date is known."""
 
     def __init__(self, head: str, body: bytes) -> None:
         """`head`: the status line and the headers, each with its line end."""
@@ -45,16 +45,16 @@ class SharedAnswer(ReadyAnswer):
 
 
 class SharedAnswers:
-    """The answers of one application."""
+    """The shared responses of one application."""
 
     def __init__(self, present: Callable[[], object]) -> None:
-        """`present` returns the present moment; another one makes everything that is kept worthless."""
+        """`present` returns the current moment; a new one invalidates everything in the cache."""
         self._present = present
         self._moment: object = None
         self._known: dict[tuple[str, str | None, bool], _Known] = {}
 
     def find(self, request: BaseRequest) -> ReadyAnswer | None:
-        """Return the answer to a request of the usual form (`takes_ready`), None where it is not known."""
+        """Return the response to a request of the usual form (`takes_ready`), None if it is not cached."""
         if not self._known or request.method != hdrs.METH_GET or request.can_read_body:
             return None
         found = self._known.get(_key_of(request))
@@ -67,7 +67,7 @@ class SharedAnswers:
         return found.unchanged if known is not None and found.tag in known else found.whole
 
     def keep(self, request: BaseRequest, response: web.StreamResponse) -> None:
-        """Keep the answer that the application has made to `request`, if it is one for everybody."""
+        """Cache the application's response to `request`, if it is the same for everyone."""
         if not isinstance(response, web.Response) or MOMENT not in response or request.method != hdrs.METH_GET:
             return
         body, tag = response.body, response.headers.get(hdrs.ETAG)
@@ -97,4 +97,4 @@ def _head(status: str, headers: Sequence[tuple[str, str]]) -> str:
 
 
 SHARED = web.AppKey("shared", SharedAnswers)
-"""Where an application has them."""
+"""The key under which an application stores them."""

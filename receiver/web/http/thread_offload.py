@@ -1,4 +1,4 @@
-"""Work that takes long, in threads of its own: so much of it at once, some of it waiting, the rest refused."""
+"""Long-running work in separate threads: a limited amount runs, some waits, and the rest is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class Offload:
-    """Threads for one kind of work. The loop's own threads stay free for looking up names, which pages need."""
+    """Threads for one kind of work. The loop's own threads stay free for resolving names, which pages need."""
 
     def __init__(self, name: str, *, at_once: int, waiting: int, wait: float) -> None:
         """At most `at_once` run and `waiting` wait, each for `wait` seconds; `name` is that of the threads."""
@@ -24,13 +24,13 @@ class Offload:
         self._waiting = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns, done in a thread; it raises what `work` raises.
+        """Run `work` in a thread, and return its result or raise its exception.
 
-        Raises Refusal (503, `overloaded`) where there is no room for it in time.
+        Raises Refusal (503, `overloaded`) if there is no free thread in time.
         """
         await self._turn()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        # Not before the thread has ended, even where nobody waits for it anymore.
+        # Not before the thread has ended, even if no caller waits for it anymore.
         running.add_done_callback(lambda _: self._free.release())
         return await running
 

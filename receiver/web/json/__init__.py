@@ -1,1 +1,1 @@
-"""What leaves as JSON, and its schemas."""
+"""The JSON of responses, and its schemas."""

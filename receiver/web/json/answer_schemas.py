@@ -1,4 +1,4 @@
-"""The schemas of answers in the OpenAPI document."""
+"""The schemas of responses in the OpenAPI document."""
 
 from __future__ import annotations
 

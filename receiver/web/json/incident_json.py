@@ -1,4 +1,4 @@
-"""The shapes in JSON (surfaces.md): what leaves through the API, and what does not. Pure."""
+"""The JSON of incidents in the API (surfaces.md), without internal data. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from receiver.pipeline.outbox.page_delivery import Delivery, page_delivery
 from receiver.pipeline.response.incident_outlook import NextEscalation
 
 KEPT_BACK = ("address", "key", "base")
-"""Of a page: the address that it goes to, and the vendor's key, and its beginning, by which it could be closed."""
+"""Hidden fields of a page: its address, and the vendor's key and its prefix, with which it could be closed."""
 PLANS = ("plan", "plan_before")
-"""Of an event: policies with the addresses of people."""
+"""Hidden fields of an event: policies with the addresses of people."""
 _STATUS = {Action.TRIGGER: "triggered", Action.ACKNOWLEDGE: "acknowledged", Action.RESOLVE: "resolved"}
 
 
@@ -37,9 +37,9 @@ def incident_shape(
     alerts: Sequence[Mapping[str, Any]] | None = None, receipts: Sequence[Mapping[str, Any]] | None = None,
     answers: Sequence[Mapping[str, Any]] | None = None, upcoming: NextEscalation | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return an incident; `alerts.items` and `receipts` only where they are given (a list of incidents has neither).
+    """Return an incident; `alerts.items` and `receipts` only if they are given (a list of incidents has neither).
 
-    `answers`: its receipts, where only the `delivery` of each page is to tell of them; without any it is null.
+    `answers`: its receipts, if they are used only for the `delivery` of each page; without any it is null.
     `upcoming`: who is contacted next.
     """
     answers = receipts if answers is None else answers
@@ -118,7 +118,7 @@ def update_shape(one: StatusUpdate) -> dict[str, Any]:
 
 
 def next_shape(upcoming: NextEscalation | None) -> dict[str, Any] | None:
-    """Return who is contacted next and when, None where nobody is."""
+    """Return who is contacted next and when, None for no one."""
     if upcoming is None:
         return None
     return {"at": rfc3339(upcoming.at), "contacts": list(upcoming.contacts), "reason": upcoming.reason}
@@ -139,7 +139,7 @@ def _page(page: Page, incident: Incident, answers: Sequence[Mapping[str, Any]] |
 
 
 def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return every alert that is kept: the firing ones first, then the oldest first."""
+    """Return every stored alert: firing ones first, then oldest first."""
     ordered = sorted(records.values(), key=lambda record: (not record.firing, record.starts_ms, record.fingerprint))
     return [
         {
@@ -155,7 +155,7 @@ def alert_items(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping
 
 
 def event_shape(event: Event, corrected: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a line of a timeline, and what was set right about it; addresses and keys of pages stay here."""
+    """Return a line of a timeline and its corrections, without the addresses and keys of pages."""
     more = {"corrected": dict(corrected)} if corrected else {}
     return {
         **more, "seq": event.seq, "at": rfc3339(event.at), "kind": event.kind,
@@ -174,7 +174,7 @@ def _told(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opened(data: Mapping[str, Any]) -> dict[str, Any]:
-    # The log leaves out what is empty, and the decision that stands beside the incident; here each field stands.
+    # The log omits empty fields, and the decision that the incident already has; here every field is included.
     shown: Mapping[str, Any] = data["incident"]
     with suppress(ValidationError):
         shown = opened_incident(data).model_dump(mode="json")
@@ -186,5 +186,5 @@ def _without(page: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def listed(items: Sequence[Mapping[str, Any]], following: str | None = None) -> dict[str, Any]:
-    """Return a list as every list is: `{"items": [...], "next": cursor or null}`."""
+    """Return a list in the common form: `{"items": [...], "next": cursor or null}`."""
     return {"items": list(items), "next": following}

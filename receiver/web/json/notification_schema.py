@@ -36,4 +36,4 @@ NOTIFICATION: Schema = {
         "truncatedAlerts": {"type": "integer", "minimum": 0, "maximum": MOST},
     },
 }
-"""What Alertmanager posts (contracts: alertmanager, the payload); it may have other properties."""
+"""Alertmanager's notification (contracts: alertmanager, the payload); it may have other properties."""

@@ -1,4 +1,4 @@
-"""The shapes in JSON of what is about schedules. Pure."""
+"""The JSON of schedules. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.web.json.incident_json import moment
 
 
 def shift_shape(shift: Shift, people: Mapping[str, str]) -> dict[str, Any]:
-    """Return a shift; a gap has no person. `people` says how each is called."""
+    """Return a shift; a gap has no person. `people` has the names."""
     return {
         "person": shift.person, "name": people.get(shift.person or "", shift.person), "since": moment(shift.since),
         "until": rfc3339(shift.until), "next": shift.next, "reason": shift.reason,
@@ -40,7 +40,7 @@ def override_shape(one: Override) -> dict[str, Any]:
 
 
 def preflight_shape(found: Preflight) -> dict[str, Any]:
-    """Return what a preflight has found."""
+    """Return the result of a preflight."""
     return {
         "good": found.good, "from": rfc3339(found.begins), "until": rfc3339(found.ends),
         "unreachable": [
@@ -59,7 +59,7 @@ def preflight_shape(found: Preflight) -> dict[str, Any]:
 
 
 def proof_shape(one: Proof) -> dict[str, Any]:
-    """Return a test page, and when such a page was answered last."""
+    """Return a test page, and when such a page was last answered."""
     return {
         "person": one.person, "channel": one.channel, "how": one.how or None, "by": one.by,
         "asked_at": rfc3339(one.asked_at), "until": rfc3339(one.until), "proved_at": moment(one.proved_at),

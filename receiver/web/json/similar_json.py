@@ -1,4 +1,4 @@
-"""The shape in JSON of similar incidents. Pure."""
+"""The JSON of similar incidents. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.web.json.incident_json import moment
 
 
 def similar_shape(found: Sequence[SimilarIncident], setting: ActiveConfig) -> list[dict[str, Any]]:
-    """Return each similar incident with why it is similar and what is known of its end, the best first."""
+    """Return each similar incident with the reason and its resolution, best match first."""
     shown = []
     for one in found:
         past, url = one.incident, setting.url(one.incident)

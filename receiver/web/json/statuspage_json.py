@@ -1,4 +1,4 @@
-"""The public status page as Statuspage's API writes it (contracts: statuspage, the public JSON). Pure."""
+"""The public status page in the format of Statuspage's API (contracts: statuspage, the public JSON). Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from receiver.model.delivery.public_incident import (
 )
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-"""When that began which has been there from the start: no client expects a time that is missing."""
+"""A start time for things without one, because clients expect a time."""
 
 
 def page_shape(page: PublicPage, past: Sequence[PublicIncident] = ()) -> dict[str, Any]:
-    """Return everything that the page's answers are made of; `past`: what is over, the newest first.
+    """Return the data for all JSON responses of the page; `past`: past incidents, newest first.
 
-    The first five keys are those of `summary.json`. Each time is that of a change, never that of the question.
+    The first five keys are those of `summary.json`. Each time is that of a change, never that of the request.
     """
     here = hashlib.sha256(page.name.encode()).hexdigest()[:12]
     known = [*page.incidents, *past]
@@ -52,14 +52,14 @@ def _changed(one: PublicIncident) -> datetime:
 
 
 def _touched(component: str, page: PublicPage, incidents: Sequence[PublicIncident]) -> datetime:
-    # When it changed last, as far as what is listed tells.
+    # The time of the last change, according to the listed items.
     moments = [_changed(one) for one in incidents if component in one.components]
     moments += [one.starts_at for one in page.maintenance if one.active and component in one.components]
     return max(moments, default=FIRST)
 
 
 def incident_url(page: str, number: str) -> str:
-    """Return where people read of one incident; `page` is the address of the status page, "" where none is known."""
+    """Return the address of one incident's page; `page` is the address of the status page, "" if it is unknown."""
     return f"{page}/incidents/{number}" if page else ""
 
 

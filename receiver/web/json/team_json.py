@@ -1,4 +1,4 @@
-"""A team in JSON: what it owns, and whom it calls. Pure."""
+"""The JSON of a team: what it owns, and whom it pages. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.model.oncall.team_settings import schedule_name
 
 
 def team_shape(config: Config, name: str, count: int) -> dict[str, Any]:
-    """Return the team `name`, which has `count` open incidents; no address of anybody is in it."""
+    """Return the team `name`, which has `count` open incidents, without addresses of people."""
     team = config.teams[name]
     directory = config.directory_for(name)
     return {

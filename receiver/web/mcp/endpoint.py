@@ -1,4 +1,4 @@
-"""`POST /mcp`: one message in, one answer out; no session, no stream, nothing that changes anything."""
+"""`POST /mcp`: one request message, one response; no session, no stream, and no changes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from receiver.web.mcp.protocol import (
 from receiver.web.mcp.tools import TOOLS
 
 MOST = 64 * 1024
-"""Bytes of a message."""
+"""Maximum size of a message in bytes."""
 ANSWER = 256 * 1024
-"""Bytes of what a tool finds: a model reads no more at once."""
+"""Maximum size of a tool's result in bytes: a model reads no more at once."""
 TEXT = 2000
 ITEMS = 200
-"""Characters of a text, and members of a list, in what a tool finds."""
+"""Maximum length of a text, and of a list, in a tool's result."""
 OFF = "no token has the scope mcp: this endpoint is off"
 
 log = structlog.get_logger("receiver.web")
@@ -47,12 +47,12 @@ class McpEndpoint:
     """The endpoint at `/mcp`."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Take what there is to be read."""
+        """Create it with the readers that it needs."""
         self.doors = doors
         self.gate = gate
 
     async def take(self, request: web.Request) -> web.Response:
-        """Answer one message. Raises Refusal: 401, 403, 413, 415."""
+        """Handle one message. Raises Refusal: 401, 403, 413, 415."""
         if not self.gate.guards(Scope.MCP):
             raise Refusal(401, "mcp_off", OFF, headers={"WWW-Authenticate": BEARER})
         if is_cross_site(request, self.doors.config.service.public_url):

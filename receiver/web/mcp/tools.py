@@ -1,4 +1,4 @@
-"""The tools of the MCP endpoint: what each takes, and what it reads. None of them changes anything."""
+"""The tools of the MCP endpoint: their arguments and results. None of them changes anything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from receiver.web.json.similar_json import similar_shape
 LISTED = 50
 ENTRIES = 200
 ALERTS = 30
-"""Incidents, entries of a timeline and alerts that one answer holds."""
+"""Maximum number of incidents, timeline entries and alerts in one response."""
 _CURSOR = r"^[0-9]{1,15}\.[0-9a-f]{1,64}$"
 _DECIDED = (Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.SEVERITY_PROPOSED, Kind.MEASURED)
 
@@ -47,21 +47,21 @@ class One(Frozen):
 class ListArguments(Frozen):
     """Which incidents."""
 
-    open: bool | None = Field(None, description="true: only those that are not over; false: only those that are.")
+    open: bool | None = Field(None, description="true: only open incidents; false: only resolved and closed ones.")
     state: list[State] = Field([], max_length=6, description="Only of these states.")
     severity: list[Severity] = Field([], max_length=4, description="Only of these severities.")
     service: list[Text] = Field([], max_length=20, description="Only of these services.")
     team: list[Text] = Field([], max_length=20, description="Only of these teams.")
     query: Text = Field("", description="Words that the id, title or service must contain.")
-    limit: int = Field(20, ge=1, le=LISTED, description="How many at most.")
-    cursor: str = Field("", pattern=f"^$|{_CURSOR}", description="What `next` of the page before said.")
+    limit: int = Field(20, ge=1, le=LISTED, description="Maximum number.")
+    cursor: str = Field("", pattern=f"^$|{_CURSOR}", description="The `next` of the previous page.")
 
 
 class TimelineArguments(One):
-    """Which part of a timeline."""
+    """The part of a timeline to return."""
 
     after: int = Field(0, ge=0, le=10**9, description="Only entries after this `seq`.")
-    limit: int = Field(100, ge=1, le=ENTRIES, description="How many at most, the oldest first.")
+    limit: int = Field(100, ge=1, le=ENTRIES, description="Maximum number, oldest first.")
 
 
 class RuleArguments(Frozen):
@@ -84,7 +84,7 @@ class Tool:
     run: Run
 
     def described(self) -> dict[str, Any]:
-        """Return what `tools/list` says of it."""
+        """Return its description for `tools/list`."""
         schema = {"properties": {}, **self.takes.model_json_schema()}
         return {
             "name": self.name, "title": self.title, "description": self.text, "inputSchema": schema,
@@ -111,7 +111,7 @@ async def list_incidents(doors: AppParts, caller: Caller, given: ListArguments) 
 
 
 async def show_incident(doors: AppParts, caller: Caller, given: One) -> dict[str, Any]:
-    """Return one incident with its alerts, and what happened so far in a paragraph."""
+    """Return one incident with its alerts and a summary."""
     incident = await by_id(doors.incidents, given.id, caller)
     records, bodies = await doors.incidents.records(incident.uid), await doors.incidents.bodies(incident.uid)
     events, setting, now = await log_for(doors.incidents, incident, caller), doors.setting(), doors.clock.now()
@@ -138,7 +138,7 @@ async def incident_timeline(doors: AppParts, caller: Caller, given: TimelineArgu
 
 
 async def similar_incidents(doors: AppParts, caller: Caller, given: One) -> dict[str, Any]:
-    """Return past incidents that are like one, with reasons."""
+    """Return past incidents that are similar to one, with reasons."""
     incident = await by_id(doors.incidents, given.id, caller)
     found = await doors.seen_before.similar_to(incident, caller.sees)
     day, month = await doors.seen_before.fired(incident, caller.teams, doors.clock.now())
@@ -153,7 +153,7 @@ async def on_call(doors: AppParts, caller: Caller, given: Nothing) -> dict[str, 
 
 
 async def severity_rules(doors: AppParts, caller: Caller, given: RuleArguments) -> dict[str, Any]:
-    """Return the severity rules in force."""
+    """Return the severity rules in effect."""
     rules = doors.setting().rules
     shown = rules.settings.model_dump(mode="json", exclude_defaults=True)
     kept = {"rules": shown.get("rules", [])} if given.kind == "rules" else shown
@@ -199,8 +199,8 @@ _ALL = (
         "Past incidents like this one, with reasons and what resolved them, and how often its alert fired.",
         One, similar_incidents,
     ),
-    Tool("on_call", "Who is on call", "Who is on call now in each schedule, and who follows.", Nothing, on_call),
-    Tool("severity_rules", "Severity rules", "The rules that decide severities.", RuleArguments, severity_rules),
+    Tool("on_call", "Who is on call", "Who is on call now in each schedule, and who is next.", Nothing, on_call),
+    Tool("severity_rules", "Severity rules", "The rules that set severities.", RuleArguments, severity_rules),
     Tool(
         "decision_record", "Decision record",
         "Why an incident has its severity: rule, reasons, measured values, and each change.", One, decision_record,

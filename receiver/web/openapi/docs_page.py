@@ -1,4 +1,4 @@
-"""`GET /api/docs`: the API's own description, for people; made of the document that programs read."""
+"""`GET /api/docs`: the API's own description for people, built from the document that programs read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Entry:
-    """One operation, as the page shows it."""
+    """One operation on the page."""
 
     method: str
     path: str
@@ -38,15 +38,15 @@ class Entry:
 
 
 class DocsPage:
-    """The page; what it tells never changes while the process runs, so it costs a stranger's request nothing."""
+    """The page; it never changes while the process runs, so a stranger's request costs nothing."""
 
     def __init__(self, pages: HtmlPages) -> None:
-        """Take the templates."""
+        """Create it with the templates."""
         self.pages = pages
         self._made: tuple[str, web.Response] | None = None
 
     async def page(self, request: web.Request) -> web.Response:
-        """Answer with every operation, for anybody."""
+        """Return every operation, for anyone."""
         no_query(request)
         root = self.pages.root()
         if self._made is None or self._made[0] != root:

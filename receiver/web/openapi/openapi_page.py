@@ -1,4 +1,4 @@
-"""The API's own description: OpenAPI 3.1, made of the table of operations."""
+"""The API's own description: OpenAPI 3.1, built from the table of operations."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from receiver.web.json.answer_schemas import SCHEMAS
 from receiver.web.openapi.other_paths import OTHERS, TAGS, described
 
 ALWAYS = (400, 401, 403, 503)
-"""Refusals that every operation may answer with."""
+"""Errors that every operation may return."""
 _PLACE = re.compile(r"\{(\w+)\}")
 _SAID = {
-    400: "The request is not understood; `errors` names every mistake.",
+    400: "The request is invalid; `errors` names every mistake.",
     401: "Missing or unknown token.",
     403: "The token lacks the scope.",
     404: "There is no such incident, contact or item.",
-    409: "The state does not allow it (`errors` says what is possible), or the key was used before.",
+    409: "The state does not allow it (`errors` lists what is possible), or the key was used before.",
     412: "The incident is not at the version in If-Match.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     502: "Alertmanager did not answer, or none is configured; nothing was changed.",
-    503: "The store is unavailable, or this replica is stopping; retry, a change with the same Idempotency-Key.",
+    503: "The store is unavailable, or this replica is stopping; retry. Repeat a change with the same Idempotency-Key.",
 }
 
 
@@ -80,9 +80,9 @@ def _operation(one: Operation) -> dict[str, Any]:
         "responses": {str(one.status): _good(one)},
     }
     if one.guarded:
-        made["parameters"] += [_header("Idempotency-Key", "A repeated request with this key is done only once.")]
+        made["parameters"] += [_header("Idempotency-Key", "A repeated request with this key is executed only once.")]
         if "{id}" in one.path:
-            made["description"] += " With If-Match, it is done only if the incident still has that ETag."
+            made["description"] += " With If-Match, it is executed only if the incident still has that ETag."
     if one.body is not None:
         schema = {"$ref": f"#/components/schemas/{one.body.__name__}"}
         made["requestBody"] = {"required": not one.optional, "content": {"application/json": {"schema": schema}}}
@@ -122,15 +122,15 @@ def _header(name: str, text: str) -> dict[str, Any]:
 
 
 class OpenApiPage:
-    """The document as it is served; it never changes while the process runs, so it is built once."""
+    """The served document; it never changes while the process runs, so it is built once."""
 
     def __init__(self, root: Callable[[], str]) -> None:
-        """It is built for the first request, and again when `root`, the path in front of all, has changed."""
+        """It is built for the first request, and again if `root`, the path prefix, has changed."""
         self.root = root
         self._made: tuple[str, bytes] | None = None
 
     async def page(self, request: web.Request) -> web.Response:
-        """`GET /api/openapi.json`: the document, for anybody."""
+        """`GET /api/openapi.json`: the document, for anyone."""
         root = self.root()
         if self._made is None or self._made[0] != root:
             known: list[Operation] = request.app[OPERATIONS]

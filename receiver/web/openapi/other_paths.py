@@ -1,4 +1,4 @@
-"""Paths beside `/api/v1` in the OpenAPI document: what others send here, what programs watch, what the public reads."""
+"""Paths outside `/api/v1` in the OpenAPI document: webhooks, probes, and public pages."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ TAGS = {
     "incidents": "Incidents: read them, work on them, review them.",
     "maintenance": "Maintenance windows, in which no one is paged.",
     "mcp": "Read-only access for MCP clients.",
-    "oncall": "Who is on call now and next, overrides and hand-offs.",
+    "oncall": "On-call schedules, overrides and hand-offs.",
     "operation": "Probes, metrics and reload.",
     "pages": "Pages outside any incident.",
-    "reports": "Figures against their targets, and the monthly review.",
+    "reports": "Figures compared with their targets, and the monthly review.",
     "rules": "Severity rules, evaluated on past notifications.",
-    "sessions": "Who is signed in at the console.",
-    "simulate": "What a notification would do.",
+    "sessions": "Sessions of the console.",
+    "simulate": "Dry runs of notifications.",
     "status": "The public status page.",
     "status-subscribers": "Subscribers of the status page.",
     "status-updates": "Status updates waiting for approval.",
-    "teams": "Which team owns which alerts.",
+    "teams": "Teams and the alerts that they own.",
     "webhooks": "Webhooks of other systems.",
 }
-"""What each tag holds together."""
+"""A description of each tag."""
 
 
 @dataclass(frozen=True)
 class Other:
-    """One method of one path that no operation of the API is."""
+    """One method of one path that is not an operation of the API."""
 
     method: str
     path: str
     tag: str
     summary: str
     needs: str
-    """What the caller needs."""
+    """A sentence about what the caller needs."""
     security: tuple[str, ...] = ()
-    """Names of security schemes; empty: the document says in words what is needed."""
+    """Names of security schemes; empty: only a sentence says what is needed."""
     body: str = ""
     """Media type of the body; empty: none."""
     kind: str = "application/json"
@@ -52,7 +52,7 @@ class Other:
 
     @property
     def name(self) -> str:
-        """A name that no other operation has."""
+        """A unique name."""
         words = self.path.replace("{", "").replace("}", "").replace(".", "/").replace("-", "_").strip("/").split("/")
         return "_".join((self.method.lower(), *(word for word in words if word.strip("_"))))
 
@@ -74,7 +74,7 @@ OTHERS = (
         )
     ),
     Other("POST", "/hooks/ntfy", "webhooks", "A person's answer to a page, sent by ntfy from the phone.",
-          "Needs an answer token, which is the body.", body="text/plain", refuses=(404, 410, 413, 503)),
+          "Needs an answer token in the body.", body="text/plain", refuses=(404, 410, 413, 503)),
     *(
         Other("POST", f"/hooks/twilio/{name}", "webhooks", text, "Needs Twilio's signature.", body=_FORM,
               kind=kind, refuses=(400, 403, 404, 413, 503))
@@ -89,8 +89,8 @@ OTHERS = (
               "Needs a token with the scope `admin`.", ("token",), refuses=(401, 403, 422))
         for method in ("POST", "PUT")
     ),
-    Other("POST", "/mcp", "mcp", "A message of a client of the Model Context Protocol (read-only).",
-          "Needs a token with the scope `mcp`; without one in the configuration the endpoint is off.", ("token",),
+    Other("POST", "/mcp", "mcp", "Handle one message of the Model Context Protocol (read-only).",
+          "Needs a token with the scope `mcp`; if no token has it, the endpoint is off.", ("token",),
           _JSON, refuses=(400, 401, 403, 413, 415)),
     Other("GET", "/healthz", "operation", "Liveness: whether the event loop runs, and the state of its parts.", _NOBODY,
           refuses=(503,)),
@@ -102,18 +102,18 @@ OTHERS = (
           kind="application/atom+xml"),
     Other("GET", "/status/feed.rss", "status", "The public status page as an RSS feed.", _NOBODY,
           kind="application/rss+xml"),
-    Other("GET", "/status/badge.svg", "status", "How everything is, as a picture.", _NOBODY, kind="image/svg+xml"),
-    Other("GET", "/status/components/{id}/badge.svg", "status", "How a component is, as a picture.", _NOBODY,
+    Other("GET", "/status/badge.svg", "status", "A badge with the overall status.", _NOBODY, kind="image/svg+xml"),
+    Other("GET", "/status/components/{id}/badge.svg", "status", "A badge with the status of a component.", _NOBODY,
           kind="image/svg+xml", refuses=(404,)),
-    Other("POST", "/status/subscriptions", "status", "Ask for mail: a confirmation is sent.", _NOBODY, body=_FORM,
+    Other("POST", "/status/subscriptions", "status", "Subscribe by email; a confirmation is sent.", _NOBODY, body=_FORM,
           kind="text/html", refuses=(400, 403, 404, 413, 415, 429, 503)),
-    Other("GET", "/status/subscriptions/{token}", "status", "The page of a subscription; nothing changes.",
-          "Needs a link from a mail.", kind="text/html", refuses=(404, 503)),
+    Other("GET", "/status/subscriptions/{token}", "status", "Show a subscription; nothing is changed.",
+          "Needs the link from an email.", kind="text/html", refuses=(404, 503)),
     Other("POST", "/status/subscriptions/{token}", "status", "Confirm, change or end a subscription (RFC 8058).",
-          "Needs a link from a mail.", body=_FORM, kind="text/html", refuses=(400, 404, 413, 415, 503)),
+          "Needs the link from an email.", body=_FORM, kind="text/html", refuses=(400, 404, 413, 415, 503)),
     *(
         Other("GET", f"/status/api/v2/{name}.json", "status",
-              f"The public status page in Statuspage's form: {name.replace('/', ', ').replace('-', ' ')}.", _NOBODY)
+              f"The public status page in Statuspage's format: {name.replace('/', ', ').replace('-', ' ')}.", _NOBODY)
         for name in ANSWERS
     ),
     Other("GET", "/oncall/feeds/{token}.ics", "oncall", "A schedule at a secret address, as iCalendar.",
@@ -122,7 +122,7 @@ OTHERS = (
 
 
 def described(one: Other, said: dict[int, str]) -> dict[str, Any]:
-    """Return the operation as the document has it; `said` are the words for refusals."""
+    """Return the operation for the document; `said` has the descriptions of error statuses."""
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     schema = {"type": "object"} if one.kind == _JSON else {"type": "string"}
     made: dict[str, Any] = {
@@ -137,7 +137,7 @@ def described(one: Other, said: dict[int, str]) -> dict[str, Any]:
     if one.body:
         taken = {"$ref": "#/components/schemas/Notification"} if "alertmanager" in one.path else {"type": "object"}
         made["requestBody"] = {"required": True, "content": {one.body: {"schema": taken}}}
-    # A page for people refuses in a page, too.
+    # A page for people returns errors as a page.
     refusal = problem | ({one.kind: {"schema": schema}} if one.kind == "text/html" else {})
     for status in one.refuses:
         made["responses"][str(status)] = {

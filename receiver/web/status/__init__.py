@@ -1,1 +1,1 @@
-"""What the public reads: the status page, its feeds and badges, and subscriptions."""
+"""The public status page, its feeds and badges, and subscriptions."""

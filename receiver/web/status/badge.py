@@ -1,4 +1,4 @@
-"""Badges: small pictures with a name and a word, for other sites. Pure."""
+"""Badges: small images with a name and a status, for other sites. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from html import escape
 from receiver.web.status.feeds import UNWRITABLE
 
 HEIGHT, PADDING, NARROW, WIDE = 20, 6, 7, 13
-"""Pixels: of the badge, beside each text, and of a character."""
+"""Pixels: height of the badge, margin of each text, and width of a character."""
 
 
 def badge(name: str, word: str, color: str, ink: str) -> str:
-    """Return the SVG; `color` stands behind `word`, which is written in `ink`."""
+    """Return the SVG; `color` is the background of `word`, which has the color `ink`."""
     left, right = _width(name), _width(word)
     name, word = (escape(UNWRITABLE.sub("", text)[:80], quote=True) for text in (name, word))
     text = 'font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle"'

@@ -1,4 +1,4 @@
-"""The 90-day bars as HTML: one tab stop a strip, and each bar a button with a name. Pure."""
+"""The 90-day bars as HTML: each row of bars is one tab stop, and each bar is a button with a name. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Strip(NamedTuple):
     bars: Markup
     percent: str
     known: int
-    """Days that the percentage is of."""
+    """The number of days of the percentage."""
 
 
 def strip(component: PublicComponent, history: ComponentHistory, words: Words, root: str) -> Strip:
-    """Return the bars: a form that leads to the day without any script; the last bar is the tab stop."""
+    """Return the bars: a form that opens the day without a script; the last bar is the tab stop."""
     from markupsafe import Markup  # noqa: PLC0415  (comes with Jinja2, which nothing loads at the start)
 
     label = escape(words("bars", name=component.name), quote=True)

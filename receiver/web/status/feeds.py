@@ -15,7 +15,7 @@ from receiver.model.delivery.public_incident import PublicIncident, PublicPage
 from receiver.web.json.statuspage_json import FIRST, incident_url
 
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML 1.0 cannot hold: control characters but tab and line ends, and surrogates."""
+"""Characters that XML 1.0 does not allow: surrogates, and control characters except tabs and line ends."""
 
 
 class _Entry(NamedTuple):
@@ -28,9 +28,9 @@ class _Entry(NamedTuple):
 
 
 def atom(page: PublicPage, incidents: Sequence[PublicIncident], root: str = "") -> str:
-    """Return the feed: ids that never change, updates as text, the newest first.
+    """Return the feed, with ids that never change and updates as text, newest first.
 
-    `root`: what browsers see in front of every path, where the page's own address is not known.
+    `root`: the path prefix that browsers see, if the page's own address is unknown.
     """
     here, found = page.url or f"{root}/status", _entries(page, incidents, root)
     newest = max((one.updated for one in found), default=FIRST)

@@ -1,4 +1,4 @@
-"""How the status page looks by its configuration, and what its templates share."""
+"""The appearance of the status page from its configuration, and the shared parts of its templates."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from receiver.pipeline.status.page_words import Words
 from receiver.web.html_pages import OWN_SCRIPT, OWN_STYLE, HtmlPages
 
 LOGO_MOST = 100 * 1024
-"""Bytes of a logo."""
+"""Maximum size of a logo in bytes."""
 LOGO_KINDS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 TONGUES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español", "ja": "日本語"}
-"""What each language calls itself."""
+"""The name of each language in that language."""
 _NAMES = {
     "operational": "operational", "degraded_performance": "degraded", "partial_outage": "partial",
     "major_outage": "down", "under_maintenance": "works",
 }  # fmt: skip
-"""The color's name in status.css, by its name in the configuration."""
+"""The name of each color in status.css, by its name in the configuration."""
 
 log = structlog.get_logger("receiver.status")
 
 
 @dataclass
 class PageLook:
-    """What a configuration says of the look."""
+    """The appearance in a configuration."""
 
     title: str
     name: str
@@ -54,22 +54,22 @@ def look_of(config: Config, style: str) -> PageLook:
 
 
 class PublicTemplates:
-    """The templates of the public pages, with the look of the configuration in force."""
+    """The templates of the public pages, with the appearance in the current configuration."""
 
     def __init__(self, pages: HtmlPages) -> None:
-        """The look is read once for each configuration."""
+        """Create it; the appearance is read once for each configuration."""
         self.pages = pages
         self._read: Config | None = None
         self._look: PageLook | None = None
 
     def look(self, config: Config) -> PageLook:
-        """Return how the page looks."""
+        """Return the appearance of the page."""
         if self._look is None or self._read is not config:
             self._read, self._look = config, look_of(config, self.pages.status_style)
         return self._look
 
     def render(self, name: str, config: Config, words: Words, *, switch: bool = True, **values: Any) -> web.Response:
-        """Return a page. `switch`: whether it can be asked for in another language."""
+        """Return a page. `switch`: whether it is available in other languages."""
         from markupsafe import Markup  # noqa: PLC0415  (comes with Jinja2: a replica that only takes webhooks has none)
 
         look = self.look(config)

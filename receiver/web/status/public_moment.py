@@ -1,4 +1,4 @@
-"""What the status page shows in one second: made once, however many strangers ask."""
+"""The contents of the status page in one second: built once, no matter how many requests there are."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from receiver.pipeline.status.public_view import PublicView
 from receiver.web.json.statuspage_json import page_shape
 
 LAST = 50
-"""Incidents that feeds and lists show (statuspage.md, section 2)."""
+"""Maximum number of incidents in feeds and lists (statuspage.md, section 2)."""
 ANSWERS_KEPT = 500
-"""Answers of one moment that are kept: pages times languages, and days that somebody looks at."""
+"""Maximum number of cached responses of one moment: pages times languages, and requested days."""
 
 
 @dataclass
 class Moment:
-    """What is shown in one second."""
+    """The contents of one second."""
 
     made_of: tuple[object, ...]
-    """Configuration, setting, state of the index of public incidents, whether the store is away, and second."""
+    """Its identity: configuration, setting, state of the public incidents, whether the store is away, and second."""
     page: PublicPage
     past: tuple[PublicIncident, ...]
-    """What is over, the newest first."""
+    """Past incidents, newest first."""
     histories: dict[str, ComponentHistory]
     """The last 90 days of each component, by id."""
     since: datetime
-    """From when on all incidents are known."""
+    """The time from which on all incidents are known."""
     away: bool
-    """Whether the store does not answer, so that this is what was known last."""
+    """Whether the store does not answer, so that this is the last known state."""
     unknown: bool
-    """Whether nothing was known before the store went away."""
+    """Whether there was no data before the store became unavailable."""
     answers: dict[str, tuple[bytes, CIMultiDict[str]]] = field(default_factory=dict)
-    """Body and headers, by what was asked for."""
+    """Body and headers of responses, by request."""
 
     @cached_property
     def shape(self) -> dict[str, Any]:
-        """What its answers in JSON are made of."""
+        """The data for its JSON responses."""
         return page_shape(self.page, self.past[:LAST])
 
     @cached_property
@@ -55,19 +55,19 @@ class Moment:
 
     @property
     def all(self) -> list[PublicIncident]:
-        """Every incident that is kept, the open ones first."""
+        """Every stored incident, open ones first."""
         return [*self.page.incidents, *self.past]
 
     def listed(self) -> list[PublicIncident]:
-        """Return the last 50 incidents, the open ones first."""
+        """Return the last 50 incidents, open ones first."""
         return self.all[:LAST]
 
 
 class MomentMaker:
-    """Makes moments, and keeps what does not change from one to the next."""
+    """Builds moments, and keeps the parts that do not change between them."""
 
     def __init__(self) -> None:
-        """Nothing is made yet."""
+        """Create it without a moment."""
         self._read: Config | None = None
         self._view: PublicView | None = None
         self._moment: Moment | None = None
@@ -92,7 +92,7 @@ class MomentMaker:
     def _history(
         self, page: PublicPage, past: tuple[PublicIncident, ...], since: datetime, now: datetime, turns: int
     ) -> dict[str, ComponentHistory]:
-        # A minute more or less changes nothing that is shown.
+        # A difference of a minute is not visible.
         made_of = (self._read, turns, since, int(now.timestamp()) // 60)
         if self._histories is None or self._histories[0][0] is not made_of[0] or self._histories[0][1:] != made_of[1:]:
             recent = [one for one in past if one.resolved_at is None or one.resolved_at > now - timedelta(days=91)]
@@ -103,5 +103,5 @@ class MomentMaker:
 
 
 def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    # Configuration and setting are large, and replaced whole: which they are counts, not what is in them.
+    # Configuration and setting are large and are replaced as a whole, so they are compared by identity.
     return one[0] is other[0] and one[1] is other[1] and one[2:] == other[2:]

@@ -1,4 +1,4 @@
-"""The public status page, as HTML and in Statuspage's form. It is asked by anybody, so it asks the store nothing."""
+"""The public status page, as HTML and in Statuspage's format. Anyone may request it, so it never queries the store."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ ANSWERS: dict[str, Callable[[Shape], Shape]] = {
     "scheduled-maintenances/active": _with_page("scheduled_maintenances", _windows("in_progress")),
     "scheduled-maintenances/upcoming": _with_page("scheduled_maintenances", _windows("scheduled")),
 }
-"""What `/status/api/v2/NAME.json` answers, by name."""
+"""The contents of `/status/api/v2/NAME.json`, by name."""
 EVERYWHERE = {"Access-Control-Allow-Origin": "*"}
 
 
 class StatusPage:
-    """`/status` and its JSON. What it shows is a PublicPage and nothing else."""
+    """`/status` and its JSON. It shows a PublicPage and nothing else."""
 
     def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
-        """The components are read once for each configuration."""
+        """Create it; the components are read once for each configuration."""
         self.doors = doors
         self.pages = pages
         self.templates = PublicTemplates(pages)
@@ -73,7 +73,7 @@ class StatusPage:
         })  # fmt: skip
 
     async def history(self, request: web.Request) -> web.Response:
-        """`/status/history?month=2026-11`: what began in a month and is over; without a month, this one."""
+        """`/status/history?month=2026-11`: past incidents that began in a month; without a month, this one."""
         moment = self._now()
         this, first = f"{moment.page.updated_at:%Y-%m}", f"{min(moment.since, *_begun(moment)):%Y-%m}"
         month = request.query.get("month", this)
@@ -110,7 +110,7 @@ class StatusPage:
         })  # fmt: skip
 
     def json(self, name: str) -> Handler:
-        """Return the handler of `/status/api/v2/NAME.json`, as Statuspage writes it: see ANSWERS."""
+        """Return the handler of `/status/api/v2/NAME.json`, in Statuspage's format: see ANSWERS."""
 
         async def endpoint(request: web.Request) -> web.Response:
             return self._answer(request, name, lambda moment: _open(answer(ANSWERS[name](moment.shape))))
@@ -118,7 +118,7 @@ class StatusPage:
         return endpoint
 
     async def atom(self, request: web.Request) -> web.Response:
-        """`/status/feed.atom`: an entry an incident, changed with each update."""
+        """`/status/feed.atom`: an entry for each incident, which changes with each update."""
         return self._feed(request, "application/atom+xml", atom)
 
     async def rss(self, request: web.Request) -> web.Response:
@@ -126,7 +126,7 @@ class StatusPage:
         return self._feed(request, "application/rss+xml", rss)
 
     async def badge(self, request: web.Request) -> web.Response:
-        """`/status/badge.svg`: the name of the page, and how everything is."""
+        """`/status/badge.svg`: the name of the page and the overall status."""
         words, colors = self._words(request), self.doors.config.status_page.colors.model_dump()
         color = {
             Impact.NONE: colors["operational"], Impact.MINOR: colors["degraded_performance"],
@@ -139,14 +139,14 @@ class StatusPage:
         ), BADGE_FRESH)  # fmt: skip
 
     async def component_badge(self, request: web.Request) -> web.Response:
-        """`/status/components/{id}/badge.svg`: the name of a component, and how it is."""
+        """`/status/components/{id}/badge.svg`: the name and the status of a component."""
         one, words = self._component(request), self._words(request)
         color = getattr(self.doors.config.status_page.colors, one.condition)
         name = f"badge {one.id} {words.language}"
         return self._answer(request, name, lambda moment: _svg(one.name, words(one.condition), color), BADGE_FRESH)
 
     async def logo(self, request: web.Request) -> web.Response:
-        """`/status/logo`: the picture of the configuration."""
+        """`/status/logo`: the configured logo."""
         found = self.templates.look(self.doors.config).logo
         if found is None:
             raise Refusal(404, "unknown", "page not found")
@@ -184,7 +184,7 @@ class StatusPage:
                 moment.answers.clear()
             moment.answers[name] = _kept(make(moment), fresh)
         body, headers = moment.answers[name]
-        # A client that has it already is told so.
+        # A client that already has it gets a 304.
         known = request.headers.get("If-None-Match", "")
         if headers["ETag"] in known or known.strip() == "*":
             return web.Response(status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"})
@@ -241,7 +241,7 @@ def _svg(name: str, word: str, color: str) -> web.Response:
 
 
 def _kept(response: web.Response, fresh: str) -> tuple[bytes, CIMultiDict[str]]:
-    # The time of asking is no change: without it the tag would be another one every second.
+    # The time of the request is not a change; if it were included, the tag would change every second.
     body = response.body if isinstance(response.body, bytes) else b""
     tag = f'"{hashlib.sha256(_MOMENT.sub(b"", body)).hexdigest()[:24]}"'
     headers = CIMultiDict(response.headers)

@@ -20,11 +20,11 @@ from receiver.web.http.form_fields import form_fields
 from receiver.web.status.page_look import PublicTemplates
 
 MOST = 16_384
-"""Bytes of a form."""
+"""Maximum size of a form in bytes."""
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
-"""What a mail program posts to unsubscribe (RFC 8058, 3.2)."""
+"""The field that a mail program posts to unsubscribe (RFC 8058, 3.2)."""
 TOKEN = 2_000
-"""Characters of a token."""
+"""Maximum length of a token."""
 COMPONENT = "component"
 
 
@@ -32,12 +32,12 @@ class SubscriptionPages:
     """`/status/subscriptions` and `/status/subscriptions/{token}`."""
 
     def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
-        """Take what knows of subscriptions."""
+        """Create it with the store of subscriptions."""
         self.doors = doors
         self.templates = PublicTemplates(pages)
 
     async def sign_up(self, request: web.Request) -> web.Response:
-        """`POST /status/subscriptions`: mails a confirmation. The answer is the same for every address."""
+        """`POST /status/subscriptions`: mail a confirmation. The response is the same for every address."""
         desk, words = self._open(), self._words(request)
         if is_cross_site(request, self.doors.config.service.public_url):
             raise Refusal(403, "cross_site", "sign up at the status page itself")
@@ -53,7 +53,7 @@ class SubscriptionPages:
         return self._said(words, "sent_title", "sent_text")
 
     async def show(self, request: web.Request) -> web.Response:
-        """`GET /status/subscriptions/{token}`: the page with the button. Nothing changes, whoever follows the link."""
+        """`GET /status/subscriptions/{token}`: the page with the button. Following the link changes nothing."""
         pending, subscriber = await self._found(request)
         words = self._words(request, (pending or subscriber or _NOBODY).language)
         if pending is not None:
@@ -63,7 +63,7 @@ class SubscriptionPages:
         return self._said(words, "manage_title", "invalid_link", status=404)
 
     async def act(self, request: web.Request) -> web.Response:
-        """`POST /status/subscriptions/{token}`: confirms, changes components, or unsubscribes (RFC 8058)."""
+        """`POST /status/subscriptions/{token}`: confirm, change components, or unsubscribe (RFC 8058)."""
         fields = await form_fields(request, MOST)
         pending, subscriber = await self._found(request)
         words = self._words(request, (pending or subscriber or _NOBODY).language)
@@ -75,10 +75,10 @@ class SubscriptionPages:
         if fields.get("action") == "unsubscribe" or fields.get(ONE_CLICK[0]) == ONE_CLICK[1]:
             if subscriber is not None:
                 await self.doors.subscriptions.erase(subscriber.id)
-            # The second click of the same link is answered like the first: its address is gone.
+            # A second click on the same link gets the same response as the first: the address is deleted.
             known = subscriber is not None or await self._genuine(request)
             return self._said(words, "unsubscribe", "unsubscribed" if known else "invalid_link", 200 if known else 404)
-        raise Refusal(404 if pending is None and subscriber is None else 400, "bad_form", "this link does not do that")
+        raise Refusal(404 if pending is None and subscriber is None else 400, "bad_form", "this link cannot do that")
 
     async def _confirm(self, words: Words, pending: PendingSubscription, fields: MultiDict[str]) -> web.Response:
         picked = tuple(fields.getall(COMPONENT, []))

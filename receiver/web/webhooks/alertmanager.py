@@ -1,4 +1,4 @@
-"""POST /webhooks/alertmanager: authenticated, measured, parsed, taken; 2xx only once it is durable."""
+"""POST /webhooks/alertmanager: authenticates, measures, parses and accepts notifications; 2xx only once durable."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from receiver.web.webhooks.notification_answer import answer_json
 from receiver.web.webhooks.unreadable_notifications import UnreadableNotifications
 
 PARSE_ASIDE = 256 * 1024
-"""Bytes above which a body is parsed in a thread, so that other requests are answered meanwhile."""
+"""Bytes above which a body is parsed in a thread, so that other requests are answered in the meantime."""
 OVERLOADED, STORE_SLOW = "overloaded", "store_slow"
 BULKY, BULKY_WAIT = 4 * 1024 * 1024, 1.0
-"""Bytes above which a body is worked on alone, and seconds that the next one waits: each holds the loop for long."""
+"""Bytes above which a body is processed alone, and seconds that the next one waits: each blocks the loop for long."""
 PARSED_AT_ONCE, PARSE_WAITING, PARSE_WAIT = 2, 16, 1.5
-"""Such bodies that are parsed at once, that wait for it, and for how many seconds; 503 beyond that."""
+"""Maximum number of such bodies that are parsed at once, and that wait, and for how many seconds; 503 beyond that."""
 EOF_TURNS = 3
-"""Turns of the event loop until the end of a connection that is there already is seen."""
+"""Iterations of the event loop until the end of a connection that has already closed is noticed."""
 NAME = 200
 
 log = DirectLog("receiver.webhook")
@@ -47,24 +47,24 @@ log = DirectLog("receiver.webhook")
 
 @dataclass
 class _Line:
-    """What the one log line of a webhook says."""
+    """The fields of a webhook's log line."""
 
     outcome: str = "error"
     reason: str = "spoiled"
     fields: dict[str, Any] = field(default_factory=dict)
     told: Told | None = None
-    """The answer to the same repetition before."""
+    """The response to the previous repetition."""
 
 
 class _RefusedBefore(Overloaded):
-    """The refused notification pages nobody, or is already stored as refused, so that nothing must be kept of it."""
+    """The refused notification pages no one, or is already stored as refused, so it need not be stored."""
 
 
 class Webhooks:
     """The endpoint of Alertmanager."""
 
     def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
-        """Nothing is under way yet."""
+        """Create it without current requests."""
         self.doors = doors
         self.gate = gate
         self.arrivals = ArrivalOrder(doors.clock.monotonic)
@@ -81,7 +81,7 @@ class Webhooks:
         self._counted = _Counters(doors.metrics.webhooks)
 
     async def alertmanager(self, request: web.Request) -> web.StreamResponse:
-        """Answer as surfaces.md says under "What Alertmanager gets"; count it and write one line."""
+        """Respond as described in surfaces.md, "What Alertmanager gets"; count it and write one log line."""
         began = self.doors.clock.monotonic()
         line = _Line()
         try:
@@ -198,11 +198,11 @@ class Webhooks:
         return answer
 
     def _changed(self, owner: str) -> bool:
-        # Whether a repetition has to be read all the same: for what is owed of its group, or to be judged later.
+        # Whether a repetition has to be read anyway: for pending work of its group, or for a later evaluation.
         return self.doors.monitor.away or self.doors.stood_still() or self.doors.refused.owes(owner)
 
     def _told(self, accepted: AcceptedBody, answer: Answer, caller: str) -> Told:
-        # Making the answer and the line of the log once more costs a tenth of a repetition.
+        # Building the response and the log line again costs a tenth of a repetition.
         told = accepted.told
         if told is None or told.answer is not answer or told.caller != caller:
             first = answer.foremost
@@ -238,9 +238,9 @@ class Webhooks:
         return Refusal(503, STORE_SLOW if isinstance(condition, StoreSlow) else "store_away", AWAY)
 
     async def _still_wanted(self, request: web.Request) -> None:
-        # What has waited while this process stood still is old. Where another replica has heard of the alert's end, it
-        # would be held as a new beginning, and count in the end, with nobody to end it. A sender that waits sends it
-        # again, and the debt leaves out what has ended; one that has hung up has told somebody else.
+        # A notification that waited while this process was suspended is old. If another replica has received the end of
+        # the alert, it would be held as a new beginning that nothing ends. A waiting sender sends it again, and
+        # the retry leaves out ended alerts; a sender that has hung up has used another replica.
         for _ in range(EOF_TURNS):
             await asyncio.sleep(0)
         if request.transport is None or request.transport.is_closing():
@@ -256,7 +256,7 @@ class Webhooks:
             return notification.model_copy(update={"sender": sender})
         except Refusal as refusal:
             if refusal.reason == OVERLOADED:
-                self.doors.refused.add_unread(raw, sender)  # nobody knows yet whether it pages
+                self.doors.refused.add_unread(raw, sender)  # it is unknown yet whether it pages
             raise
         except BadNotification as bad:
             await self._rejected.keep(raw, request, sender.name, bad.detail)
@@ -264,7 +264,7 @@ class Webhooks:
 
 
 class _Counters(dict[str, Counter]):
-    """The counters of the metric by outcome: looking one up by its labels costs more than counting."""
+    """The counters of the metric by outcome, because looking one up by its labels costs more than counting."""
 
     def __init__(self, metric: Counter) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Which notification is begun next: a few in each turn of the loop, the newest first."""
+"""Decides which notification starts next: a few in each iteration of the loop, newest first."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Callable
 from receiver.store.client.store_errors import Overloaded
 
 AT_ONCE = 8
-"""Notifications that are begun in one turn of the loop at most."""
+"""Maximum number of notifications that start in one iteration of the loop."""
 TURN = 0.04
-"""Seconds that a turn may take; fewer are begun after one that took longer. What is under way moves one step a turn and
-needs about twelve: with longer turns nothing ends within the time of an answer, and all is begun again (a livelock)."""
+"""Maximum duration of an iteration in seconds; fewer start after a longer one. A notification needs about twelve
+iterations: if they are longer, none ends in time for a response, and all start again (a livelock)."""
 REFUSED_AT_ONCE = 8
-"""Notifications that are refused unread in one turn at most: each answer takes time, too."""
+"""Maximum number of notifications that are refused unread in one iteration, because each response takes time, too."""
 LATE = 0.2
-"""Seconds of waiting after which this process has less time than it needs; a throttled one is stopped for as long."""
+"""Seconds of waiting after which this process counts as short of CPU time; a throttled one is paused for as long."""
 LONGEST = 1.0
-"""Seconds after which one that was not begun is refused."""
+"""Seconds after which a notification that has not started is refused."""
 MOST = 1000
-"""Notifications that wait to be begun; the oldest is refused for one more."""
+"""Maximum number of notifications that wait to start; for one more, the oldest is refused."""
 
 
 class ArrivalOrder:
-    """Lets notifications begin in turn.
+    """Starts notifications in turn.
 
-    The newest is first: under overload one that has waited is nearly out of time and its sender comes again, and in the
-    order of arrival every answer would be as late as the last one that is still in time.
+    The newest comes first: under overload, an older one is nearly out of time and its sender retries; in the order of
+    arrival, every response would be as late as the last one that is still in time.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -42,12 +42,12 @@ class ArrivalOrder:
 
     @property
     def late(self) -> bool:
-        """Whether this process has less time than it needs: one waits, or was refused unread in this second."""
+        """Whether this process has too little CPU time: one waits, or was refused unread in this second."""
         now = self._monotonic()
         return now - self._refused_at < LONGEST or (bool(self._waiting) and now - self._waiting[0][0] > LATE)
 
     async def enter(self) -> None:
-        """Wait until this notification may begin. Raises Overloaded when that takes too long."""
+        """Wait until this notification may start. Raises Overloaded if that takes too long."""
         if self._begun < self._at_once and not self._waiting:
             self._begun += 1
             self._watch()

@@ -1,8 +1,8 @@
-"""Bodies that this replica has seen byte for byte: what was repeated, and what was refused, is not parsed again.
+"""Recognizes bodies that this replica has seen byte for byte, so that repeated and refused bodies are not parsed again.
 
-A sender repeats a notification byte for byte until something changes, and after each refusal. Parsing it is the largest
-part of what a repetition costs (a fifth of it with one alert, four fifths with fifty), and finds out what is known.
-A body is known by a hash with a key that nobody else has, so that nobody can make two bodies pass for one.
+A sender repeats a notification byte for byte until something changes, and after each refusal. Parsing is the largest
+part of the cost of a repetition (a fifth with one alert, four fifths with fifty), and its result is already known.
+A body is recognized by a hash with a secret key, so that no one can construct two bodies with the same hash.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from receiver.web.http.ready_answer import ReadyAnswer
 from receiver.web.webhooks.admission_queue import Place
 
 BODIES = 20_000
-"""Refused bodies that are known."""
+"""Maximum number of known refused bodies."""
 REPEATED, PARTS = 10_000, 40_000
-"""Accepted bodies that are known, and the groups in them together: about 15 MB."""
+"""Maximum number of known accepted bodies and their groups: about 15 MB."""
 ENDED = 500
-"""Accepted bodies in which nothing fires that are known."""
+"""Maximum number of known accepted bodies without firing alerts."""
 
 
 class BodyHash:
-    """Hashes bodies with a key of this process."""
+    """Hashes bodies with a key that only this process has."""
 
     def __init__(self) -> None:
         """Choose the key."""
@@ -37,22 +37,22 @@ class BodyHash:
     def __call__(self, body: bytes) -> bytes:
         """Return a hash of `body`, 16 bytes."""
         # SHA-256 with the key before the body: processors have instructions for it, and BLAKE2 took half as long again,
-        # a sixth of a repetition of 50 alerts. The hash is never disclosed, so that nobody can extend it.
+        # a sixth of a repetition of 50 alerts. The hash is never disclosed, so that no one can extend it.
         found = self._keyed.copy()
         found.update(body)
         return found.digest()[:16]
 
 
 class RefusedBodies:
-    """Knows the bodies that were refused and their places, by their hashes and under one configuration."""
+    """Stores refused bodies and their priorities, by their hashes and under one configuration."""
 
     def __init__(self) -> None:
-        """None was refused."""
+        """Create it empty."""
         self._setting: ActiveConfig | None = None
         self._known: dict[bytes, Place] = {}
 
     def add(self, name: bytes, setting: ActiveConfig, place: Place) -> None:
-        """Keep a body's place under `setting`; the oldest is dropped where there are too many."""
+        """Store a body's priority under `setting`; the oldest is dropped if there are too many."""
         if setting is not self._setting:
             self._setting, self._known = setting, {}
         self._known[name] = place
@@ -60,12 +60,12 @@ class RefusedBodies:
             del self._known[next(iter(self._known))]
 
     def place(self, name: bytes, setting: ActiveConfig) -> Place | None:
-        """Return the place of a body; None where it is not known."""
+        """Return the priority of a body; None if it is unknown."""
         return self._known.get(name) if setting is self._setting else None
 
 
 class Told(NamedTuple):
-    """The answer to a repetition and its line in the log, for as long as `answer` is the same object."""
+    """The response to a repetition and its log line, as long as `answer` is the same object."""
 
     answer: Answer
     caller: str
@@ -75,25 +75,25 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class AcceptedBody:
-    """An accepted body: enough to answer it again once the store confirms that nothing has changed."""
+    """An accepted body: the data to respond again once the store confirms that nothing has changed."""
 
     owner: str
     """The name of its group among the refused notifications."""
     repetition: Repetition
     fields: dict[str, Any]
-    """What the log says of it."""
+    """Its fields in the log line."""
     firing: bool = True
     """Whether any alert is firing. A resolved body is repeated only after a lost answer, and soon."""
     sender: str = ""
-    """Whose it was: what one sender may end, another may not."""
+    """Its sender: one sender may end alerts that another may not."""
     told: Told | None = None
 
 
 class AcceptedBodies:
-    """Knows the bodies that were accepted and hold nothing but alerts, by their hashes and under one configuration."""
+    """Stores accepted bodies that contain only alerts, by their hashes and under one configuration."""
 
     def __init__(self) -> None:
-        """None was accepted."""
+        """Create it empty."""
         self._setting: ActiveConfig | None = None
         self._firing: OrderedDict[bytes, AcceptedBody] = OrderedDict()
         self._ended: OrderedDict[bytes, AcceptedBody] = OrderedDict()
@@ -102,7 +102,7 @@ class AcceptedBodies:
         """The newest bodies of each group, one per Alertmanager. Older ones are dropped."""
 
     def add(self, name: bytes, setting: ActiveConfig, body: AcceptedBody) -> None:
-        """Keep a body under `setting`; those that were not repeated for the longest are dropped."""
+        """Store a body under `setting`; the least recently repeated ones are dropped."""
         if setting is not self._setting:
             self._setting, self._parts = setting, 0
             for known in (self._firing, self._ended, self._newest):
@@ -121,7 +121,7 @@ class AcceptedBodies:
             self._drop(next(iter(self._firing or self._ended)))
 
     def get(self, name: bytes, setting: ActiveConfig) -> AcceptedBody | None:
-        """Return a body; None where it is not known."""
+        """Return a body; None if it is unknown."""
         if setting is not self._setting:
             return None
         for bodies in (self._firing, self._ended):

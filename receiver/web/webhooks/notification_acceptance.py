@@ -1,4 +1,4 @@
-"""Decides and commits a notification, or answers a repetition, in time for an answer within 2 seconds."""
+"""Decides and commits a notification, or recognizes a repetition, in time for a response within 2 seconds."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ GRACE = 0.05
 STORE_LIMIT = 1.7
 """Seconds of loop time spent on the store after which the store is considered slow, and not this process."""
 BEHIND = 0.4
-"""If the event loop was late by this many seconds meanwhile, this process is considered slow all the same: the dozen
-turns of the loop that a notification needs have then taken as long."""
+"""If the event loop was late by this many seconds in the meantime, this process is considered slow anyway: the dozen
+iterations that a notification needs have then taken as long."""
 LARGE = 200
 """Number of alerts above which deciding alone takes a noticeable time."""
 
@@ -35,17 +35,17 @@ class NotificationAcceptance:
     """Gives each notification its turn at the store, and ends the wait for it before the sender's timeout."""
 
     def __init__(self, doors: AppParts, admission: Admission, arrivals: ArrivalOrder) -> None:
-        """`arrivals` knows whether this process is late."""
+        """`arrivals` reports whether this process is late."""
         self._doors = doors
         self._admission = admission
         self._arrivals = arrivals
         self._tasks: set[asyncio.Task[Answer]] = set()
 
     async def repeat(self, accepted: AcceptedBody, began: float) -> Answer | StoreAway | None:
-        """Return the answer to the repetition of `accepted`; None if something has changed, or why it is unknown.
+        """Return the response to a repetition of `accepted`; None if something has changed, or why it is unknown.
 
-        `began`: when the request began, in monotonic seconds. It takes one read and no turn: a repetition is answered
-        even while other notifications are refused, because a refused one would come back.
+        `began`: when the request began, in monotonic seconds. It takes one read and no turn: a repetition is accepted
+        even while other notifications are refused, because a refused one would be sent again.
         """
         try:
             answer = await self._ask_store(accepted, self._left(began, ACCEPT_LIMIT))
@@ -68,7 +68,7 @@ class NotificationAcceptance:
                 return await repeated(accepted.repetition, now, left)
 
     async def accept(self, notification: Notification, began: float) -> Answer:
-        """Decide and commit `notification` in its turn, and return the answer; `began`: see `repeat`.
+        """Decide and commit `notification` in its turn, and return the response; `began`: see `repeat`.
 
         Raises StoreAway; Overloaded if this process was too busy to decide and commit in time.
         """
@@ -81,8 +81,8 @@ class NotificationAcceptance:
             task = asyncio.create_task(self._in_turn(turn, notification))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
-        # Neither the timeout nor a sender that hangs up cancels the task: its work would be wasted, and the next try
-        # of the sender is a repetition of what has been stored meanwhile.
+        # Neither the timeout nor a sender that hangs up cancels the task: its work would be wasted, and the sender's
+        # next attempt is a repetition of the notification stored in the meantime.
         await asyncio.wait({task}, timeout=self._left(began, limit) + GRACE)
         if not task.done() or task.cancelled():
             raise Overloaded("not decided and committed in time")
@@ -103,12 +103,12 @@ class NotificationAcceptance:
                 now = self._doors.clock.now()
                 return await self._doors.intake.accept(notification, now, released=bool(adopted), adopted=adopted)
         except TimeoutError:
-            # If this process has too little time, its own steps took it, and not the store.
+            # If this process has too little CPU time, its own steps caused the delay, and not the store.
             ours = self._arrivals.late or deadline.behind > BEHIND
             raise (Overloaded if ours else StoreSlow)(f"no commit within {STORE_LIMIT:g} s") from None
 
     def place(self, notification: Notification) -> Place:
-        """Return the place of `notification` in the queue."""
+        """Return the priority of `notification` in the queue."""
         group, refused = group_name(notification), self._doors.refused
         known = self._admission.place(group)
         if known is Place.FIRST or refused.ends_pages(notification):
@@ -116,7 +116,7 @@ class NotificationAcceptance:
         if refused.replaces(notification):
             return Place.FIRST  # the refused one must not be committed in its old state
         if len(notification.alerts) > LARGE:
-            # Deciding its place takes longer than accepting it.
+            # Deciding its priority takes longer than accepting it.
             return known if self._admission.known(group) else Place.PAGING
         urgent, severity = may_page(notification, self._doors.setting())
         if not urgent:
@@ -130,4 +130,4 @@ class NotificationAcceptance:
     def _forget(self, task: asyncio.Task[Answer]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # retrieved here, because nobody waits for it once the sender is gone
+            task.exception()  # retrieved here, because no one waits for it once the sender is gone

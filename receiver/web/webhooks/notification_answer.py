@@ -1,4 +1,4 @@
-"""What Alertmanager is answered, as JSON (surfaces.md, "What Alertmanager gets")."""
+"""The response to Alertmanager, as JSON (surfaces.md, "What Alertmanager gets")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /webhooks/pagerduty: signed, read, done or left alone, and answered within five seconds (pagerduty.md, 2)."""
+"""POST /webhooks/pagerduty: verifies and handles events, and responds within five seconds (pagerduty.md, 2)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from receiver.web.webhooks.signatures import by_pagerduty, like_pagerduty
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
 MOST = 256 * 1024
-"""Bytes: larger ones are never sent."""
+"""Maximum size in bytes; PagerDuty never sends larger ones."""
 AT_ONCE = 64
 LIMIT = 4.0
-"""Seconds for doing it: PagerDuty waits five."""
+"""Seconds for handling an event: PagerDuty waits for five."""
 SIGNATURE = "X-PagerDuty-Signature"
 
 log = structlog.get_logger("receiver.pagerduty")
@@ -30,14 +30,14 @@ class PagerDutyEndpoint:
     """The endpoint of PagerDuty's webhooks."""
 
     def __init__(self, doors: AppParts) -> None:
-        """Nothing is under way yet."""
+        """Create it without current requests."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
         self._under_way = 0
         self._tasks: set[asyncio.Task[PagerDutyEventResult]] = set()
 
     async def webhook(self, request: web.Request) -> web.Response:
-        """Answer 202 once it is durable; 503 when it is to be sent again; 4xx only to what PagerDuty has not sent."""
+        """Return 202 once it is durable, 503 if it should be sent again, and 4xx only if PagerDuty did not send it."""
         outcome = "error"
         try:
             news = await self._serve(request)
@@ -51,7 +51,7 @@ class PagerDutyEndpoint:
             outcome = "unauthorized" if refusal.status in (401, 403, 408, 413) else "unavailable"
             outcome = "refused" if refusal.status == 400 else outcome
             outcome = "unauthorized" if refusal.reason == "unsigned" else outcome
-            # Three refusals, and PagerDuty switches the subscription off: the first is to be seen.
+            # After three refusals PagerDuty disables the subscription, so the first one must be visible.
             say = log.error if refusal.status == 403 else log.warning
             say("webhook", source="pagerduty", outcome=outcome, reason=refusal.reason)
             raise
@@ -88,7 +88,7 @@ class PagerDutyEndpoint:
         task.add_done_callback(self._forget)
         await asyncio.wait({task}, timeout=LIMIT)
         if not task.done():
-            # It goes on; when it is sent again it has been done.
+            # It continues; when PagerDuty sends the event again, it is done.
             raise Refusal(503, "slow", AWAY)
         try:
             return task.result()
@@ -101,4 +101,4 @@ class PagerDutyEndpoint:
     def _forget(self, task: asyncio.Task[PagerDutyEventResult]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # seen here too, when nobody waits for it anymore
+            task.exception()  # retrieved here, because no one waits for it anymore

@@ -1,4 +1,4 @@
-"""POST /hooks/...: answers that come straight from phones. Whoever knows no token of a page changes nothing."""
+"""POST /hooks/...: responses that come directly from phones. Without the token of a page, nothing changes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
 MOST = 1024
-"""Bytes: a verb and a token are some sixty."""
+"""Maximum size in bytes; a verb and a token have some sixty."""
 AT_ONCE = 32
-"""Answers that are looked for in the store at once: strangers can ask too."""
+"""Maximum number of responses that are looked up in the store at once, because strangers can send them too."""
 
 
 class PhoneHooks:
     """The endpoints for answers from phones."""
 
     def __init__(self, doors: AppParts) -> None:
-        """Nothing is under way yet."""
+        """Create it without current requests."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
         self._under_way = 0
 
     async def ntfy(self, request: web.Request) -> web.Response:
-        """Answer 200 to what is done, 410 when it is too late, 404 to anything else; the phone clears on 200 alone."""
+        """Return 200 if executed, 410 if it is too late, 404 otherwise; the phone clears the page only on 200."""
         channels = self.doors.phones.answers.hooked()
         if not channels:
-            raise Refusal(404, "no_channel", "no channel accepts answers here")
+            raise Refusal(404, "no_channel", "no channel accepts responses here")
         raw = await self.unsigned.read(request, MOST)
         if self.doors.state.draining or self._under_way >= AT_ONCE:
             raise Refusal(503, "too_many", "too many requests at once, or this replica is stopping; send it again")

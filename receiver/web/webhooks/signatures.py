@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 LONGEST = 4096
-"""Characters of a header that are looked at."""
+"""Maximum length of a header."""
 WINDOW = 300
-"""Seconds that a request of Slack may be old (slack.md, Verification)."""
+"""Maximum age of a Slack request in seconds (slack.md, Verification)."""
 
 
 _HEX = r"[0-9a-f]{64}"
@@ -22,12 +22,12 @@ _TWILIO = re.compile(r"[A-Za-z0-9+/]{27}=")
 
 
 def like_pagerduty(header: str) -> bool:
-    """Return whether a header has the form of PagerDuty's signatures: only then is the body worth reading."""
+    """Return whether a header has the form of PagerDuty's signatures; only then is the body read."""
     return _PAGERDUTY.search(header[:LONGEST]) is not None
 
 
 def like_slack(timestamp: str, signature: str, now: float) -> bool:
-    """Return whether both headers have the form of Slack's, and `timestamp` is of the last five minutes."""
+    """Return whether both headers have Slack's form, and `timestamp` is within the last five minutes."""
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         return False
     return abs(now - int(timestamp)) <= WINDOW and _SLACK.fullmatch(signature) is not None
@@ -40,7 +40,7 @@ def by_pagerduty(header: str, body: bytes, secrets: Iterable[bytes]) -> bool:
     for secret in secrets:
         expected = hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
         for one in given:
-            # All are compared, so that the time says nothing about which was near.
+            # All are compared, so that the time does not reveal which one was close.
             good |= hmac.compare_digest(expected, one.encode("utf-8", "replace"))
     return good
 
@@ -54,14 +54,14 @@ def by_slack(timestamp: str, signature: str, body: bytes, secret: bytes, now: fl
 
 
 def like_twilio(header: str) -> bool:
-    """Return whether a header has the form of Twilio's signatures: only then is the body worth reading."""
+    """Return whether a header has the form of Twilio's signatures; only then is the body read."""
     return _TWILIO.fullmatch(header) is not None
 
 
 def by_twilio(header: str, url: str, fields: Sequence[tuple[str, str]], token: bytes) -> bool:
     """Return whether the account of `token` has signed `fields`, posted to `url` (phones.md, Twilio).
 
-    `url` is the address that the configuration gives to Twilio, with its query; `Host` is a stranger's word.
+    `url` is the address that the configuration gives to Twilio, with its query; `Host` cannot be trusted.
     """
     said = "".join(f"{name}{value}" for name, value in sorted(set(fields)))
     good = False

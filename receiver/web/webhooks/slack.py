@@ -1,4 +1,4 @@
-"""/slack/commands, /slack/interactions, /slack/events: signed, and answered within three seconds (slack.md, 4)."""
+"""/slack/commands, /slack/interactions, /slack/events: verified, and answered within three seconds (slack.md, 4)."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from receiver.web.webhooks.signatures import by_slack, like_slack
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
 MOST = 64 * 1024
-"""Bytes (reliability S15)."""
+"""Maximum size in bytes (reliability S15)."""
 FIELDS = 100
 AT_ONCE = 64
-"""Signed requests under way; what a slow one has still to say is not counted."""
+"""Maximum number of signed requests in progress, not counting slow ones that have already been answered."""
 LIMIT = 2.4
-"""Seconds after which whoever asked is told that it takes longer: Slack gives up after three."""
-LATER = "This takes a little longer; the answer follows."
+"""Seconds after which the user is told that it takes longer: Slack gives up after three."""
+LATER = "This takes a little longer; the result will follow."
 SLOW = "This takes longer than usual. Please send it again; it will be done only once."
-"""Within a form, which has nowhere else to answer."""
+"""In a form, which has no other place for a response."""
 FORM = "application/x-www-form-urlencoded"
 
 log = structlog.get_logger("receiver.slack")
 FIELDS = 100
-"""Fields of a form: Slack sends some fifteen."""
+"""Maximum number of fields of a form; Slack sends some fifteen."""
 
 
 class SlackEndpoint:
     """The endpoints that Slack calls."""
 
     def __init__(self, doors: AppParts) -> None:
-        """Nothing is under way yet."""
+        """Create it without current requests."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def commands(self, request: web.Request) -> web.Response:
-        """`POST /slack/commands`: a slash command; whatever is wrong with it is said to whoever typed it."""
+        """`POST /slack/commands`: a slash command; the user gets its errors."""
         channel, raw, once = await self._verified(request, FORM)
         form = self._form(raw)
         with self._place():
@@ -72,7 +72,7 @@ class SlackEndpoint:
             return await self._answered(work, "interaction", back, aside=True)
 
     async def events(self, request: web.Request) -> web.Response:
-        """`POST /slack/events`: the handshake, and messages that somebody pins."""
+        """`POST /slack/events`: the handshake, and pinned messages."""
         channel, raw, _ = await self._verified(request, "application/json")
         payload = _json(raw)
         if not isinstance(payload, dict):
@@ -97,7 +97,7 @@ class SlackEndpoint:
     async def _verified(self, request: web.Request, kind: str) -> tuple[str, bytes, str]:
         """Return the name of the channel whose secret has signed the request, its body, and a key against repetition.
 
-        Raises Refusal: 401 for a wrong or missing signature, or where no secret is configured.
+        Raises Refusal: 401 for a wrong or missing signature, or if no secret is configured.
         """
         secrets = self.doors.slack.requests.secrets()
         if not secrets:
@@ -109,7 +109,7 @@ class SlackEndpoint:
         wrong = "the signature is wrong, or older than five minutes"
         now = self.doors.clock.now().timestamp()
         if not like_slack(stamp[0], given[0], now):
-            # The store's clock has jumped, and it may be the one that is right.
+            # The store's clock has jumped, and it may be the correct one.
             now = self.doors.clock.store_now().timestamp()
         if not like_slack(stamp[0], given[0], now):
             raise self._refusal(401, "wrong_signature", wrong)
@@ -150,9 +150,9 @@ class SlackEndpoint:
         aside: bool = False,
         late: dict[str, Any] | None = None,
     ) -> web.Response:
-        """Return what is to be answered; `aside`: words go to `response_url`, the answer itself stays empty.
+        """Return the response; `aside`: text is sent to `response_url`, and the response itself stays empty.
 
-        `late`: what is answered when it takes too long.
+        `late`: the response if it takes too long.
         """
         task = asyncio.create_task(self._worded(work))
         self._tasks.add(task)
@@ -194,7 +194,7 @@ class SlackEndpoint:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            # Nobody waits for it anymore: whoever asked hears nothing, and the log says why.
+            # No one waits for it anymore: the user gets no response, and the log has the reason.
             log.error("slack_unanswered", exc_info=error)
 
     def _refusal(self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None) -> Refusal:

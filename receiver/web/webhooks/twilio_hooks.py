@@ -15,44 +15,44 @@ from receiver.web.webhooks.signatures import by_twilio, like_twilio
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
 MOST = 16 * 1024
-"""Bytes: an SMS has at most 1,600 characters, and a request some forty fields."""
+"""Maximum size in bytes; an SMS has at most 1,600 characters, and a request has some forty fields."""
 FIELDS = 200
 SIGNATURE = "X-Twilio-Signature"
 
 
 @dataclass(frozen=True)
 class SignedForm:
-    """A request whose signature fits."""
+    """A request with a valid signature."""
 
     fields: dict[str, str]
     token: str
-    """Of the page that the request is about; empty: none."""
+    """The token of the page that the request is about; empty: none."""
     channels: list[str]
-    """The channels whose account has signed it."""
+    """The channels whose account signed it."""
 
 
 class TwilioHooks:
     """The endpoints that Twilio calls."""
 
     def __init__(self, doors: AppParts) -> None:
-        """Nothing is under way yet."""
+        """Create it without current requests."""
         self.doors = doors
         self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
 
     async def voice(self, request: web.Request) -> web.Response:
-        """Answer a pressed key by what is said next."""
+        """Handle a pressed key, and return the next announcement."""
         form = await self._signed(request, "voice")
         said = await self.doors.phones.twilio.key(form.token, form.fields, form.channels, self.doors.clock.now())
         return web.Response(text=said, content_type="text/xml")
 
     async def sms(self, request: web.Request) -> web.Response:
-        """Answer an SMS by one SMS, or by nothing."""
+        """Handle an SMS, and reply with one SMS or none."""
         form = await self._signed(request, "sms")
         said = await self.doors.phones.twilio.text(form.fields, form.channels, self.doors.clock.now())
         return web.Response(text=said, content_type="text/xml")
 
     async def status(self, request: web.Request) -> web.Response:
-        """Note what became of a call or a message."""
+        """Record the delivery status of a call or a message."""
         form = await self._signed(request, "status")
         sid = form.fields.get("MessageSid") or form.fields.get("CallSid", "")
         state = form.fields.get("MessageStatus") or form.fields.get("CallStatus", "")
@@ -67,7 +67,7 @@ class TwilioHooks:
     async def _signed(self, request: web.Request, path: str) -> SignedForm:
         answers, hooks = self.doors.phones.twilio, self.doors.setting().hooks
         if not answers.channels() or hooks is None:
-            raise Refusal(404, "no_channel", "no channel accepts answers here, or service.public_url is not set")
+            raise Refusal(404, "no_channel", "no channel accepts responses here, or service.public_url is not set")
         header = request.headers.get(SIGNATURE, "")
         wrong = Refusal(403, "wrong_signature", "the signature matches no configured account")
         if not like_twilio(header):

@@ -1,6 +1,6 @@
-"""Notifications that could not be read, or not whole: their heads are kept, and the operators are told.
+"""Notifications that could not be read, or only in part: their beginnings are kept, and the operators are notified.
 
-A sender with a good token means this service: there may be an alert in it that reached nobody.
+A sender with a valid token intends to reach this service, so an alert in such a notification may have reached no one.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from receiver.web.app_keys import AppParts
 HEAD = 4096
 """Bytes of a rejected body that are kept (reliability W9)."""
 NAME = 200
-"""Characters of what its sender calls itself, and of the reason, that are kept and reported."""
+"""Characters of the sender's name and of the reason that are kept and reported."""
 
-# A reason may repeat a label's name: only characters that no channel could read as markup are sent to people.
+# A reason may contain a label's name: only characters that no channel could interpret as markup are sent to people.
 _UNTOLD = re.compile(r"[^A-Za-z0-9 .,:;'\"()/_-]")
 
 log = structlog.get_logger("receiver.webhook")
 
 
 class UnreadableNotifications:
-    """Keeps the heads of bodies that could not be read."""
+    """Keeps the beginnings of bodies that could not be read."""
 
     def __init__(self, doors: AppParts) -> None:
-        """`doors` has the store, and whom to tell."""
+        """`doors` has the store, and the channel for the operators."""
         self._doors = doors
 
     async def keep(self, raw: bytes, request: web.Request, caller: str, detail: str, *, in_part: bool = False) -> None:
-        """Keep the head of a body and report it to the operators; `in_part`: the rest of it counts."""
+        """Keep the beginning of a body and report it to the operators; `in_part`: the rest of it was processed."""
         now = self._doors.clock.now()
         head = {
             "at": rfc3339(now), "sha256": hashlib.sha256(raw).hexdigest(),

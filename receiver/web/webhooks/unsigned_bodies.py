@@ -1,4 +1,4 @@
-"""Bodies whose signature can be checked only once they are here whole: small, soon, and only so many at once."""
+"""Bodies whose signature can be checked only once they are complete: limits their size, duration and number."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ FROM_ONE_PEER = 16
 
 
 class UnsignedBodies:
-    """The bodies that are being read. Where there is no room the oldest one of the peer with most is given up.
+    """The bodies that are being read. If there are too many, the oldest one of the peer with the most is dropped.
 
-    A stranger who holds back a body is older than the genuine request that comes whole, so nobody is locked out.
+    A stranger's delayed body is older than a genuine request, which arrives at once, so no one is locked out.
     """
 
     def __init__(self, proxies: Callable[[], Sequence[str]]) -> None:
-        """`proxies` are the networks that `server.trusted_proxies` names."""
+        """`proxies` are the networks in `server.trusted_proxies`."""
         self.proxies = proxies
         self._reading: dict[str, dict[asyncio.Timeout, None]] = {}
 
     async def read(self, request: web.Request, most: int) -> bytes:
-        """Return the body. Raises Refusal: 413 above `most` bytes, 408 when it is slow or given up, 400, 415."""
+        """Return the body. Raises Refusal: 413 above `most` bytes, 408 if it is slow or dropped, 400, 415."""
         if request.content_length is not None and request.content_length > most:
             raise Refusal(413, "too_large", f"the body is larger than {most} bytes")
         peer = client_of(request, self.proxies())
@@ -54,7 +54,7 @@ class UnsignedBodies:
     def _give_up(self, peer: str) -> None:
         oldest = next(iter(self._reading[peer]))
         self._forget(peer, oldest)
-        oldest.reschedule(0)  # a moment that has passed: at the next turn of the loop
+        oldest.reschedule(0)  # a time in the past: at the next iteration of the loop
 
     def _forget(self, peer: str, one: asyncio.Timeout) -> None:
         bodies = self._reading.get(peer, {})

@@ -89,7 +89,7 @@ def test_the_whole_decision_is_told_and_no_reason_pushes_the_rest_out() -> None:
         scope_from="1 tenant counted in label tenant",
         capped_by="single-tenant",
         rules_hash="bc5dc1dcfa2bd947",
-        next_worse="high-error-rate (SEV-2) if the cap single-tenant did not hold",
+        next_worse="high-error-rate (SEV-2) if the cap single-tenant did not apply",
     )
 
     def why(decision: Decision) -> list[str]:
@@ -100,7 +100,7 @@ def test_the_whole_decision_is_told_and_no_reason_pushes_the_rest_out() -> None:
         "Why SEV-3: rule high-error-rate (error_rate 7.3% &gt; 5%; at most SEV-3: scope is single_tenant), capped by"
         " single-tenant",
         "Scope: single_tenant (1 tenant counted in label tenant)",
-        "Worse: high-error-rate (SEV-2) if the cap single-tenant did not hold",
+        "For a higher severity: high-error-rate (SEV-2) if the cap single-tenant did not apply",
         "Rules: bc5dc1dcfa2bd947",
     ]
     assert why(decision.model_copy(update={"reasons": ("x" * 200,) * 30}))[1:] == why(decision)[1:]

@@ -112,7 +112,7 @@ def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pyt
     monkeypatch.setattr(PagerDuty, "deliver", refuse)
     said = init("Zoë B.", KEY, "", "", "").output
     steps = (
-        "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. by PagerDuty", "Sending a test page through pager",
+        "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. through PagerDuty", "Sending a test page through pager",
         "The test page failed: pager answered 401", "correct it in the file that `pager_file` in the configuration",
         "serve --config receiver.yaml", "send the test again", "channels test pager --to zoe-b",
     )  # fmt: skip
@@ -181,7 +181,7 @@ def test_a_wrong_answer_is_asked_again() -> None:
 def test_answers_that_end_too_early_write_nothing(count: int, folder: Path) -> None:
     done = init(*ANSWERS[0][:count])
     assert done.exit_code == 1
-    assert "nothing is written" in done.output
+    assert "nothing was written" in done.output
     assert os.listdir(folder) == []
 
 

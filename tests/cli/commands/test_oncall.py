@@ -84,7 +84,7 @@ async def test_a_preflight_is_good_or_says_what_is_not(house: House) -> None:
     update = {"schedules": schedules, "people": {**config.people, "legal": legal}, "channels": console}
     house.replica.apply(config.model_copy(update=update))
     code, out, _ = await receiver(house, TOKEN, "oncall", "preflight")
-    said = "is paged in the log alone, which reaches nobody: add a paging channel"
+    said = "is paged only in the log, which reaches no one: add a paging channel"
     assert (code, out) == (1, f"legal: Legal {said} (schedule primary)\n")
     house.replica.apply(config)
     office = Schedule.model_validate({"people": ["legal"], "only": [{"days": ["mon"]}]})
@@ -93,7 +93,7 @@ async def test_a_preflight_is_good_or_says_what_is_not(house: House) -> None:
     assert code == 1
     assert out.splitlines()[:2] == [
         "legal: Legal has no address on any paging channel (schedule primary)",
-        "primary: nobody is on call from 2026-11-24T00:00:00.000Z until 2026-11-30T00:00:00.000Z",
+        "primary: no one is on call from 2026-11-24T00:00:00.000Z until 2026-11-30T00:00:00.000Z",
     ]
     code, out, _ = await receiver(house, TOKEN, "oncall", "preflight", "--format", "json")
     assert (code, json.loads(out)["good"]) == (1, False)
@@ -113,7 +113,7 @@ async def test_test_pages_are_sent_and_waited_for(house: House) -> None:
     code, out, err = await receiver(house, TOKEN, "oncall", "prove", "alice", "--wait", "0s")
     assert (code, out, err) == (2, "", "--wait 0s: not above zero\n") or code == 1
     code, out, err = await receiver(house, TOKEN, "oncall", "prove", "alice", "--wait", "1s")
-    assert (code, err) == (1, "1 test page was sent; answer it on the phone\n")
+    assert (code, err) == (1, "1 test page was sent; respond to it on the phone\n")
     assert out == "alice\tpager\tno\tnever\n"
     (proof,) = (await house.replica.reachability.read()).values()
     assert await house.replica.reachability.answered(proof.key, house.world.clock.now())

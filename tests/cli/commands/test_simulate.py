@@ -55,7 +55,7 @@ def test_the_difference_is_said_for_people_and_for_programs(folder: Path) -> Non
     assert said.output.splitlines() == [
         "2026-11-21T10:00:00.000Z  SEV-2 -> SEV-3  HighErrorRate: api",
         "  was  high-error-rate: error_rate 7.3% > 5%",
-        "  now  otherwise: no rule held and there is no label severity: fallback",
+        "  now  otherwise: no rule matched and there is no label severity: fallback",
         "  not paged: on-call",
         "rule high-error-rate: 2 -> 1 incidents",
         "rule otherwise: 0 -> 1 incidents",

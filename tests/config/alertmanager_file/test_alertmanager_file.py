@@ -161,7 +161,7 @@ WARNINGS = [
     ("      repeat_interval: 1m\n", "      repeat_interval: 4m\n", "", "11:24: route.routes[0].repeat_interval: the",
      "silent for 6m here"),
     ("Watchdog\"']\n      receiver: incidents", "Watchdog\"']\n      receiver: mail", "",
-     "8:7: route.routes[0]: no route brings alertname=\"Watchdog\" here", "group_interval: 1m"),
+     "8:7: route.routes[0]: no route sends alertname=\"Watchdog\" here", "group_interval: 1m"),
     # The Watchdog's own route need not be grouped: nothing is said of it.
     ("  group_by: [alertname, service]\n", "", "", "3:1: route: without group_by, all alerts", "correlate_by"),
     ("[alertname, service]", "[]", "", "5:13: route.group_by: without group_by, all alerts", "correlate_by"),
@@ -169,7 +169,7 @@ WARNINGS = [
     ("[alertname, service]", "[alertname, tenant]", "", "5:25: route.group_by[1]: each notification has alerts of one",
      "remove tenant"),
     ("[alertname, service]", "[alertname]", "incidents: {correlate_by: [service]}\n",
-     "5:13: route.group_by: service of incidents.correlate_by missing", "add service"),
+     "5:13: route.group_by: service of incidents.correlate_by is missing", "add service"),
     ("      group_wait: 0s", "      mute_time_intervals: [nights]\n      group_wait: 0s", "",
      "10:7: route.routes[0].mute_time_intervals: Alertmanager never reports", "maintenance"),
     ("  group_interval: 1m", "  group_interval: 5m30s\n  group_wait: 30s",

@@ -73,7 +73,7 @@ def test_a_hint_names_the_receiver_of_the_route_that_the_watchdog_takes() -> Non
     _, notes = notes_of(AM / "e-kube-prometheus.yml")
     assert notes[1][1] == (
         "route.routes[0]: the Watchdog may be silent for 12h10m here (repeat_interval + 2 x group_interval), and "
-        "ingest.watchdog.silent_after is 5m: it would be reported silent while it is not "
+        "ingest.watchdog.silent_after is 5m: it would be reported as silent although it is not "
         "(write repeat_interval: 1m and group_interval: 1m at this route)"
     )
 
@@ -86,7 +86,7 @@ def test_a_hint_names_the_receiver_of_the_route_that_the_watchdog_takes() -> Non
         ("[{receiver: b, matchers: [alertname=Watchdog, cluster=eu], %s}]", ""),
         ("[{receiver: a, matchers: ['severity=~none|info']}, {receiver: b, matchers: [alertname=Watchdog], %s}]",
          "receiver: a"),
-        ("[{receiver: null-one, matchers: [alertname=~Watch.*]}]", "no route brings alertname=\"Watchdog\" here"),
+        ("[{receiver: null-one, matchers: [alertname=~Watch.*]}]", "no route sends alertname=\"Watchdog\" here"),
     ],
 )  # fmt: skip
 def test_the_route_that_the_watchdog_takes_is_judged(tmp_path: Path, routes: str, said: str) -> None:
@@ -267,7 +267,7 @@ def test_matchers_of_an_alertmanagerconfig(change: dict[str, str], receiver: str
     ("text", "said"),
     [
         ("apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nspec: {encryptedData: {a: x}}\n", "encrypted"),
-        ("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nspec: {}\n", "only says where its contents are"),
+        ("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nspec: {}\n", "only refers to its contents"),
         ("apiVersion: monitoring.coreos.com/v1\nkind: Alertmanager\nspec: {replicas: 3}\n", "only names its config"),
         ("route:\n  receiver: {{ .Values.receiver }}\n  routes: {{- toYaml . }}\n", "Render it first"),
         ("global: {}\n", "extract that part"),

@@ -328,7 +328,7 @@ CONFIGURATION: list[Row] = [
         {
             "channels: missing (write at least one)": "service",
             "severities: missing (write SEV-1 to SEV-4)": "service",
-            "a second document (one file holds one document: remove the ---)": "---",
+            "a second document (a file must have one document: remove the ---)": "---",
         },
     ),
     (
@@ -418,7 +418,7 @@ RULES: list[Row] = [
         "[annotation.slowdown]",
         {
             (
-                'measurements.slowdown.from[0]: "annotation.slowdown" names no field of an alert; write labels.NAME '
+                'measurements.slowdown.from[0]: "annotation.slowdown" is not a field of an alert; write labels.NAME '
                 "or annotations.NAME"
             ): "annotation.slowdown",
         },
@@ -428,7 +428,7 @@ RULES: list[Row] = [
         '\'alertname="IntegrationDown", team="x"\'',
         {
             (
-                'rules[6].matchers[0]: "alertname=\\"IntegrationDown\\", team=\\"x\\"" holds several matchers; write '
+                'rules[6].matchers[0]: "alertname=\\"IntegrationDown\\", team=\\"x\\"" has several matchers; write '
                 "each as a separate entry"
             ): "'",
         },

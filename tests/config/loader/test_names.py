@@ -39,7 +39,7 @@ MISTAKES = [
     ("people: [ann]", "people: [ann], handoff_channel: x", "r.yaml:15:45: schedules.primary.handoff_channel: no", ""),
     ("{kind: log}", "{kind: logg}", "r.yaml:17:19: channels.console.kind: no such kind", "mean log?"),
     ("{kind: log}", "{}", "r.yaml:17:3: channels.console.kind: missing", "pagerduty"),
-    ("{kind: log}", "{kind: webhook}", "r.yaml:2:18: severities.SEV-1.page[0]: nobody can be paged", "log"),
+    ("{kind: log}", "{kind: webhook}", "r.yaml:2:18: severities.SEV-1.page[0]: no one can be paged", "log"),
     ("{kind: log}", "log", "r.yaml:17:12: channels.console: not a mapping", "kind"),
     ("{kind: log}", "{kind: log, colour: red}", "r.yaml:17:24: channels.console.colour: unknown key", "kind"),
 ]  # fmt: skip

@@ -36,7 +36,7 @@ def test_a_server_of_everybodys_needs_a_token_or_says_that_it_is_shared(url: str
 def test_a_hook_needs_an_address() -> None:
     hook = NTFY.replace("kind: ntfy", "kind: ntfy, answers: hook")
     (problem,) = problems_of(hook)
-    assert "channels.push.answers: phones do not know this service's address" in problem
+    assert "channels.push.answers: phones cannot reach this service without its address" in problem
     assert text_of(hook + "service: {public_url: 'https://incidents.example.com'}\n")
 
 
@@ -111,7 +111,7 @@ def test_a_contact_may_be_a_service_of_pagerduty() -> None:
         ),
         ("{service: abc}", "channel and service belong together"),
         ("{channel: pager, service: abc, person: boss}", "must name one target"),
-        ("{channel: pager, service: '${NOBODY:-}'}", "empty, so nobody is paged"),
+        ("{channel: pager, service: '${NOBODY:-}'}", "empty, so no one is paged"),
     ],
 )
 def test_a_service_that_cannot_be_paged_is_told(text: str, said: str) -> None:
@@ -180,4 +180,4 @@ def test_answers_by_telephone_need_an_address(tmp_path: Path) -> None:
     assert not [one for one in warnings_of(tmp_path, TWILIO) if "come back" in one]
     without = TWILIO.partition("service:")[0]
     (note,) = (one for one in warnings_of(tmp_path, without) if "come back" in one)
-    assert "channels.phone: answers cannot come back" in note
+    assert "channels.phone: responses cannot come back" in note

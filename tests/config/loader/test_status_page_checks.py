@@ -14,10 +14,10 @@ ADDRESS = "service: {public_url: 'https://incidents.example.com'}\n"
     ("page", "more", "said"),
     [
         ("subscriptions: {email: mial}", ADDRESS, "status_page.subscriptions.email: no channel of kind email is"),
-        ("subscriptions: {email: console}", ADDRESS, "no channel of kind email is called 'console'"),
+        ("subscriptions: {email: console}", ADDRESS, "no channel of kind email is named 'console'"),
         ("subscriptions: {email: mail}", "", "the links in mail need an address"),
         ("subscriptions: {email: mail, most: 0}", ADDRESS, "status_page.subscriptions.most"),
-        ("languages: [en, en]", "", "a language is here twice"),
+        ("languages: [en, en]", "", "a language is listed twice"),
         ("languages: [tlh]", "", "status_page.languages"),
         ("colors: {header: red}", "", "status_page.colors.header"),
     ],

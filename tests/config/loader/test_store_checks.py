@@ -113,9 +113,9 @@ def test_files_of_tls_are_looked_at_first(tmp_path: Path) -> None:
     assert problems("ca_file: ca.pem, cert_file: client.pem, key_file: client.key.pem") == []
     assert problems(f"ca_file: {made['ca']}") == []
     assert "redis.ca_file: the file cannot be read: No such file" in problems("ca_file: nowhere.pem")[0]
-    assert "redis.ca_file: the file holds no certificate" in problems("ca_file: empty.pem")[0]
+    assert "redis.ca_file: the file has no certificate" in problems("ca_file: empty.pem")[0]
     wrong = "cert_file: client.pem, key_file: server.key.pem"
-    assert "redis.cert_file: the file holds no certificate with its matching key" in problems(wrong)[0]
+    assert "redis.cert_file: the file has no certificate with its matching key" in problems(wrong)[0]
     assert "key_file without cert_file" in problems("key_file: client.key.pem")[0]
     text = f"{SMALL}redis: {{ca_file: ca.pem}}"
     (note,) = load_text(text, "r.yaml", {}, tmp_path).notes

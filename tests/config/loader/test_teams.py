@@ -154,8 +154,8 @@ def test_files_of_teams_are_read_as_if_they_stood_in_the_main_file(tmp_path: Pat
 MISPLACED = [
     (PAYMENTS + "channels: {x: {kind: log}}\n", ":7:1: channels: not allowed in a team's file"),
     (PAYMENTS + "severity_rules: x\n", ":7:1: severity_rules: not allowed in a team's file"),
-    (PAYMENTS.replace("people:", "  x: {labels: {a: b}}\npeople:"), ":2:3: teams: a team's file holds one team, not"),
-    ("people:\n  pam: {name: Pam, console: pam}\n", ": teams: a team's file holds one team"),
+    (PAYMENTS.replace("people:", "  x: {labels: {a: b}}\npeople:"), ":2:3: teams: a team's file must have one team"),
+    ("people:\n  pam: {name: Pam, console: pam}\n", ": teams: a team's file must have one team"),
     (PAYMENTS.replace("pam", "ann"), ":6:3: people.ann: this person is also defined in "),
     (PAYMENTS.replace("person: pam", "person: nobody"), ":4:34: teams.payments.contacts.on-call.person: no person"),
     (PAYMENTS.replace("""'team="payments"'""", "team"), ':3:16: teams.payments.matchers[0]: "team" has no operator'),

@@ -85,7 +85,7 @@ ROWS = [
     (
         "[ann]}",
         "[ann], only: [{days: [tue]}]}",
-        "15:3: schedules.primary: nobody is on call from Mon 2026-11-23 14:02 to Tue 2026-11-24 00:00 (UTC)",
+        "15:3: schedules.primary: no one is on call from Mon 2026-11-23 14:02 to Tue 2026-11-24 00:00 (UTC)",
         "and 2 more in the next 14 days (fill it with a layer",
     ),
     ("backup: {person: boss}", "backup: {schedule: primary}", "9:32: contacts.on-call.backup: ann is on call", "order"),

@@ -203,7 +203,7 @@ def _is_true(reason: str, alert: Alert, decision: Decision) -> int:
         level, _, rest = reason.removeprefix("at most ").partition(": ")
         assert level == decision.severity
         return 0 if rest == decision.capped_by else sum(_is_true(part, alert, decision) for part in _parts(rest))
-    if re.match(r"no rule held|\w+ unreadable: |scope unknown: |severity=.* is not in the map", reason):
+    if re.match(r"no rule matched|\w+ unreadable: |scope unknown: |severity=.* is not in the map", reason):
         return 0
     if found := re.fullmatch(r"scope is (\w+)", reason):
         assert decision.scope == found[1]
@@ -254,7 +254,7 @@ def test_what_would_have_been_worse_is(raising: list[dict[str, Any]], caps: list
 
 def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
     """Return the decision once `step` has been taken."""
-    if found := re.fullmatch(r"the caps? (.+) did not hold", step):
+    if found := re.fullmatch(r"the caps? (.+) did not apply", step):
         gone = found[1].split(" and ")
         kept = list(made.settings.model_dump(mode="json", by_alias=True)["rules"])
         return decide(ruleset(*(rule for rule in kept if rule["name"] not in gone)), alert)

@@ -162,4 +162,4 @@ def test_another_unit_is_no_quantity(name: str, text: str) -> None:
 def test_a_shared_field_is_read_by_the_alerts_name() -> None:
     assert decide(REFERENCE, alert({"value": "0.073"}, alertname="ApiErrorRate")).rule == "high-error-rate"
     assert decide(REFERENCE, alert({"value": "7.3"}, alertname="ApiLatency")).rule == "high-latency"
-    assert decide(REFERENCE, alert({"value": "7.3"}, alertname="Other")).reasons[0].startswith("no rule held")
+    assert decide(REFERENCE, alert({"value": "7.3"}, alertname="Other")).reasons[0].startswith("no rule matched")

@@ -27,13 +27,13 @@ BY_LABEL = 'otherwise (SEV-2) if severity="critical" or "crit" or "page" or 10 m
         ({}, {"category": "ui"}, None),
         ({"latency": "3s"}, {"tenant": "acme"}, None),
         ({"error_rate": "61%"}, {"scope": "all_users"}, None),
-        ({"error_rate": "7%"}, {"tenant": "acme"}, "high-error-rate (SEV-2) if the cap single-tenant did not hold"),
+        ({"error_rate": "7%"}, {"tenant": "acme"}, "high-error-rate (SEV-2) if the cap single-tenant did not apply"),
         ({"error_rate": "4%"}, {"tenant": "acme"}, "errors-for-everyone (SEV-1) if error_rate > 50% and"
          " scope >= all_users"),
         ({"error_rate": "7%"}, {"tenant": "acme", "environment": "dev"},
-         "high-error-rate (SEV-3) if the cap not-production did not hold"),
+         "high-error-rate (SEV-3) if the cap not-production did not apply"),
         ({}, {"severity": "critical", "environment": "dev"},
-         "otherwise (SEV-2) if the cap not-production did not hold"),
+         "otherwise (SEV-2) if the cap not-production did not apply"),
     ],
 )  # fmt: skip
 def test_in_words(annotations: dict[str, str], labels: dict[str, str], words: str | None) -> None:
@@ -48,7 +48,7 @@ def test_every_cap_that_binds_is_named() -> None:
         *CAPS,
     )
     decision = decide(rules, alert(alertname="Down", environment="dev"))
-    assert decision.next_worse == "down (SEV-2) if the caps not-production and night did not hold"
+    assert decision.next_worse == "down (SEV-2) if the caps not-production and night did not apply"
 
 
 @pytest.mark.parametrize("when", [["scope > all_users"], ["latency < 0s"], ["latency > 9s", "latency < 3s"]])

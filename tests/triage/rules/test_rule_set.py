@@ -38,7 +38,7 @@ def test_reasons_carry_measured_values() -> None:
         "single-tenant",
         {"error_rate": 0.61},
     )
-    assert decision.next_worse == "high-error-rate (SEV-2) if the cap single-tenant did not hold"
+    assert decision.next_worse == "high-error-rate (SEV-2) if the cap single-tenant did not apply"
     assert decision.rules_hash == REFERENCE.hash
 
     assert decide(REFERENCE, alert(alertname="IntegrationDown")).reasons == ('alertname="IntegrationDown"',)

@@ -22,7 +22,7 @@ async def test_by_accept_and_by_month(house: House) -> None:
     assert "<h2>Incident Review: November 2026</h2>" in page
     assert "<b>auth" not in page
     for wrong, refused, why in (
-        ("2026-13", 400, "write it as 2026-11"), ("2027-01", 404, "has not begun"), ("x" * 500, 400, "is no month"),
+        ("2026-13", 400, "write it as 2026-11"), ("2027-01", 404, "has not begun"), ("x" * 500, 400, "is not a month"),
     ):  # fmt: skip
         for path in ("monthly", "metrics"):
             status, problem = await house.get(f"/api/v1/reports/{path}?month={wrong}")

@@ -88,7 +88,7 @@ async def test_the_end_of_a_storm_is_seen_where_it_stands(house: House) -> None:
     there = f'<a href="/incidents/{storm.id}">{storm.id}</a>'
     said = f"not paged separately: grouped into alert storm {there}"
     assert said in await page(house, f"/incidents/{child.id}")
-    assert "the storm goes on" in await page(house, f"/incidents/{storm.id}")
+    assert "the storm is ongoing" in await page(house, f"/incidents/{storm.id}")
     await world.forward("5m")
     text = await page(house, f"/incidents/{storm.id}")
     assert re.search(r"\d+ incidents grouped · the storm ended <time", text)

@@ -163,9 +163,9 @@ async def test_it_is_served_and_says_so_while_the_store_is_away(house: House, mo
     await house.world.post(notification(alert("ApiDown", labels=DOWN)))
     monkeypatch.setattr(StoreMonitor, "away", property(lambda self: True))
     page = await text(house, "/status")
-    assert "shows what was known last" in page and "API: major outage" in page
+    assert "shows the last known status" in page and "API: major outage" in page
     house.replica.incident_cache.clear()
-    assert "The status is not known at the moment." in await text(house, "/status")
+    assert "The status is currently unknown." in await text(house, "/status")
 
 
 async def test_logo_and_colors_of_the_configuration(opened: Opened, tmp_path: Any) -> None:

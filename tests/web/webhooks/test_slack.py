@@ -169,7 +169,7 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
         ("/incident", "postmortem INC-2026-0001", "### Contributing Factors"),
         ("/incident", "show INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
         ("/incident", "INC-2026-0001", "INC-2026-0001  SEV-2  open  AuthFailing"),
-        ("/incident", "list", "INC-2026-0001  SEV-2  open  AuthFailing: api  (nobody has it)"),
+        ("/incident", "list", "INC-2026-0001  SEV-2  open  AuthFailing: api  (not acknowledged)"),
         ("/incident", "", "/incident role ic|tech|comms|scribe @USER"),
         ("/incident", "help", '/incident create "TITLE" severity=2'),
         ("/oncall", "", "primary: Alice until Mon 2026-11-30 09:00 UTC"),

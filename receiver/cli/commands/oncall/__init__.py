@@ -1,1 +1,1 @@
-"""Commands about who is on call."""
+"""Commands for on-call schedules."""

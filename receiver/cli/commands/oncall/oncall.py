@@ -1,4 +1,4 @@
-"""Commands about schedules, asked of a running service."""
+"""Commands for schedules, through a running service."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from receiver.cli.terminal_view import progress
 oncall = typer.Typer(no_args_is_help=True, help="Who is on call now and next, overrides and hand-offs.")
 Schedule = Annotated[str, typer.Argument(metavar="SCHEDULE", help="A key of `schedules`.")]
 EVERY = 2.0
-"""Seconds between two looks at whether test pages were answered."""
-TIMES = "a time with its offset, as 2026-12-24T09:00:00Z; without one it is in UTC"
+"""Seconds between two checks for responses to test pages."""
+TIMES = "a time with an offset, such as 2026-12-24T09:00:00Z; without an offset, in UTC"
 
 
 @oncall.command("show")
@@ -60,7 +60,7 @@ def following(
 def override(
     schedule: Schedule,
     person: Annotated[str, typer.Argument(metavar="PERSON", help="A key of `people`, with or without @.")],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration, as 2h.")],
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration, such as 2h.")],
     begins: Annotated[str, typer.Option("--from", metavar="TIME", help="Start time; default: now.")] = "",
     form: AsJson = "text",
     url: Url = HERE,
@@ -177,10 +177,10 @@ def preflight(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None
             named = ", ".join(one["called_as"])
             why = "has no address on any paging channel"
             if one.get("log_only"):
-                why = "is paged in the log alone, which reaches nobody: add a paging channel"
+                why = "is paged only in the log, which reaches no one: add a paging channel"
             typer.echo(plain(f"{one['person']}: {one['name']} {why} ({named})"))
         for one in found["gaps"]:
-            typer.echo(plain(f"{one['schedule']}: nobody is on call from {one['from']} until {one['until']}"))
+            typer.echo(plain(f"{one['schedule']}: no one is on call from {one['from']} until {one['until']}"))
         for one in found["unproved"]:
             last = f"was last proved at {one['proved_at']}" if one["proved_at"] else "was never proved"
             typer.echo(plain(f"{one['person']}: {_means(one)} {last} (receiver oncall prove {one['person']})"))
@@ -195,12 +195,12 @@ def prove(
     people: Annotated[
         list[str] | None, typer.Argument(metavar="[PERSON]...", help="Keys of `people`; default: everyone.")
     ] = None,
-    wait: Annotated[str, typer.Option("--wait", metavar="TIME", help="How long to wait for answers.")] = "10m",
+    wait: Annotated[str, typer.Option("--wait", metavar="TIME", help="How long to wait for responses.")] = "10m",
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Send test pages (drills) through each of a person's channels and wait for answers; exit 1 if one is missing."""
+    """Send test pages (drills) through each of a person's channels and wait for responses; exit 1 if one is missing."""
     from receiver.clock import Clock
 
     seconds, clock = _seconds(wait), Clock()
@@ -212,7 +212,7 @@ def prove(
         raise typer.Exit(1)
     if form == "text":
         one = len(made) == 1
-        sent = "1 test page was sent; answer it" if one else f"{len(made)} test pages were sent; answer them"
+        sent = "1 test page was sent; respond to it" if one else f"{len(made)} test pages were sent; respond to them"
         typer.echo(f"{sent} on the phone", err=True)
     ends = clock.monotonic() + seconds
     found = made
@@ -253,9 +253,9 @@ def _means(one: dict[str, Any]) -> str:
 
 
 def as_json(form: str, value: Any) -> bool:
-    """Print `value` if JSON is asked for, and return whether it was. Ends the command with 2 for another form."""
+    """Print `value` if JSON is requested, and return whether it was. For another format, end with exit code 2."""
     if form not in ("text", "json"):
-        typer.echo(f"--format {plain(form)}: no such form (write text or json)", err=True)
+        typer.echo(f"--format {plain(form)}: no such format (write text or json)", err=True)
         raise typer.Exit(2)
     if form == "json":
         typer.echo(json.dumps(value, ensure_ascii=False))
@@ -269,7 +269,7 @@ def _shift(shift: dict[str, Any]) -> tuple[str, ...]:
 
 
 def moment(text: str, *, ends: bool = False) -> datetime:
-    """Return the moment that `text` names, in UTC. Ends the command with 2 where it names none."""
+    """Return the time in `text`, in UTC. If it is not a time, end the command with exit code 2."""
     from receiver.model.wall_clock import check_when, parse_when
 
     try:
@@ -280,7 +280,7 @@ def moment(text: str, *, ends: bool = False) -> datetime:
 
 
 def until_when(text: str, begins: datetime | None) -> datetime:
-    """Return the moment that `text` names, or that lies so long after `begins` (None: now). See `moment`."""
+    """Return the time in `text`, or the time after that duration from `begins` (None: now). See `moment`."""
     from receiver.clock import Clock
     from receiver.model.setting_values import parse_duration
 

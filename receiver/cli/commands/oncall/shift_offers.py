@@ -1,4 +1,4 @@
-"""Commands about shifts that are offered to colleagues, and the log of a schedule."""
+"""Commands for offering shifts to colleagues, and for the log of a schedule."""
 
 from __future__ import annotations
 

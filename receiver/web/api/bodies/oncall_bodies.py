@@ -17,7 +17,7 @@ Day = Annotated[date, AfterValidator(check_day), Field(json_schema_extra={"patte
 
 
 class OverrideBody(Body):
-    """One person takes over a schedule for a while."""
+    """An override: one person takes over a schedule for a limited time."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -28,7 +28,7 @@ class OverrideBody(Body):
 
 
 class OfferBody(Body):
-    """The days on which a person wants a colleague to take over."""
+    """An offer: the days on which a person wants a colleague to take over."""
 
     dates: tuple[Day, ...] = Field(
         min_length=1, max_length=OFFERED_DAYS, description="Days in the time zone of the schedule, such as 2026-12-24."

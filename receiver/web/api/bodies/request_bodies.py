@@ -1,4 +1,4 @@
-"""The bodies of requests under `/api/v1` (surfaces.md, Shapes in JSON), and the command that each one means."""
+"""The bodies of requests under `/api/v1` (surfaces.md, Shapes in JSON), and the command for each of them."""
 
 from __future__ import annotations
 
@@ -54,29 +54,29 @@ def _written(value: object) -> object:
 Moment = Annotated[
     AwareDatetime, BeforeValidator(_written), AfterValidator(_of_our_time), Field(json_schema_extra={"pattern": YEARS})
 ]
-"""A time with its offset, as RFC 3339 writes it."""
+"""A time with an offset, in the format of RFC 3339."""
 
 
 class Body(Frozen):
-    """What every request may say: who does it; default: the token's name."""
+    """A field of every request: the person who acts; default: the token's name."""
 
     by: Name | None = Field(None, description="The person who acts; default: the token's name.")
 
 
 class LifecycleBody(Body):
-    """A move of the incident, and why."""
+    """A change of the incident's state, and the reason."""
 
     text: Prose | None = Field(None, description="The reason, for the timeline.")
 
 
 class CloseBody(LifecycleBody):
-    """The end of the work; `force` closes what is not resolved, and needs `text`."""
+    """Closing an incident; `force` closes one that is not resolved, and needs `text`."""
 
     force: StrictBool = Field(False, description="Close it even if it is not resolved; needs `text`.")
 
 
 class DeclareBody(Body):
-    """An incident that nobody's alert has opened."""
+    """An incident that a person declares."""
 
     title: Line = Field(description="The problem, in one line.")
     severity: Severity = Field(description="The severity.")
@@ -91,7 +91,7 @@ class DeclareBody(Body):
 
 
 class PatchBody(Body):
-    """What is said about the incident; a field that is left out, or null, stays."""
+    """Descriptions of the incident; a field that is omitted or null stays unchanged."""
 
     title: Line | None = Field(None, description="The problem, in one line.")
     severity: Severity | None = Field(None, description="The new severity; contacts that it adds are paged.")
@@ -107,7 +107,7 @@ class PatchBody(Body):
 
 
 class VisibilityBody(Body):
-    """Who is to see the incident."""
+    """Who can see the incident."""
 
     visibility: Literal["team", "all"] = Field(description="team: only its own team; all: every reader.")
 
@@ -117,7 +117,7 @@ class VisibilityBody(Body):
 
 
 class TeamBody(Body):
-    """The team that is to own the incident."""
+    """The team that takes over the incident."""
 
     team: Name | Literal[""] = Field(description="A key of `teams`; empty: the top level.")
     text: Prose | None = Field(None, description="The reason, for the timeline.")
@@ -128,13 +128,13 @@ class TeamBody(Body):
 
 
 class MergeBody(Body):
-    """The incident that this one is part of."""
+    """The incident into which this one is merged."""
 
     into: Name = Field(description="Its id, such as INC-2026-0001.")
 
 
 class SplitBody(Body):
-    """The alerts that are another incident."""
+    """The alerts that become another incident."""
 
     fingerprints: tuple[Name, ...] = Field(
         min_length=1, max_length=1000, description="Fingerprints of the alerts to move."
@@ -154,10 +154,10 @@ class NoteBody(Body):
 
 
 class RoleBody(Body):
-    """Who has a role; null takes it away."""
+    """The person who holds a role; null removes it."""
 
     role: Role = Field(description="Which role.")
-    person: Name | None = Field(description="A key of `people`, with or without @; null: nobody.")
+    person: Name | None = Field(description="A key of `people`, with or without @; null: no one.")
     known_only: bool = Field(False, description="true: 404 for a person who is not in `people`.")
 
     def command(self) -> Command:
@@ -166,15 +166,15 @@ class RoleBody(Body):
 
 
 class UpdateBody(Body):
-    """How it stands, for the public; the incident moves forward to it."""
+    """A status update for the public; the incident moves to the matching state."""
 
     status: UpdateStatus = Field(description="The public status.")
     text: Prose = Field(description="The public text.")
     components: tuple[Name, ...] | None = Field(
         None, max_length=100, description="Ids of the status-page components that it affects; default: as before."
     )
-    next_update: Moment | None = Field(None, description="When the next update is promised (RFC 3339).")
-    cause: Line | None = Field(None, description="The cause, in words for the public.")
+    next_update: Moment | None = Field(None, description="The announced time of the next update (RFC 3339).")
+    cause: Line | None = Field(None, description="The cause, worded for the public.")
     expected_resolution: Moment | None = Field(None, description="Expected end (RFC 3339).")
     publish: StrictBool | None = Field(
         None, description="true: publish at once; false: save as a draft; default: by severity."
@@ -186,13 +186,13 @@ class UpdateBody(Body):
 
 
 class DraftBody(Body):
-    """What a draft is to say instead."""
+    """The new text of a draft."""
 
     text: Prose = Field(description="The public text.")
 
 
 class NoiseBody(Body):
-    """Whether the incident was noise: its alert rule should not have called anybody."""
+    """Whether the incident was noise: its alert rule should not have paged anyone."""
 
     noise: StrictBool = Field(True, description="false: remove the mark.")
     text: Prose | None = Field(None, description="What the alert rule should do instead.")
@@ -227,7 +227,7 @@ class ActionBody(Body):
 
 
 class ActionPatch(Body):
-    """What changes about an action item; a field that is left out, or null, stays."""
+    """Changes to an action item; a field that is omitted or null stays unchanged."""
 
     status: ActionStatus | None = Field(None, description="open, done or dropped.")
     title: Line | None = Field(None, description="The task.")
@@ -241,7 +241,7 @@ class ActionPatch(Body):
 
 
 class MitigationBody(Body):
-    """The option chosen."""
+    """The chosen option."""
 
     option: Name = Field(
         description="rollback, scale, circuit-breaker, feature-flag, failover, or your own, as one word."
@@ -255,7 +255,7 @@ class MitigationBody(Body):
 
 
 class PageBody(Body):
-    """A contact who is to be paged."""
+    """A contact to page."""
 
     contact: Name = Field(description="A key of `contacts`, with or without @.")
     text: Prose = Field(description="The reason for the page.")
@@ -266,7 +266,7 @@ class PageBody(Body):
 
 
 class SilenceBody(Body):
-    """A silence in Alertmanager of alerts with the incident's labels."""
+    """A silence in Alertmanager for alerts with the incident's labels."""
 
     duration: Annotated[int, Field(ge=60, le=7 * 86400)] = Field(description="Seconds, from a minute to a week.")
     text: Prose | None = Field(None, description="Why.")
@@ -291,4 +291,4 @@ LIFECYCLE: dict[str, type[Command]] = {
     "reopen": Reopen,
     "escalate": Escalate,
 }
-"""The last word of a lifecycle path, and its command."""
+"""The command for the last word of a lifecycle path."""

@@ -13,7 +13,7 @@ from receiver.web.api.bodies.request_bodies import Body, Moment
 
 
 class PostmortemBody(Body):
-    """The post-mortem as it is to stand: its text, how far it is, or both."""
+    """A new version of the post-mortem: its text, its status, or both."""
 
     markdown: Document | None = Field(None, description="Its text; default: unchanged.")
     status: ReviewStatus | None = Field(None, description="draft or final; default: unchanged.")
@@ -24,7 +24,7 @@ class PostmortemBody(Body):
 
 
 class EntryBody(Body):
-    """What is to be set right about an entry of the timeline; what was written is kept."""
+    """A correction of a timeline entry; the original is kept."""
 
     text: Prose | None = Field(None, description="The corrected text.")
     at: Moment | None = Field(None, description="The actual time (RFC 3339).")
@@ -32,11 +32,11 @@ class EntryBody(Body):
 
 
 class ClockBody(Body):
-    """When something really was; null: as the log has it."""
+    """The actual time of something; null: the time in the log."""
 
     clock: CorrectedTime = Field(description="Which moment.")
     at: Moment | None = Field(description="The actual time (RFC 3339).")
-    text: Prose | None = Field(None, description="How that is known.")
+    text: Prose | None = Field(None, description="The source of the time.")
 
     def command(self) -> Command:
         """Return the command."""

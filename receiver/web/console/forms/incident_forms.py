@@ -37,21 +37,21 @@ PLACES = {
     "team": "more", "visibility": "more", "clock": "more",
     "draft": "public", "correct": "timeline", "discard": "public", "update": "public", "approve": "public",
 }  # fmt: skip
-"""Where the page is led back to."""
+"""The part of the page to which the redirect leads."""
 CONFIRMED = ("resolve", "approve", "merge")
-"""Verbs that cannot be undone: they are asked about once."""
+"""Verbs that cannot be undone and need a confirmation."""
 
 
 class IncidentForms:
     """`POST /incidents/{id}/{verb}`."""
 
     def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
-        """Take what commands are given to."""
+        """Create it with the handler of commands."""
         self.doors = doors
         self.frame = frame
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """Do what the form asks for and lead back to the page; ask first where it cannot be undone. Raises Refusal."""
+        """Execute the form and redirect; if it cannot be undone, ask for confirmation first. Raises Refusal."""
         number, verb = request.match_info["id"], request.match_info["verb"]
         if verb not in COMMANDS and verb not in ("merge", "silence", "split"):
             raise Refusal(404, "unknown", "page not found")
@@ -67,7 +67,7 @@ class IncidentForms:
         return self.frame.back(f"/incidents/{done.incident.id}", said, PLACES.get(verb, ""))
 
     async def run(self, number: str, verb: str, fields: Fields, visitor: SignedInPerson) -> CommandResult:
-        """Do one verb to one incident, and return the result with the incident to show. Raises Refusal."""
+        """Execute one verb on one incident, and return the result with the incident to show. Raises Refusal."""
         await self._allow(number, visitor)
         try:
             return await self._run(number, verb, fields, visitor)
@@ -98,19 +98,19 @@ class IncidentForms:
         if verb == "split":
             chosen = marked(fields, "fp.")
             if not chosen:
-                raise ValueError("select the alerts that become an incident of their own")
+                raise ValueError("select the alerts that become a separate incident")
             title = text_of(fields, "title")
             return await self.doors.incident_split.split(number, chosen, title, actor, now, once=once, what=what)
         command = COMMANDS[verb](_taken_by(fields, self.frame.you(visitor)))
         return await respond.act(number, self._known(command), actor, now, once=once, what=what)
 
     async def _allow(self, number: str, visitor: SignedInPerson) -> None:
-        """Raise Refusal: 404 for an incident that the visitor does not see, 403 for one of another team."""
+        """Raise Refusal: 404 for an incident that the visitor may not see, 403 for one of another team."""
         incident = await by_id(self.doors.incidents, number, visitor.caller)
         allow_team(visitor.caller, incident.team)
 
     def _known(self, command: Command) -> Command:
-        # A role for somebody whom the configuration does not know would be reminded of nothing.
+        # A person who is not in the configuration would get no reminders for the role.
         people = self.frame.people
         if isinstance(command, Assign) and command.person and command.person.removeprefix("@") not in people:
             raise ImpossibleCommand(f"unknown person {command.person} (people: {', '.join(sorted(people))})")
@@ -143,7 +143,7 @@ class IncidentForms:
 
 
 def _taken_by(fields: Fields, you: str | None) -> Fields:
-    # "Take IC" names nobody: it is the person who presses it.
+    # "Take IC" names no person: it assigns the person who presses it.
     return {**fields, "person": you} if fields.get("person") == "@me" and you else fields
 
 

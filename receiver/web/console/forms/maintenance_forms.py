@@ -17,7 +17,7 @@ LINE = 300
 
 
 async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
-    """Create or end a window as `fields` say; return the word for what was done, None for another form.
+    """Create or end a window by `fields`; return the key of the confirmation, None for another form.
 
     Raises Refusal.
     """
@@ -31,7 +31,7 @@ async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) 
         return "end"
     if "matchers" not in fields:
         return None
-    allow_every_team(visitor.caller)  # its matchers may hold the alerts of any team
+    allow_every_team(visitor.caller)  # its matchers may suppress the alerts of any team
     name, matchers = text_of(fields, "name"), (text_of(fields, "matchers") or "").splitlines()
     try:
         until = moment_of(fields, "until")
@@ -54,5 +54,5 @@ async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) 
 
 
 def refuse_unknown_form() -> web.Response:
-    """Refuse a form that no page of the console has. Raises Refusal (400)."""
+    """Refuse an unknown form. Raises Refusal (400)."""
     raise Refusal(400, "bad_form", "this form belongs to another page; open the page again")

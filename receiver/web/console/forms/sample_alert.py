@@ -10,12 +10,12 @@ from receiver.model.alert.alert import Notification, fingerprint, parse_notifica
 from receiver.model.base import rfc3339
 
 LABELS = {"alertname": "TestAlert", "severity": "info"}
-"""`info` opens the least severe incident of the default rules, which pages nobody."""
+"""With `info`, the default rules open an incident of the lowest severity, which pages no one."""
 NOTES = {"summary": "Sent from the console to see what an incident looks like"}
 
 
 def sample_notification(now: datetime) -> Notification:
-    """Return a notification of one alert that fires since `now`."""
+    """Return a notification of one alert that has been firing since `now`."""
     alert = {
         "status": "firing", "labels": LABELS, "annotations": NOTES, "startsAt": rfc3339(now),
         "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": fingerprint(LABELS),
