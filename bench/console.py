@@ -16,7 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,10 @@ PATHS = (
     "/", "/?q=payments", "/?open=false", INCIDENT, f"{INCIDENT}/timeline", "/oncall", "/console/status", "/system",
     "/reports", "/reports/{month}",
 )  # fmt: skip
+
+
+class Overloaded(Exception):
+    """The service refused a notification, which is to be sent again."""
 
 
 class Listener(asyncio.Protocol):
@@ -128,7 +132,7 @@ async def _changes(
     last, middle = [], []
     for number in range(CHANGES):
         began = time.monotonic()
-        incident = await _post(client, service, f"sse{how.replace(' ', '-')}-{number}")
+        incident = await _taken(client, service, f"sse{how.replace(' ', '-')}-{number}")
         while not all(incident in one.heard for one in listeners):
             if time.monotonic() - began > 30:
                 raise RuntimeError(f"{sum(incident not in one.heard for one in listeners)} listeners heard nothing")
@@ -142,10 +146,18 @@ async def _changes(
     return figures
 
 
+async def _taken(client: aiohttp.ClientSession, service: Sized, group: str) -> str:
+    while True:
+        with suppress(Overloaded):
+            return await _post(client, service, group)
+
+
 async def _post(client: aiohttp.ClientSession, service: Sized, group: str) -> str:
     async with client.post(f"{service.url}/webhooks/alertmanager", data=body(1, group),
                            headers={"Content-Type": "application/json"}) as answer:  # fmt: skip
         said = await answer.json()
+        if answer.status == 503:
+            raise Overloaded(str(said))
         if answer.status != 200:
             raise RuntimeError(str(said))
         return str(said["incident"])
@@ -168,7 +180,9 @@ async def _busy(client: aiohttp.ClientSession, service: Sized) -> AsyncIterator[
     async def often(act: Callable[[], Awaitable[object]], a_second: float) -> None:
         while True:
             began = time.monotonic()
-            await act()
+            # What is refused as overloaded is sent again, as Alertmanager does.
+            with suppress(Overloaded):
+                await act()
             await asyncio.sleep(max(0.0, 1 / a_second - (time.monotonic() - began)))
 
     tasks = [asyncio.create_task(often(work[name], a_second)) for name, a_second in BESIDE.items()]
