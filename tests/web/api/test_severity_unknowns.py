@@ -30,7 +30,7 @@ def test_the_command_names_the_alert_rule_and_what_would_be_right(
     assert f"to fix: {remedy('severity')}" in said
     monkeypatch.setattr(room, "ask", lambda url, path, token: {"items": [], "next": None})
     room.unknowns()
-    assert capsys.readouterr().out.startswith("nothing: ")
+    assert capsys.readouterr().out.startswith("none: ")
 
 
 async def test_the_list_is_for_those_who_may_read(opened: Opened) -> None:

@@ -180,7 +180,7 @@ async def test_without_the_store_an_incident_is_remembered_and_read_only(
     monkeypatch.setattr(house.replica.incidents, "uid_of", away)
     text = await person.page(HERE, 503)
     assert "The incident store is unavailable. This page is read-only" in text
-    assert "Acknowledge in pager (PagerDuty) meanwhile" in text
+    assert "In the meantime, acknowledge in pager (PagerDuty)." in text
     assert "HighErrorRate" in text
     assert "<button" in text
     assert f'action="{HERE}' not in text
