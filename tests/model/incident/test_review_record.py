@@ -16,7 +16,7 @@ from receiver.store.incidents.stored_records import state_text
 from tests.incident.given import NOW, Store, alert, part
 
 LIVES: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parents[2] / "samples" / "histories-277331f.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "histories" / "277331f" / "incidents.json").read_text("utf-8")
 )["incidents"]
 
 

@@ -84,7 +84,7 @@ def test_the_dictionary_is_that_of_every_text_that_was_compressed_with_it() -> N
 
 
 def test_a_history_takes_less_than_a_third() -> None:
-    samples = Path(__file__).parents[2] / "samples" / "histories-277331f.json"
+    samples = Path(__file__).parents[2] / "histories" / "277331f" / "incidents.json"
     for one in json.loads(samples.read_text())["incidents"]:
         log = [json.dumps(event, separators=(",", ":")) for event in one["log"]]
         whole = compress(StoredTexts("{}", "", "", log, {}, {}))

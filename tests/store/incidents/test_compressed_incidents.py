@@ -27,7 +27,7 @@ from tests.store.given import CHAT, MS, NUMBER, Rooms, grown, opening, owing
 from tests.store.incidents.over import LATER, compressed, over, reading, written
 
 DAY = 86_400
-HISTORIES = Path(__file__).parents[2] / "samples" / "histories-277331f.json"
+HISTORIES = Path(__file__).parents[2] / "histories" / "277331f" / "incidents.json"
 
 
 @pytest.mark.parametrize("alerts", [1, 3, 600])
