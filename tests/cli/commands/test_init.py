@@ -112,7 +112,8 @@ def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pyt
     monkeypatch.setattr(PagerDuty, "deliver", refuse)
     said = init("Zoë B.", KEY, "", "", "").output
     steps = (
-        "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. through PagerDuty", "Sending a test page through pager",
+        "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. through PagerDuty",
+        "Sending a test page through pager",
         "The test page failed: pager answered 401", "correct it in the file that `pager_file` in the configuration",
         "serve --config receiver.yaml", "send the test again", "channels test pager --to zoe-b",
     )  # fmt: skip
