@@ -46,15 +46,7 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
     ours = webhook_receivers.webhooks(routing)
     unsure = _unsure(routing, draft, ours)
     if not ours.keys() - unsure:
-        nearly = [
-            document.problem(
-                path, f"{quoted(said, 80)} is not a path of this service", f"write {webhook_receivers.DOOR}"
-            )
-            for path, said in webhook_receivers.near(routing)
-        ]
-        hint = f"write webhook_configs: [{{url: 'http://HOST:8080{webhook_receivers.DOOR}'}}]"
-        notes += nearly or [document.problem(("receivers",), "no receiver sends to this service", hint, at_key=True)]
-        return problems, notes
+        return problems, [*notes, *_nothing_sent(routing)]
     for name in ours.keys() - unsure:
         for place in ours[name]:
             problems += webhook_receivers.refused(routing, place, draft)
@@ -76,6 +68,17 @@ def compare(routing: Routing, draft: Draft) -> tuple[list[Problem], list[Problem
         notes += heartbeat_routes.unwise(routing, draft, ours, unsure)
         notes += _rules(routing, draft, ours) if routing.whole else ()
     return problems, notes
+
+
+def _nothing_sent(routing: Routing) -> list[Problem]:
+    """Return what is said of a file none of whose receivers posts to this service."""
+    door = webhook_receivers.DOOR
+    nearly = [
+        routing.document.problem(path, f"{quoted(said, 80)} is not a path of this service", f"write {door}")
+        for path, said in webhook_receivers.near(routing)
+    ]
+    hint = f"write webhook_configs: [{{url: 'http://HOST:8080{door}'}}]"
+    return nearly or [routing.document.problem(("receivers",), "no receiver sends to this service", hint, at_key=True)]
 
 
 def _unsure(routing: Routing, draft: Draft, ours: dict[str, list[Path]]) -> set[str]:
