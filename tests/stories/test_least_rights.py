@@ -52,7 +52,7 @@ async def test_the_whole_flow_is_allowed(server: Server) -> None:
         assert incident.state is State.RESOLVED
         await replica.respond.act("INC-2026-0001", Close(), ALICE, world.clock.now())
         for _ in range(2):
-            await replica.incident_compression.look(world.clock.now())
+            await replica.incident_compression.on_timer(world.clock.now())
             world.clock.forward(timedelta(days=2))
         assert (await world.incidents())[0].state is State.CLOSED
         await replica.respond.act("INC-2026-0001", AddNote(text="more"), ALICE, world.clock.now())
