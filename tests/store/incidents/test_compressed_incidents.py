@@ -16,6 +16,7 @@ from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.similar_record import SimilarRecord
 from receiver.store.client.connection import IncidentUnreadable, Script
+from receiver.store.client.store_errors import StoreUnreachable
 from receiver.store.due.due_set import SendingOutcome
 from receiver.store.incidents import incident_compressor, review_record_reader, similar_index
 from receiver.store.incidents.compressed_incident import FORMAT, StoredTexts, expand
@@ -156,6 +157,28 @@ async def test_a_history_is_gone_through_in_steps(rooms: Rooms) -> None:
     assert await compressor.restore(2) == (0, False)
     assert len(rooms.raw.keys(rooms.named("log:*"))) == 5
     assert await rooms.incidents.listing() == before
+
+
+async def test_what_was_compressed_before_the_store_went_away_is_expanded_too(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await written(rooms, key=f"key-{number}")
+    write, compressor, left = rooms.connection.write, IncidentCompressor(rooms.connection), [3]
+
+    async def away(script: Script, keys: Any, args: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise StoreUnreachable("away")
+        return await write(script, keys, args)
+
+    monkeypatch.setattr(rooms.connection, "write", away)
+    with pytest.raises(StoreUnreachable):
+        await compressor.compress(LATER, 100)
+    monkeypatch.undo()
+    assert len(rooms.raw.keys(rooms.named("log:*"))) == 2
+    assert await compressor.restore(100) == (3, False)
+    assert len(rooms.raw.keys(rooms.named("log:*"))) == 5
 
 
 async def test_a_store_that_counts_commits_anew_is_gone_through_anew(rooms: Rooms) -> None:
