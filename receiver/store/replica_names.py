@@ -11,7 +11,7 @@ KEPT = 86_400
 READS_COMPRESSED = "-z1"
 """The end of the name of a replica whose release reads compressed incidents. Earlier releases have no such end."""
 SILENT_MS = 600_000
-"""After so long without a sign of life a replica has ended: it writes one every two seconds."""
+"""A replica that has been silent for so long, while another one was not, has ended: each writes every two seconds."""
 SCANNED = 1000
 
 
@@ -29,14 +29,17 @@ async def earlier_replicas(connection: Connection) -> int:
     while True:
         async with connection.guarded() as client:
             cursor, names = await client.scan(cursor, match=f"{_escaped(prefix)}*", count=SCANNED)
-        found += [name for name in names if not name.endswith(READS_COMPRESSED)]
+        found += names
         if int(cursor) == 0:
             break
-    if not found:
+    every = list(dict.fromkeys(found))
+    if all(name.endswith(READS_COMPRESSED) for name in every):
         return 0
     async with connection.guarded():
-        left = await connection.read_all([("PTTL", name) for name in dict.fromkeys(found)])
-    return sum(int(ms) > KEPT * 1000 - SILENT_MS for ms in left)
+        left = [int(ms) for ms in await connection.read_all([("PTTL", name) for name in every])]
+    # A store whose memory is full takes no sign of life from anyone: then the silence of all says nothing of one.
+    since = max(left) - SILENT_MS
+    return sum(ms > since for name, ms in zip(every, left, strict=True) if not name.endswith(READS_COMPRESSED))
 
 
 def _escaped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -123,7 +124,7 @@ async def test_nothing_is_compressed_on_the_first_day_nor_beside_an_earlier_rele
     forms.raw.set(f"{forms.prefix}replica:{'0' * 16}", "7", ex=KEPT)
     await looked(world, timedelta(hours=2))
     assert forms.compressed == 0
-    forms.raw.pexpire(f"{forms.prefix}replica:{'0' * 16}", KEPT * 1000 - SILENT_MS)
+    forms.raw.pexpire(f"{forms.prefix}replica:{'0' * 16}", KEPT * 1000 - SILENT_MS - 60_000)
     await looked(world, timedelta(hours=1))
     assert forms.compressed == 1
 
@@ -137,6 +138,10 @@ async def test_replicas_are_told_apart_by_their_names(world: World) -> None:
     for number in range(3):
         forms.raw.set(f"{forms.prefix}replica:{number:016x}", "7", ex=KEPT)
     forms.raw.set(f"{{other}}:replica:{'0' * 16}", "7", ex=KEPT)
+    assert await earlier_replicas(world.one.connection) == 3
+    # While the store's memory is full no replica can say that it is there.
+    for key in forms.raw.scan_iter(f"{forms.prefix}replica:*"):
+        forms.raw.pexpire(key, KEPT * 1000 - 2 * SILENT_MS)
     assert await earlier_replicas(world.one.connection) == 3
     assert replica_name() != replica_name()
 
@@ -180,3 +185,30 @@ async def indexed(world: World) -> None:
     """Let the index of similar incidents know every commit."""
     while await world.one.seen_before.index_changes(world.clock.now()):
         pass
+
+
+@pytest.mark.parametrize("sent", [True, False])
+async def test_what_is_still_owed_of_a_compressed_one_is_sent_once(world: World, sent: bool) -> None:
+    await world.open()
+    await lived(world)
+    forms = await aged(world)
+    before = [entry["body"]["event_action"] for entry in world.pagerduty.taken]
+    said = len(world.slack.taken)
+    assert (before, forms.compressed) == (["trigger", "resolve"], 1)
+    # As after a day in which no vendor answered: a page whose end was not sent, or that was never sent, and a message.
+    for key in forms.raw.scan_iter(f"{forms.prefix}row:*"):
+        row, member = forms.raw.hgetall(key), key.removeprefix(f"{forms.prefix}row:")
+        memory = json.loads(row["memory"])
+        if row["lane"].startswith("pager"):
+            memory = {"sent": "trigger", "rung": True, "called": memory["called"]} if sent else {}
+        forms.raw.hset(key, mapping={"cursor": 0, "memory": json.dumps(memory)})
+        forms.raw.zadd(f"{forms.prefix}due:{row['lane']}", {member: 0})
+    await world.forward("1m")
+    after = [entry["body"]["event_action"] for entry in world.pagerduty.taken]
+    # Nobody is called for what is over; the end is sent in both cases, since an attempt may have arrived.
+    assert after == [*before, "resolve"]
+    assert len(world.slack.taken) > said
+    assert forms.compressed == 1
+    said = len(world.slack.taken)
+    await world.forward("5m")
+    assert (len(world.pagerduty.taken), len(world.slack.taken)) == (len(after), said)

@@ -72,19 +72,20 @@ class IncidentCompressor:
 
         Returns how many were expanded, and whether there is more to look at. Raises StoreAway.
         """
-        upto = await self._upto()
-        if not upto:
-            return 0, False
+        upto, changed = await self._upto(), self.keys.named("changed")
         async with self.connection.guarded() as client:
+            # The part behind the cursor may have been left in its middle.
+            part = await client.zrange(changed, f"({upto}", "+inf", byscore=True, offset=0, num=PART)
             rows = await client.zrange(
-                self.keys.named("changed"), upto, "-inf", desc=True, byscore=True, withscores=True, offset=0, num=most
+                changed, upto, "-inf", desc=True, byscore=True, withscores=True, offset=0, num=most
             )
         count = 0
-        for uid, _ in rows:
+        for uid in (*part, *(uid for uid, _ in rows)):
             with suppress(IncidentUnreadable):  # said in the log; the others are expanded all the same
                 count += await self.compressed.expand(uid)
         more = len(rows) == most
-        await self._reached(int(rows[-1][1]) - 1 if more else 0)
+        if upto:
+            await self._reached(int(rows[-1][1]) - 1 if more else 0)
         return count, more
 
     async def _upto(self) -> int:

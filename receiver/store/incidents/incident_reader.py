@@ -61,8 +61,8 @@ class IncidentReader:
         incident, heir = await self._snapshot(uid)
         if incident is None or not heir:
             return None
-        rows = await self.connection.call("HLEN", self.keys.alerts(uid))
-        if rows != len(await self.records(uid)):
+        rows = await self.compressed.alerts(uid)
+        if len(rows) != len(records_of(uid, rows)):
             raise IncidentUnreadable(uid, incident.id)
         return incident, heir
 

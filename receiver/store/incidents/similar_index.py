@@ -24,6 +24,7 @@ from receiver.model.incident.similar_record import SimilarRecord, pack_similar, 
 from receiver.store.client.connection import Connection, Script
 from receiver.store.incidents.compressed_incident import expand, is_compressed
 from receiver.store.incidents.stored_records import readable, records_of
+from receiver.store.stepped_loop import TimedSteps
 
 READ = Script("incidents/read_unindexed")
 WRITE = Script("incidents/index_similar")
@@ -103,7 +104,11 @@ class SimilarIndex:
         if not reply:
             return None
         upto, *rows = reply
-        return int(float(upto)), [_changed(*row) for row in rows], len(rows) == PART
+        found, steps = list[Changed](), TimedSteps()
+        for row in rows:
+            found.append(_changed(*row))
+            await steps.pause()
+        return int(float(upto)), found, len(rows) == PART
 
     async def write(
         self, upto: int, items: Iterable[tuple[str, int, SimilarRecord | None, str]], ttl_s: int, now_ms: int
@@ -129,10 +134,14 @@ class SimilarIndex:
         for term, (kind, _) in terms.items():
             args += [term, _WEIGHTS[kind]]
         total, counts, *rows = await self.connection.run(FIND, [self.keys.named("similar")], args)
-        known = dict(zip(terms.values(), counts, strict=True))
-        found = [_record(*row) for row in zip(*[iter(rows)] * 3, strict=True)]
+        known, found, steps = dict(zip(terms.values(), counts, strict=True)), list[SimilarRecord](), TimedSteps()
+        for row in zip(*[iter(rows)] * 3, strict=True):
+            # Some of them are compressed: one of thousands of alerts takes tens of milliseconds.
+            if (one := _record(*row)) is not None:
+                found.append(one)
+            await steps.pause()
         return Candidates(
-            records=[one for one in found if one is not None],
+            records=found,
             total=int(total),
             pairs={text: count for (kind, text), count in known.items() if kind == _PAIR},
             words={text: count for (kind, text), count in known.items() if kind == _WORD},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import pytest
 from bench.store_keys import read_keys
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.incident.incident import Incident
+from receiver.model.incident.similar_record import SimilarRecord
 from receiver.store.client.connection import IncidentUnreadable, Script
+from receiver.store.client.store_errors import StoreUnreachable
 from receiver.store.due.due_set import SendingOutcome
-from receiver.store.incidents import incident_compressor
-from receiver.store.incidents.compressed_incident import FORMAT
+from receiver.store.incidents import incident_compressor, review_record_reader, similar_index
+from receiver.store.incidents.compressed_incident import FORMAT, StoredTexts, expand
 from receiver.store.incidents.incident_compressor import IncidentCompressor
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.incident_labels import read_labels
@@ -155,6 +159,28 @@ async def test_a_history_is_gone_through_in_steps(rooms: Rooms) -> None:
     assert await rooms.incidents.listing() == before
 
 
+async def test_what_was_compressed_before_the_store_went_away_is_expanded_too(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await written(rooms, key=f"key-{number}")
+    write, compressor, left = rooms.connection.write, IncidentCompressor(rooms.connection), [3]
+
+    async def away(script: Script, keys: Any, args: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise StoreUnreachable("away")
+        return await write(script, keys, args)
+
+    monkeypatch.setattr(rooms.connection, "write", away)
+    with pytest.raises(StoreUnreachable):
+        await compressor.compress(LATER, 100)
+    monkeypatch.undo()
+    assert len(rooms.raw.keys(rooms.named("log:*"))) == 2
+    assert await compressor.restore(100) == (3, False)
+    assert len(rooms.raw.keys(rooms.named("log:*"))) == 5
+
+
 async def test_a_store_that_counts_commits_anew_is_gone_through_anew(rooms: Rooms) -> None:
     await written(rooms)
     rooms.raw.hset(rooms.named("compressed"), "upto", 1000)
@@ -182,6 +208,48 @@ async def test_a_damaged_one_is_unreadable_and_keeps_nothing_else_away(rooms: Ro
     assert await incidents.partial(damaged.uid, over().incident.opened_at) is not None  # type: ignore[union-attr]
     assert [copy.uid for copy in await StoreMemory(rooms.connection).copies([damaged.uid, whole.uid])] == [whole.uid]
     assert await IncidentCompressor(rooms.connection).restore(100) == (1, False)
+
+
+async def test_one_that_another_was_opened_for_gives_way_once_it_can_be_read(rooms: Rooms) -> None:
+    # Of a later release, which takes over again after an earlier one could not read it.
+    incident = await written(rooms, alerts=3)
+    assert await compressed(rooms) == 1
+    rooms.raw.hset(rooms.named(f"inc:{incident.uid}"), "superseded", "f" * 24)
+    assert await rooms.incidents.superseded(incident.uid) == (incident, "f" * 24)
+    await rooms.incidents.stands(incident.uid)
+    assert await rooms.incidents.superseded(incident.uid) is None
+
+
+async def test_other_work_goes_on_while_large_ones_are_looked_through(rooms: Rooms) -> None:
+    index, turns = SimilarIndex(rooms.connection), 0
+    record = SimilarRecord("", "", "A fires", "SEV-2", "", ("A",), (), (), ("fires",), MS)
+    for number in range(4):
+        incident = await written(rooms, key=f"key-{number}", alerts=600)
+        own = record._replace(uid=incident.uid, id=incident.id)
+        assert await index.write(1, [(incident.uid, MS, own, "")], 1000, MS) == 1
+    assert await compressed(rooms) == 4
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    expanded: list[int] = []
+
+    def slowly(text: str) -> StoredTexts:
+        expanded.append(turns)
+        time.sleep(0.02)  # as one of thousands of alerts takes
+        return expand(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (similar_index, review_record_reader):
+            patch.setattr(module, "expand", slowly)
+        assert len((await index.find(record)).records) == 4
+        assert len([one async for one in ReviewRecordReader(rooms.connection).since(0)]) == 4
+    task.cancel()
+    assert len(expanded) == len(set(expanded)) == 8, "each in a turn of its own"
 
 
 @pytest.mark.parametrize("lean", [False, True])
