@@ -79,6 +79,7 @@ async def busy(world: World) -> None:
     await RateLimits(world.one.connection).draw("chat", [Quota(name="x", calls=1, seconds=60)], 2)
     world.one.unknowns.note([SeverityUnknown("ApiDown", "severity", "text", "")], None, world.clock.now())
     await world.one.unknowns.flush()
+    await world.one.rule_hits.flush()
     await world.one.history.flush()
     await world.one.shared_documents.put("override", "one", {"person": "alice"})
     declared = await world.one.respond.declare(
