@@ -20,7 +20,7 @@ from receiver.pipeline.intake.notification_parts import judged
 from receiver.replica import Replica
 from receiver.sources.alertmanager import Address
 from receiver.sources.http_client import SourceAnswer
-from receiver.store.client.store_errors import StoreAway, StoreLostData
+from receiver.store.client.store_errors import StoreAway, StoreLostData, StoreUnreachable
 from tests.conftest import ask
 from tests.stories.world import START, World, alert, notification
 
@@ -270,6 +270,33 @@ async def test_what_alertmanager_has_ended_is_ended_before_its_steps_are_due(wor
     assert "eng-lead" in fresh, "what fires there is escalated"
     assert set(world.sent("resolve")) >= {page.key for page in down.pages if page.person == "alice"}
     assert not set(fresh) & {"cto", "ceo"}, "but not what is over"
+
+
+async def test_a_store_that_goes_away_at_the_first_look_keeps_no_question_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.open()
+    await world.post(DOWN)
+    for replica in world.replicas:
+        await replica.settle()
+        await replica.close()
+    world.replicas.clear()
+    world.clock.forward("1h")
+    made = await asked(world)
+    with monkeypatch.context() as patch:
+
+        async def away(epoch: str, until_ms: int) -> None:
+            raise StoreUnreachable("away")
+
+        patch.setattr(made.work.recovery.memory, "extend", away)
+        with pytest.raises(StoreUnreachable):
+            await made.work.poll()
+    rung = world.rung()
+    for _ in range(20):
+        await beats(world, 2)
+        world.clock.forward("2s")
+    (down,) = await stored(world)
+    assert (world.rung(), down.state) == (rung, State.MONITORING), "it is over"
 
 
 async def test_an_alertmanager_that_is_silent_holds_steps_up_for_half_a_minute(world: World) -> None:

@@ -118,9 +118,10 @@ class StoreRecovery:
             self._epochs.append(self._epoch)
             self.incidents.epoch = self._epoch
             if self.setting().alertmanagers and (silent_ms or 0) > GAP_MS:
-                # Whatever it is that the store says is due, it may be over by now.
-                await self._hold(ASKING_MS)
+                # Whatever it is that the store says is due, it may be over by now. It is asked about even if the store
+                # goes away meanwhile: this is not looked at again.
                 self.unchecked.add(set(), of_gap=True)
+                await self._hold(ASKING_MS)
             return False
         if beat.epoch == self._epoch and not _has_lost(beat, expected):
             self.incidents.passed(beat.newest)
