@@ -18,12 +18,13 @@ then the fields of the event. On a terminal it writes colored text instead. The 
 `***`. `exception` is a traceback. The last lines of a process that ends because it is stuck have no timestamp.
 
 ```text
-{"timestamp":"2026-11-02T09:14:07.412Z","level":"warning","logger":"receiver.deliver","event":"circuit","channel":"pagerduty","open":true}
+{"timestamp":"2026-11-02T09:14:07.412Z","level":"warning","logger":"receiver.delivery","event":"circuit","channel":"pagerduty","open":true}
 ```
 
 These fields mean the same in every event:
 
-- `incident`: the id of the incident, such as `INC-2026-0001`; null if there is none.
+- `incident`: the id of the incident, such as `INC-2026-0001`; null if there is none, and `storm` in
+  `emergency_adopted` for all incidents of a storm.
 - `channel`: the name of the channel in `channels`.
 - `person`: the name of the person in `people`.
 
