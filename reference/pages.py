@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reference import channels, http_api, metrics, settings
+from reference import channels, http_api, log_events, metrics, settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 FOLDER = DOCS / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "configuration.md": settings.page,
     "http-api.md": http_api.page,
+    "log-events.md": log_events.page,
     "metrics.md": metrics.page,
 }
 TABLES: Mapping[str, Callable[[str], str]] = {"channels.md": channels.page}

@@ -1,0 +1,81 @@
+"""Every log event of the code has one sentence in the page of log events, and every sentence has an event."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reference.log_events import page, subjects
+from reference.logged import CODE, LEVELS, LOGGERS, events, lines_of
+
+EVENT = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+def sentences() -> list[tuple[str, str]]:
+    return [pair for part in subjects().values() for pair in part.items()]
+
+
+def test_every_event_has_one_sentence() -> None:
+    names = [name for name, _ in sentences()]
+    assert sorted(names) == list(events()), "write a sentence in reference/log_events.toml, or remove one"
+
+
+def test_every_sentence_is_complete() -> None:
+    assert [name for name, text in sentences() if not (text[0].isupper() or text[0] == "`") or text[-1] != "."] == []
+
+
+def test_every_event_has_a_name_and_a_level() -> None:
+    for name, event in events().items():
+        assert EVENT.fullmatch(name), name
+        assert event.levels, name
+        assert event.levels <= set(LEVELS), name
+
+
+def test_every_event_is_in_the_page() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| [a-z, ]+ \| .+ \| .+ \|$", page(), re.MULTILINE)
+    assert sorted(rows) == list(events())
+
+
+def test_lines_that_are_logged_in_another_way_are_seen() -> None:
+    found = events()
+    assert found["webhook"].levels == {"info", "warning", "error"}
+    assert {"alerts", "firing", "receiver", "duration_ms", "set_aside", "not_logged"} <= set(found["webhook"].fields)
+    assert {"channel", "incident", "person", "attempt", "took_ms"} <= set(found["delivery"].fields)
+    assert found["page"].levels == {"critical", "error", "warning"}
+    assert {"store_evicts", "store_clock_jumped", "clock_stepped", "log_records_dropped", "process_ended"} <= set(found)
+    assert "exception" in found["step_failed"].fields
+
+
+def test_every_logger_has_a_name_that_is_followed() -> None:
+    # A logger that a function or a class keeps would not be seen.
+    made = re.compile(rf"^[ \t]+.*\b({'|'.join(LOGGERS)})\(", re.MULTILINE)
+    elsewhere = {
+        path.relative_to(CODE).as_posix() for path in CODE.rglob("*.py") if made.search(path.read_text("utf-8"))
+    }
+    assert {path for path in elsewhere if not path.startswith("log/")} <= {"channels/log.py"}
+
+
+MODULE = "log = structlog.get_logger('a')\ndef f(name, more):\n    "
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ("log.info('done', by=name)", [("done", {"info"}, ["by"])]),
+        ("log.exception('spoiled')", [("spoiled", {"error"}, ["exception"])]),
+        ("say = log.info if name else log.error; say('done')", [("done", {"info", "error"}, [])]),
+        ("log.info('a' if name else 'b')", [("a", {"info"}, []), ("b", {"info"}, [])]),
+        ("more = {'a': 1}; more['b'] = 2; more.update(c=3); log.info('d', **more)", [("d", {"info"}, ["a", "c", "b"])]),
+        ("name.info('done')", []),
+    ],
+)
+def test_a_call_is_read(call: str, found: list[tuple[str, set[str], list[str]]]) -> None:
+    got = [(name, levels, sorted(fields)) for name, levels, fields in lines_of(MODULE + call, "a.py")]
+    assert got == [(name, levels, sorted(fields)) for name, levels, fields in found]
+
+
+@pytest.mark.parametrize("call", ["log.info(name)", "log.info(f'x_{name}')", "log.info('done', **more)"])
+def test_a_call_that_cannot_be_read_is_an_error(call: str) -> None:
+    with pytest.raises(ValueError, match="cannot be determined"):
+        list(lines_of(MODULE + call, "a.py"))
