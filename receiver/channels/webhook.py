@@ -244,7 +244,7 @@ def _event(event: Event, secrets: set[str]) -> dict[str, Any]:
 def _harmless(value: Any, secrets: set[str], private: frozenset[str] = frozenset()) -> Any:
     # Cut, and without pager addresses; labels are otherwise unchanged, because this is data, not a page.
     if isinstance(value, str):
-        return hide(cut(value, TEXT_LIMIT), secrets)
+        return cut(hide(value, secrets), TEXT_LIMIT)  # hidden first: a cut may divide a secret
     if isinstance(value, dict):
         return {key: _harmless(item, secrets, private) for key, item in value.items() if key not in private}
     if isinstance(value, (list, tuple)):

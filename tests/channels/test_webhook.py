@@ -67,6 +67,16 @@ def test_the_key_of_a_page_that_the_incident_no_longer_lists_does_not_leave_eith
     assert "0" * 32 not in encode(payload(notice(events=(old,)))).decode()
 
 
+def test_a_cut_leaves_no_part_of_a_key() -> None:
+    for before in range(2690, 2740, 5):
+        long = event(
+            2, f"{'x' * before}{ROUTING_KEY}{'y' * 4000}", Kind.PAGE, data={"page": page().model_dump(mode="json")}
+        )
+        sent = encode(payload(notice(events=(long,)))).decode()
+        assert ROUTING_KEY[:8] not in sent
+        assert ROUTING_KEY[-8:] not in sent
+
+
 def test_a_label_called_address_is_an_ordinary_label() -> None:
     sent = payload(notice(incident=incident(labels={"address": "10.0.0.1"})))
     assert sent["data"]["incident"]["labels"] == {"address": "10.0.0.1"}
