@@ -55,7 +55,7 @@ class Service:
         self.reloader = Reloader(replica, source or (lambda: replica.config))
         self.config = replica.config
         self.state = ServiceState()
-        self.doors = app_parts(replica, self.state, self.reloader)
+        self.parts = app_parts(replica, self.state, self.reloader)
         self.ports: list[int] = []
         self.rejections = Rejections(replica.metrics)
         self._runners: list[web.AppRunner] = []
@@ -72,7 +72,7 @@ class Service:
                 name, caps, self.rejections, self.replica.metrics, lambda: self.replica.config.server.trusted_proxies,
                 (lambda: self.replica.config.public_path) if main else str,
             )  # fmt: skip
-            app = build(self.doors) if main else build_status(self.doors)
+            app = build(self.parts) if main else build_status(self.parts)
             await self._listen(app, address, listener)
         self.replica.metrics.reload_good.set(1)
         self.replica.metrics.reload_at.set(self.replica.clock.now().timestamp())

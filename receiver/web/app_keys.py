@@ -130,4 +130,4 @@ class AppParts:
         return self.configured()
 
 
-DOORS = web.AppKey("doors", AppParts)
+PARTS = web.AppKey("parts", AppParts)

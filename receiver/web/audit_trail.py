@@ -21,7 +21,7 @@ AUDITED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 @contextmanager
-def audited(doors: AppParts, request: web.Request, caller: Caller, action: str, **more: str | None) -> Iterator[None]:
+def audited(parts: AppParts, request: web.Request, caller: Caller, action: str, **more: str | None) -> Iterator[None]:
     """Write the line of an administrative action after it has ended, with any outcome."""
     outcome = "failed"
     try:
@@ -34,20 +34,20 @@ def audited(doors: AppParts, request: web.Request, caller: Caller, action: str, 
         outcome = "unavailable"
         raise
     finally:
-        peer = client_of(request, doors.config.server.trusted_proxies)
-        audit(doors.metrics, action, caller.name, peer, shown_path(request), outcome, **more)
+        peer = client_of(request, parts.config.server.trusted_proxies)
+        audit(parts.metrics, action, caller.name, peer, shown_path(request), outcome, **more)
 
 
-def refusal_auditor(doors: AppParts) -> Callable[[web.Request, Refusal], None]:
+def refusal_auditor(parts: AppParts) -> Callable[[web.Request, Refusal], None]:
     """Return the function that logs a request refused with 401 or 403, at most ten lines a second."""
     lines = RefusalLog()
 
     def noted(request: web.Request, refusal: Refusal) -> None:
         if refusal.status not in AUDITED:
             return
-        left_out = lines.line(doors.clock.monotonic())
-        peer = client_of(request, doors.config.server.trusted_proxies)
+        left_out = lines.line(parts.clock.monotonic())
+        peer = client_of(request, parts.config.server.trusted_proxies)
         caller = request.get(CALLER)
-        audit_refusal(doors.metrics, left_out, caller, peer, shown_path(request), int(refusal.status), refusal.reason)
+        audit_refusal(parts.metrics, left_out, caller, peer, shown_path(request), int(refusal.status), refusal.reason)
 
     return noted

@@ -30,20 +30,20 @@ ENCODINGS = 16
 class Probes:
     """`/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the parts that it reports on."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
         self._kept: dict[tuple[str, bool], tuple[float, bytes]] = {}
 
     async def healthz(self, request: web.Request) -> web.Response:
         """200 while the loop runs, 503 if its last beat is older than 30 s, or a task has not run for that long."""
-        alive = max(self._still_for(), self.doors.supervisor.longest_down()) <= STILL
+        alive = max(self._still_for(), self.parts.supervisor.longest_down()) <= STILL
         return answer({"status": "ok" if alive else "stuck", **self._parts()}, 200 if alive else 503)
 
     async def readyz(self, request: web.Request) -> web.Response:
         """200 while requests are accepted, 503 before that and while draining."""
-        state = self.doors.state
+        state = self.parts.state
         word = "draining" if state.draining else "ready" if state.ready else "starting"
         return answer({"status": word, **self._parts()}, 200 if word == "ready" else 503)
 
@@ -59,11 +59,11 @@ class Probes:
         return web.Response(body=self._exposition(encode, kind, packed=packed), headers=headers)
 
     def _exposition(self, encode: Callable[[CollectorRegistry], bytes], kind: str, *, packed: bool) -> bytes:
-        now = self.doors.clock.monotonic()
+        now = self.parts.clock.monotonic()
         made_at, content = self._kept.get((kind, packed), (-METRICS_KEPT, b""))
         if now - made_at < METRICS_KEPT:
             return content
-        content = encode(self.doors.metrics.registry)
+        content = encode(self.parts.metrics.registry)
         if packed:
             content = gzip.compress(content, 5, mtime=0)
         if len(self._kept) >= ENCODINGS:
@@ -72,31 +72,31 @@ class Probes:
         return content
 
     def _still_for(self) -> float:
-        return self.doors.clock.monotonic() - self.doors.work.polled_at
+        return self.parts.clock.monotonic() - self.parts.work.polled_at
 
     def _parts(self) -> dict[str, Any]:
-        doors = self.doors
-        away = doors.monitor.since
-        channels = dict.fromkeys(doors.setting().channels, "complete") | dict.fromkeys(doors.config.off, "off")
-        channels |= dict.fromkeys(set(channels).intersection(doors.work.deliver.keys.channels()), "key refused")
+        parts = self.parts
+        away = parts.monitor.since
+        channels = dict.fromkeys(parts.setting().channels, "complete") | dict.fromkeys(parts.config.off, "off")
+        channels |= dict.fromkeys(set(channels).intersection(parts.work.deliver.keys.channels()), "key refused")
         return {
             "loop": {"beat_age_seconds": round(self._still_for(), 3)},
             "store": {
                 "up": away is None,
-                "durability": doors.connection.server.level,
-                "away_seconds": 0 if away is None else round(doors.clock.monotonic() - away, 1),
+                "durability": parts.connection.server.level,
+                "away_seconds": 0 if away is None else round(parts.clock.monotonic() - away, 1),
             },
             "tasks": {
                 name: {"running": one.down_since is None, "restarts": one.restarts}
-                for name, one in sorted(doors.supervisor.tasks.items())
+                for name, one in sorted(parts.supervisor.tasks.items())
             },
-            "refused": {"owed": len(doors.refused)},
-            "tokens": {"short": len(short_names(doors.config.auth, doors.config.server))},
+            "refused": {"owed": len(parts.refused)},
+            "tokens": {"short": len(short_names(parts.config.auth, parts.config.server))},
             "channels": dict(sorted(channels.items())),
-            "reachability": {"unproved": len(doors.overrides.schedules.unproved(doors.clock.now()))},
+            "reachability": {"unproved": len(parts.overrides.schedules.unproved(parts.clock.now()))},
             "mirror": {
-                "open_incidents": len(doors.incident_cache),
-                "commits_seen": doors.incident_cache.after,
-                "complete": doors.incident_cache.complete,
+                "open_incidents": len(parts.incident_cache),
+                "commits_seen": parts.incident_cache.after,
+                "complete": parts.incident_cache.complete,
             },
         }

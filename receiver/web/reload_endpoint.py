@@ -16,20 +16,20 @@ from receiver.web.http.query_parameters import no_query
 class ReloadEndpoint:
     """The endpoint of a reload."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the function that reloads."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def reload(self, request: web.Request) -> web.Response:
         """Return 200 if the new configuration is in effect, or 422 with every mistake if nothing was changed."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        with audited(self.doors, request, caller, "reload"):
+        with audited(self.parts, request, caller, "reload"):
             return await self._reloaded()
 
     async def _reloaded(self) -> web.Response:
-        done = await self.doors.reload()
+        done = await self.parts.reload()
         if done.problems:
             errors = [
                 {

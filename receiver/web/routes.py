@@ -29,7 +29,7 @@ from receiver.web.api.public_status import (
 from receiver.web.api.reachability import ReachabilityApi, reachability_operations
 from receiver.web.api.reports import ReportApi, report_operations
 from receiver.web.api.rules import RulesApi, rules_operations
-from receiver.web.app_keys import DOORS, AppParts
+from receiver.web.app_keys import PARTS, AppParts
 from receiver.web.audit_trail import refusal_auditor
 from receiver.web.auth.cross_site import same_site_only
 from receiver.web.auth.oidc import BACK as OIDC_BACK
@@ -76,43 +76,43 @@ HANDLER_ARGS = {"auto_decompress": False}
 """The server itself decompresses no body, so that a compression bomb is measured while it is decompressed."""
 
 
-def build(doors: AppParts) -> web.Application:
+def build(parts: AppParts) -> web.Application:
     """Return the application of `server.listen`, with every endpoint."""
-    gate, pages = _gate(doors), HtmlPages(lambda: doors.config.public_path)
-    checks = [same_site_only(gate, lambda: doors.config.service.public_url)]
-    app = _application(doors, outside=[html_errors(doors, pages)], checks=checks)
-    _webhooks(app, doors, gate)
+    gate, pages = _gate(parts), HtmlPages(lambda: parts.config.public_path)
+    checks = [same_site_only(gate, lambda: parts.config.service.public_url)]
+    app = _application(parts, outside=[html_errors(parts, pages)], checks=checks)
+    _webhooks(app, parts, gate)
     add, get = app.router.add_post, app.router.add_get
-    add("/mcp", McpEndpoint(doors, gate).take, expect_handler=expect)
-    probes = Probes(doors, gate)
+    add("/mcp", McpEndpoint(parts, gate).take, expect_handler=expect)
+    probes = Probes(parts, gate)
     get("/healthz", probes.healthz)
     get("/readyz", probes.readyz)
     get("/metrics", probes.metrics)
-    stream = Stream(doors, gate)
-    doors.incident_cache.listeners.append(stream.changed)
-    doors.incident_cache.listening = stream.listening
-    drafts = DraftList(doors.incident_cache, doors.incidents)
-    offer(app, operations_of(doors, gate, stream, drafts))
+    stream = Stream(parts, gate)
+    parts.incident_cache.listeners.append(stream.changed)
+    parts.incident_cache.listening = stream.listening
+    drafts = DraftList(parts.incident_cache, parts.incidents)
+    offer(app, operations_of(parts, gate, stream, drafts))
     app.on_shutdown.append(stream.end)
-    get("/api/openapi.json", OpenApiPage(lambda: doors.config.public_path).page)
+    get("/api/openapi.json", OpenApiPage(lambda: parts.config.public_path).page)
     get("/api/docs", DocsPage(pages).page)
     for method in ("POST", "PUT"):
-        app.router.add_route(method, "/-/reload", ReloadEndpoint(doors, gate).reload)
-    visitors = SignIn(doors, gate, pages)
-    get(f"{FEED}{{token}}.ics", CalendarApi(doors, gate).feed)
-    frame = ConsoleFrame(doors, pages, drafts)
-    _console(app, doors, visitors, frame)
+        app.router.add_route(method, "/-/reload", ReloadEndpoint(parts, gate).reload)
+    visitors = SignIn(parts, gate, pages)
+    get(f"{FEED}{{token}}.ics", CalendarApi(parts, gate).feed)
+    frame = ConsoleFrame(parts, pages, drafts)
+    _console(app, parts, visitors, frame)
     get("/console/events", visitors.stream(Scope.READ, stream.changes))
-    _sign_in(app, doors, visitors, frame)
-    _public(app, StatusPage(doors, pages), SubscriptionPages(doors, pages))
+    _sign_in(app, parts, visitors, frame)
+    _public(app, StatusPage(parts, pages), SubscriptionPages(parts, pages))
     return app
 
 
-def _webhooks(app: web.Application, doors: AppParts, gate: TokenCheck) -> None:
-    slack, phones, twilio = SlackEndpoint(doors), PhoneHooks(doors), TwilioHooks(doors)
+def _webhooks(app: web.Application, parts: AppParts, gate: TokenCheck) -> None:
+    slack, phones, twilio = SlackEndpoint(parts), PhoneHooks(parts), TwilioHooks(parts)
     for path, handle in (
-        ("/webhooks/alertmanager", Webhooks(doors, gate).alertmanager),
-        ("/webhooks/pagerduty", PagerDutyEndpoint(doors).webhook),
+        ("/webhooks/alertmanager", Webhooks(parts, gate).alertmanager),
+        ("/webhooks/pagerduty", PagerDutyEndpoint(parts).webhook),
         ("/slack/commands", slack.commands), ("/slack/interactions", slack.interactions),
         ("/slack/events", slack.events),
     ):  # fmt: skip
@@ -126,8 +126,8 @@ def _webhooks(app: web.Application, doors: AppParts, gate: TokenCheck) -> None:
         app.router.add_post(path, handle, expect_handler=expect)
 
 
-def _sign_in(app: web.Application, doors: AppParts, visitors: SignIn, frame: ConsoleFrame) -> None:
-    oidc, sessions = OidcSignIn(doors, visitors), SessionsPage(doors, frame)
+def _sign_in(app: web.Application, parts: AppParts, visitors: SignIn, frame: ConsoleFrame) -> None:
+    oidc, sessions = OidcSignIn(parts, visitors), SessionsPage(parts, frame)
     add, get = app.router.add_post, app.router.add_get
     get("/sessions", visitors.page(Scope.READ, sessions.page))
     add("/sessions/{session}/end", visitors.form(Scope.READ, sessions.end), expect_handler=expect)
@@ -138,15 +138,15 @@ def _sign_in(app: web.Application, doors: AppParts, visitors: SignIn, frame: Con
     add("/logout", visitors.form(Scope.READ, visitors.sign_out), expect_handler=expect)
 
 
-def _console(app: web.Application, doors: AppParts, visitors: SignIn, frame: ConsoleFrame) -> None:
-    forms, markdown = IncidentForms(doors, frame), MarkdownPages()
-    incidents, incident = IncidentsPage(doors, frame, forms), IncidentPage(doors, frame)
-    documents, oncall = DocumentsPage(doors, frame, markdown), OnCallPage(doors, frame)
-    status, system, reports = StatusDesk(doors, frame), SystemPage(doors, frame), ReportPages(doors, frame, markdown)
+def _console(app: web.Application, parts: AppParts, visitors: SignIn, frame: ConsoleFrame) -> None:
+    forms, markdown = IncidentForms(parts, frame), MarkdownPages()
+    incidents, incident = IncidentsPage(parts, frame, forms), IncidentPage(parts, frame)
+    documents, oncall = DocumentsPage(parts, frame, markdown), OnCallPage(parts, frame)
+    status, system, reports = StatusDesk(parts, frame), SystemPage(parts, frame), ReportPages(parts, frame, markdown)
     for path, show in (
         ("/", incidents.page), ("/incidents", incidents.page), ("/incidents/{id}", incident.page),
         ("/oncall", oncall.page), ("/oncall/{schedule}.ics", oncall.calendar),
-        ("/console/status", status.page), ("/status/internal", InternalStatus(doors, frame).page),
+        ("/console/status", status.page), ("/status/internal", InternalStatus(parts, frame).page),
         ("/system", system.page), ("/reports", reports.overview),
         ("/reports/{month}", reports.month),
         *((f"/incidents/{{id}}/{name}", documents.page) for name in NAMES),
@@ -162,42 +162,42 @@ def _console(app: web.Application, doors: AppParts, visitors: SignIn, frame: Con
     app.router.add_get("/assets/{name}", Assets(frame.pages).asset)
 
 
-def operations_of(doors: AppParts, gate: TokenCheck, stream: Stream, drafts: DraftList) -> list[Operation]:
+def operations_of(parts: AppParts, gate: TokenCheck, stream: Stream, drafts: DraftList) -> list[Operation]:
     """Return every operation of the API."""
     return [
-        *draft_operations(DraftApi(doors, gate, drafts)),
-        *incident_operations(IncidentApi(doors, gate), IncidentCommandApi(doors, gate), stream),
-        *oncall_operations(OnCallApi(doors, gate)),
-        *reachability_operations(ReachabilityApi(doors, gate)),
-        *offer_operations(ShiftOfferApi(doors, gate)),
-        *calendar_operations(CalendarApi(doors, gate)),
-        *maintenance_operations(MaintenanceApi(doors, gate)),
-        *rules_operations(RulesApi(doors, gate)),
-        *delivery_operations(DeliveryApi(doors, gate)),
-        *review_operations(IncidentReviewApi(doors, gate)),
-        *archive_operations(ArchiveApi(doors, gate)),
-        *report_operations(ReportApi(doors, gate)),
-        *session_operations(SessionApi(doors, gate)),
-        *subscriber_operations(SubscriberApi(doors, gate)),
-        *announcement_operations(AnnouncementApi(doors, gate)),
+        *draft_operations(DraftApi(parts, gate, drafts)),
+        *incident_operations(IncidentApi(parts, gate), IncidentCommandApi(parts, gate), stream),
+        *oncall_operations(OnCallApi(parts, gate)),
+        *reachability_operations(ReachabilityApi(parts, gate)),
+        *offer_operations(ShiftOfferApi(parts, gate)),
+        *calendar_operations(CalendarApi(parts, gate)),
+        *maintenance_operations(MaintenanceApi(parts, gate)),
+        *rules_operations(RulesApi(parts, gate)),
+        *delivery_operations(DeliveryApi(parts, gate)),
+        *review_operations(IncidentReviewApi(parts, gate)),
+        *archive_operations(ArchiveApi(parts, gate)),
+        *report_operations(ReportApi(parts, gate)),
+        *session_operations(SessionApi(parts, gate)),
+        *subscriber_operations(SubscriberApi(parts, gate)),
+        *announcement_operations(AnnouncementApi(parts, gate)),
     ]
 
 
-def build_status(doors: AppParts) -> web.Application:
+def build_status(parts: AppParts) -> web.Application:
     """Return the application of `server.status_page_listen`: only the public status page."""
-    app = _application(doors)
+    app = _application(parts)
     pages = HtmlPages()
-    status = StatusPage(doors, pages)
+    status = StatusPage(parts, pages)
     app.router.add_get("/", status.page)
     for name in ANSWERS:
         # Clients of Statuspage expect the API at the root of a host.
         app.router.add_get(f"/api/v2/{name}.json", status.json(name))
-    _public(app, status, SubscriptionPages(doors, pages))
+    _public(app, status, SubscriptionPages(parts, pages))
     return app
 
 
-def _gate(doors: AppParts) -> TokenCheck:
-    return TokenCheck(lambda: doors.config.auth.tokens, doors.clock.now, lambda: doors.config.auth.oidc is not None)
+def _gate(parts: AppParts) -> TokenCheck:
+    return TokenCheck(lambda: parts.config.auth.tokens, parts.clock.now, lambda: parts.config.auth.oidc is not None)
 
 
 def _public(app: web.Application, status: StatusPage, subscriptions: SubscriptionPages) -> None:
@@ -219,10 +219,10 @@ def _public(app: web.Application, status: StatusPage, subscriptions: Subscriptio
 
 
 def _application(
-    doors: AppParts, outside: Sequence[Middleware] = (), checks: Sequence[Middleware] = ()
+    parts: AppParts, outside: Sequence[Middleware] = (), checks: Sequence[Middleware] = ()
 ) -> web.Application:
-    inside = [*outside, refusals(doors.metrics, refusal_auditor(doors)), *checks, packing()]
+    inside = [*outside, refusals(parts.metrics, refusal_auditor(parts)), *checks, packing()]
     app = web.Application(middlewares=inside, handler_args=HANDLER_ARGS)
-    app[DOORS] = doors
+    app[PARTS] = parts
     app.on_response_prepare.append(harden)
     return app

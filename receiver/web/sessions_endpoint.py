@@ -23,32 +23,32 @@ from receiver.web.json.incident_json import listed
 class SessionApi:
     """The endpoints at `/api/v1/sessions`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the store of sessions."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def sessions(self, request: web.Request) -> web.Response:
         """`GET /api/v1/sessions`: every session that has not ended, most recently used first."""
         self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        found = await self.doors.sessions.all(self.doors.clock.now())
+        found = await self.parts.sessions.all(self.parts.clock.now())
         return answer(listed([self._shape(record) for record in found]))
 
     async def end(self, request: web.Request) -> web.Response:
         """`DELETE /api/v1/sessions/{session}`: end it; its cookie is no longer valid."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        record = await self.doors.sessions.one(request.match_info["session"])
+        record = await self.parts.sessions.one(request.match_info["session"])
         if record is None:
             raise Refusal(404, "unknown", "there is no session with this id")
-        with audited(self.doors, request, caller, "session_end", account=record.account):
-            if not await self.doors.sessions.end(record, self.doors.clock.now()):
+        with audited(self.parts, request, caller, "session_end", account=record.account):
+            if not await self.parts.sessions.end(record, self.parts.clock.now()):
                 raise Refusal(503, "unavailable", "the store is unavailable; the session ended only on this replica")
         return answer(self._shape(record))
 
     def _shape(self, record: SessionRecord) -> dict[str, Any]:
-        access = access_of(record, self.doors.config) if record.kind is SignInKind.OIDC else None
+        access = access_of(record, self.parts.config) if record.kind is SignInKind.OIDC else None
         return {
             "id": record.id,
             "kind": record.kind,

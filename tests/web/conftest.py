@@ -41,9 +41,9 @@ class House:
         replica.setting = build_active_config(replica.config, replica.setting.channels, replica.posted)
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
-        self.doors = replace(app_parts(replica, self.state, self.reloader), stood_still=lambda: False)
-        self.client: Client = TestClient(TestServer(build(self.doors)))
-        self.status: Client = TestClient(TestServer(build_status(self.doors)))
+        self.parts = replace(app_parts(replica, self.state, self.reloader), stood_still=lambda: False)
+        self.client: Client = TestClient(TestServer(build(self.parts)))
+        self.status: Client = TestClient(TestServer(build_status(self.parts)))
 
     def _read(self) -> Config:
         return self.source()
@@ -65,7 +65,7 @@ class House:
 
     def counted(self, outcome: str) -> float:
         """Return how many webhooks had that outcome."""
-        found = self.doors.metrics.registry.get_sample_value(
+        found = self.parts.metrics.registry.get_sample_value(
             "receiver_webhooks_total", {"source": "alertmanager", "outcome": outcome}
         )
         return found or 0.0

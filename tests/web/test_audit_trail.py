@@ -21,7 +21,7 @@ def audits(lines: list[Any]) -> list[dict[str, Any]]:
 
 def counted(house: House, action: str, outcome: str) -> float:
     labels = {"action": action, "outcome": outcome}
-    return house.doors.metrics.registry.get_sample_value("receiver_audited_total", labels) or 0.0
+    return house.parts.metrics.registry.get_sample_value("receiver_audited_total", labels) or 0.0
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ async def test_a_flood_of_refusals_has_ten_lines_a_second_and_is_counted_whole(h
             assert response.status == 401
 
     with capture_logs() as lines:
-        began = house.doors.clock.monotonic()
+        began = house.parts.clock.monotonic()
         for _ in range(10):
             await asyncio.gather(*(refused() for _ in range(20)))
-        seconds = int(house.doors.clock.monotonic()) - int(began) + 1
+        seconds = int(house.parts.clock.monotonic()) - int(began) + 1
     assert 10 <= len(audits(lines)) <= 10 * seconds
     assert len(lines) <= 20 * seconds, "one line of the audit and one of the webhook"
     assert counted(house, "refused_request", "401") == 200

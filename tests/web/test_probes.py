@@ -108,7 +108,7 @@ async def test_short_tokens_are_told_where_others_reach_the_service(opened: Open
         return config.model_copy(update={"server": config.server.model_copy(update={"listen": "0.0.0.0:8080"})})
 
     house = await opened(exposed)
-    short = sum(len(one.token.get_secret_value()) in range(1, 16) for one in house.doors.config.auth.tokens)
+    short = sum(len(one.token.get_secret_value()) in range(1, 16) for one in house.parts.config.auth.tokens)
     assert short >= 3
     for path in ("/healthz", "/readyz"):
         _, said = await house.get(path, {})

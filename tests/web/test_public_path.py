@@ -57,7 +57,7 @@ async def front(house: House, tmp_path: Path, request: pytest.FixtureRequest) ->
     metrics = Metrics()
     caps, prefix = Caps(100, 100, 100), lambda: house.replica.config.public_path
     runner = Runner(
-        build(house.doors), Listener("main", caps, Rejections(metrics), metrics, lambda: (), prefix), access_log=None,
+        build(house.parts), Listener("main", caps, Rejections(metrics), metrics, lambda: (), prefix), access_log=None,
         shutdown_timeout=0.1,
     )  # fmt: skip
     await runner.setup()

@@ -45,7 +45,7 @@ async def reload(house: House, headers: dict[str, str] = ADMIN) -> tuple[int, An
 
 
 def gauge(house: House, name: str) -> float | None:
-    return house.doors.metrics.registry.get_sample_value(f"receiver_config_last_reload_{name}")
+    return house.parts.metrics.registry.get_sample_value(f"receiver_config_last_reload_{name}")
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ async def test_a_resolve_of_another_senders_alert_is_ignored_told_and_counted(op
             status, said = await house.post(notification(UP), Authorization=bearer("am2"))
             assert (status, said["outcome"], said["incident"]) == (200, "ignored", None)
     assert [line["sender"] for line in lines if line["event"] == "resolve_ignored"] == ["am2", "am2"]
-    counted = house.doors.metrics.registry.get_sample_value("receiver_resolves_ignored_total", {"sender": "am2"})
+    counted = house.parts.metrics.registry.get_sample_value("receiver_resolves_ignored_total", {"sender": "am2"})
     assert counted == 2
     _, incident = await house.get("/api/v1/incidents/INC-2026-0001")
     assert (incident["state"], incident["sender"], incident["alerts"]["items"][0]["sender"]) == ("open", "am1", "am1")

@@ -26,7 +26,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _addresses(draft)
     yield from _words(draft)
     yield from _paging(draft)
-    yield from _doors(draft)
+    yield from _listen_addresses(draft)
     yield from sign_in_problems(draft)
     for one in (draft, *(team for _, team in team_checks.team_drafts(draft))):
         yield from _handoffs(one)
@@ -269,7 +269,7 @@ def _objectives(draft: Draft) -> Iterator[Problem]:
             yield draft.document.problem(path, message, "write verification: {prometheus_url: http://host:9090}")
 
 
-def _doors(draft: Draft) -> Iterator[Problem]:
+def _listen_addresses(draft: Draft) -> Iterator[Problem]:
     document, server = draft.document, draft.sections.server
     shown = urlsplit(draft.sections.service.public_url or "").path.rstrip("/")
     if shown and server.public_path is not None and server.public_path != shown:

@@ -28,15 +28,15 @@ _CURSOR = re.compile(r"[0-9a-f]{1,64}")
 class ArchiveApi:
     """The endpoints at `/api/v1/archive`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the reader of whole incidents."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def out(self, request: web.Request) -> web.Response:
         """`GET /api/v1/archive`: finished incidents in full, oldest first."""
         caller = self.gate.admit(request, Scope.ADMIN)
-        with audited(self.doors, request, caller, "export"):
+        with audited(self.parts, request, caller, "export"):
             return await self._page(request)
 
     async def _page(self, request: web.Request) -> web.Response:
@@ -45,25 +45,25 @@ class ArchiveApi:
         cursor = given.get("cursor")
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise Refusal(400, "bad_query", "cursor: write the `next` of the previous page")
-        items, following = await self.doors.incident_archive.page(since, until, cursor or "", self.doors.clock.now())
+        items, following = await self.parts.incident_archive.page(since, until, cursor or "", self.parts.clock.now())
         return answer(listed(items, following))
 
     async def back(self, request: web.Request) -> web.Response:
         """`POST /api/v1/archive`: import incidents with their ids and times; nothing is sent."""
         caller = self.gate.admit(request, Scope.ADMIN)
-        with audited(self.doors, request, caller, "import"):
+        with audited(self.parts, request, caller, "import"):
             return await self._restored(request)
 
     async def _restored(self, request: web.Request) -> web.Response:
         no_query(request)
-        most = self.doors.config.server.max_body
+        most = self.parts.config.server.max_body
         body_reader.check_head(request, most)
         raw = await body_reader.read_body(request, most)
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             raise Refusal(400, "bad_json", f"the body is not JSON: {error}") from None
-        return answer(await self.doors.incident_archive.take(_documents(value), self.doors.clock.now()))
+        return answer(await self.parts.incident_archive.take(_documents(value), self.parts.clock.now()))
 
 
 def _documents(value: Any) -> list[dict[str, Any]]:

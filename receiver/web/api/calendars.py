@@ -35,14 +35,14 @@ class CalendarBody(Body):
 class CalendarApi:
     """`/api/v1/oncall/{schedule}.ics`, and `/oncall/feeds/{token}.ics`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the reader of schedules."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     @property
     def _addresses(self) -> CalendarAddresses:
-        return CalendarAddresses(self.doors.overrides)
+        return CalendarAddresses(self.parts.overrides)
 
     async def calendar(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall/{schedule}.ics`: for calendar programs, which send a token as the password."""
@@ -67,15 +67,15 @@ class CalendarApi:
         no_query(request)
         given, _ = await read(request, CalendarBody)
         actor = caller.actor(given.by)
-        name, now = request.match_info["schedule"], self.doors.clock.now()
-        allow_schedule(caller, name, self.doors.config)
+        name, now = request.match_info["schedule"], self.parts.clock.now()
+        allow_schedule(caller, name, self.parts.config)
         try:
             whose, token = await self._addresses.make(name, given.person, actor, now)
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         except SharedDocumentsFull as full:
             raise Refusal(409, "not_now", str(full)) from None
-        base = self.doors.config.base_url or ""
+        base = self.parts.config.base_url or ""
         told = {"schedule": whose.schedule, "person": whose.person, "url": f"{base}{FEED}{token}.ics"}
         return answer(told, 201)
 
@@ -86,7 +86,7 @@ class CalendarApi:
         if not person:
             raise Refusal(400, "bad_query", "person: write a key of people")
         actor = caller.actor()
-        allow_schedule(caller, request.match_info["schedule"], self.doors.config)
+        allow_schedule(caller, request.match_info["schedule"], self.parts.config)
         try:
             whose = await self._addresses.end(request.match_info["schedule"], person, actor)
         except (ImpossibleCommand, NoAddress) as unknown:
@@ -94,9 +94,9 @@ class CalendarApi:
         return answer({"schedule": whose.schedule, "person": whose.person})
 
     def _answer(self, schedule: str, person: str | None = None) -> web.Response:
-        realm = self.doors.config.service.public_url or self.doors.config.redis.namespace
+        realm = self.parts.config.service.public_url or self.parts.config.redis.namespace
         try:
-            made = self.doors.overrides.schedules.calendar(schedule, self.doors.clock.now(), realm, person)
+            made = self.parts.overrides.schedules.calendar(schedule, self.parts.clock.now(), realm, person)
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return web.Response(body=made, content_type=TYPE, charset="utf-8")

@@ -40,15 +40,15 @@ class TestBody(Frozen):
 class DeliveryApi:
     """The endpoints at `/api/v1/dead-letters` and `/api/v1/channels`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the parts that handle deliveries."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     @property
     def dead(self) -> DeadLetters:
         """The dead letters."""
-        return DeadLetters(self.doors.setting, self.doors.due, self.doors.channel_test.off)
+        return DeadLetters(self.parts.setting, self.parts.due, self.parts.channel_test.off)
 
     async def letters(self, request: web.Request) -> web.Response:
         """`GET /api/v1/dead-letters`: the dead letters, newest first."""
@@ -60,39 +60,39 @@ class DeliveryApi:
         """`POST /api/v1/dead-letters/{id}/replay`: retry it; the newest state is sent."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        with audited(self.doors, request, caller, "dead_letter_replay"), _refusals():
-            return answer(await self.dead.replay(request.match_info["id"], self.doors.clock.now()))
+        with audited(self.parts, request, caller, "dead_letter_replay"), _refusals():
+            return answer(await self.dead.replay(request.match_info["id"], self.parts.clock.now()))
 
     async def replay_all(self, request: web.Request) -> web.Response:
         """`POST /api/v1/dead-letters/replay`: retry all of them, or all of one channel."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, ReplayBody, optional=True)
-        with audited(self.doors, request, caller, "dead_letter_replay", channel=given.channel), _refusals():
-            return answer(listed(await self.dead.replay_all(given.channel, self.doors.clock.now())))
+        with audited(self.parts, request, caller, "dead_letter_replay", channel=given.channel), _refusals():
+            return answer(listed(await self.dead.replay_all(given.channel, self.parts.clock.now())))
 
     async def drop(self, request: web.Request) -> web.Response:
         """`DELETE /api/v1/dead-letters/{id}`: drop it without sending."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        with audited(self.doors, request, caller, "dead_letter_drop"), _refusals():
+        with audited(self.parts, request, caller, "dead_letter_drop"), _refusals():
             return answer(await self.dead.drop(request.match_info["id"]))
 
     async def channels(self, request: web.Request) -> web.Response:
         """`GET /api/v1/channels`: every channel, whether it is on, and whether it is paused."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return answer(listed(self.doors.channel_test.channels()))
+        return answer(listed(self.parts.channel_test.channels()))
 
     async def test(self, request: web.Request) -> web.Response:
         """`POST /api/v1/channels/{name}/test`: send a message marked as a test, and return the vendor's response."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         given, _ = await read(request, TestBody, optional=True)
-        name, now = request.match_info["name"], self.doors.clock.now()
-        with audited(self.doors, request, caller, "channel_test", to=given.to):
+        name, now = request.match_info["name"], self.parts.clock.now()
+        with audited(self.parts, request, caller, "channel_test", to=given.to):
             try:
-                tried = await self.doors.channel_test.test(name, given.to, caller.actor(), now)
+                tried = await self.parts.channel_test.test(name, given.to, caller.actor(), now)
             except ImpossibleCommand as impossible:
                 raise Refusal(404, "impossible", str(impossible)) from None
         return answer(asdict(tried))

@@ -21,9 +21,9 @@ STATE = Parameter(
 class DraftApi:
     """`GET /api/v1/status-updates`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck, drafts: DraftList) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck, drafts: DraftList) -> None:
         """Create it with the reader of drafts."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
         self.drafts = drafts
 
@@ -32,7 +32,7 @@ class DraftApi:
         caller = self.gate.admit(request, Scope.READ)
         if read_once(request, "state").get("state", "draft") != "draft":
             raise Refusal(400, "bad_query", "state: write draft")
-        await self.doors.work.follower.catch_up()
+        await self.parts.work.follower.catch_up()
         return answer(
             listed(
                 [

@@ -39,9 +39,9 @@ REMEMBERED = 500
 class Stream:
     """The listeners of one replica. They get every change that the replica learns of, its own and those of others."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it without listeners."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
         self.caps = StreamCaps()
         self._waiting: set[asyncio.Queue[Incident | None]] = set()
@@ -85,7 +85,7 @@ class Stream:
     ) -> web.StreamResponse:  # fmt: skip
         if request.method == "HEAD":
             return web.Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        if self.doors.state.draining:
+        if self.parts.state.draining:
             raise Refusal(503, "draining", "this replica is stopping; connect again")
         with self.caps.counted(request, allowed()):
             return await self._listen(request, allowed, piece_of, beat)
@@ -120,7 +120,7 @@ class Stream:
         return response
 
     async def _shown(self, incident: Incident, caller: Caller) -> Incident:
-        return (await shown_to(self.doors.incidents, [incident], caller))[0]
+        return (await shown_to(self.parts.incidents, [incident], caller))[0]
 
     async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
         """Return a `change` event, whose data is the incident's id, for each change: for pages of the console.
@@ -131,9 +131,9 @@ class Stream:
         return await self._stream(request, allowed, _change, self._state)
 
     def _state(self) -> bytes:
-        rows = self.doors.channel_test.channels()
+        rows = self.parts.channel_test.channels()
         resting = sum(row["resting"] and "paging" in row["uses"] for row in rows)
-        return b"event: state\ndata: %s %d\n\n" % (b"away" if self.doors.monitor.away else b"here", resting)
+        return b"event: state\ndata: %s %d\n\n" % (b"away" if self.parts.monitor.away else b"here", resting)
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
         try:
@@ -153,15 +153,15 @@ class Stream:
 
     async def _missed(self, last: str) -> AsyncIterator[Incident]:
         # Recently ended incidents, then the open ones, oldest first; read in pages, as fast as the client reads.
-        cache = self.doors.incident_cache
+        cache = self.parts.incident_cache
         known = chain(reversed(cache.over()[:REMEMBERED]), cache.oldest_first())
         while page := list(islice(known, PAGE)):
-            for incident in await self.doors.incidents.many([one.uid for one in page if _name(one) != last]):
+            for incident in await self.parts.incidents.many([one.uid for one in page if _name(one) != last]):
                 yield incident
 
     def _piece(self, incident: Incident) -> bytes:
-        setting = self.doors.setting()
-        following = upcoming(incident, setting, self.doors.clock.now())
+        setting = self.parts.setting()
+        following = upcoming(incident, setting, self.parts.clock.now())
         shape = incident_shape(incident, url=setting.url(incident), upcoming=following)
         return b"event: incident\nid: %s\ndata: %s\n\n" % (_name(incident).encode(), orjson.dumps(shape))
 

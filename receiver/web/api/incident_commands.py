@@ -62,9 +62,9 @@ Given = TypeVar("Given", bound=Body)
 class IncidentCommandApi:
     """The endpoints under `/api/v1/incidents` that change incidents."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the handler of commands."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def declare(self, request: web.Request) -> web.Response:
@@ -74,9 +74,9 @@ class IncidentCommandApi:
         if len(caller.teams) == 1 and not asked.team:
             asked = asked.model_copy(update={"team": next(iter(caller.teams))})
         allow_team(caller, asked.team)
-        done = await _told(self.doors.respond.declare(asked, actor, self.doors.clock.now(), once=once, what=what))
+        done = await _told(self.parts.respond.declare(asked, actor, self.parts.clock.now(), once=once, what=what))
         response = await self._answer(request, done, 201)
-        response.headers["Location"] = f"{self.doors.config.public_path}/api/v1/incidents/{done.incident.id}"
+        response.headers["Location"] = f"{self.parts.config.public_path}/api/v1/incidents/{done.incident.id}"
         return response
 
     async def patch(self, request: web.Request) -> web.Response:
@@ -95,18 +95,18 @@ class IncidentCommandApi:
         """`POST .../merge`: merge this incident into another, which is returned."""
         given, actor, once, what = await self.given(request, MergeBody)
         if (caller := self.gate.admit(request, Scope.RESPOND)).teams:
-            allow_team(caller, (await by_id(self.doors.incidents, given.into, caller)).team)
-        number, now = request.match_info["id"], self.doors.clock.now()
+            allow_team(caller, (await by_id(self.parts.incidents, given.into, caller)).team)
+        number, now = request.match_info["id"], self.parts.clock.now()
         expected = seen_version(request)
-        acting = self.doors.respond.merge(number, given.into, actor, now, expected=expected, once=once, what=what)
+        acting = self.parts.respond.merge(number, given.into, actor, now, expected=expected, once=once, what=what)
         return await self._answer(request, await _told(acting))
 
     async def split(self, request: web.Request) -> web.Response:
         """`POST .../split`: move some of its alerts to a new incident, which is returned."""
         given, actor, once, what = await self.given(request, SplitBody)
-        number, now = request.match_info["id"], self.doors.clock.now()
+        number, now = request.match_info["id"], self.parts.clock.now()
         expected = seen_version(request)
-        acting = self.doors.incident_split.split(
+        acting = self.parts.incident_split.split(
             number, given.fingerprints, given.title, actor, now, expected=expected, once=once, what=what
         )
         return await self._answer(request, await _told(acting))
@@ -179,9 +179,9 @@ class IncidentCommandApi:
     async def silence(self, request: web.Request) -> web.Response:
         """`POST .../silence`: a silence in Alertmanager with the incident's labels; it ends with the incident."""
         given, actor, once, what = await self.given(request, SilenceBody)
-        now, number = self.doors.clock.now(), request.match_info["id"]
+        now, number = self.parts.clock.now(), request.match_info["id"]
         expected = seen_version(request)
-        acting = self.doors.silences.silence(
+        acting = self.parts.silences.silence(
             number, given.duration, given.text, actor, now, expected=expected, once=once, what=what
         )
         return await self._answer(request, await _told(acting))
@@ -189,9 +189,9 @@ class IncidentCommandApi:
     async def call(self, request: web.Request) -> web.Response:
         """`POST /api/v1/pages`: page a contact outside any incident."""
         given, actor, once, what = await self.given(request, PageBody)
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         teams = self.gate.admit(request, Scope.RESPOND).teams
-        asked = self.doors.calls.page(given.contact, given.text, actor, now, once=once, what=what, teams=teams)
+        asked = self.parts.calls.page(given.contact, given.text, actor, now, once=once, what=what, teams=teams)
         try:
             called = await _told(asked)
         except AnotherTeam as foreign:
@@ -213,9 +213,9 @@ class IncidentCommandApi:
         self, request: web.Request, command: Command, actor: Actor, once: str | None, what: str
     ) -> CommandResult:
         """Execute `command` on the incident of the path. Raises Refusal."""
-        number, now = request.match_info["id"], self.doors.clock.now()
+        number, now = request.match_info["id"], self.parts.clock.now()
         expected = seen_version(request)
-        acting = self.doors.respond.act(number, command, actor, now, expected=expected, once=once, what=what)
+        acting = self.parts.respond.act(number, command, actor, now, expected=expected, once=once, what=what)
         return await _told(acting)
 
     async def given(
@@ -228,7 +228,7 @@ class IncidentCommandApi:
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         if "id" in request.match_info and caller.teams:
-            incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
+            incident = await by_id(self.parts.incidents, request.match_info["id"], caller)
             allow_team(caller, incident.team)
         given, raw = await read(request, model, optional=optional)
         once, what = repetition(request, caller, raw)
@@ -237,23 +237,23 @@ class IncidentCommandApi:
     async def answered(self, request: web.Request, done: CommandResult) -> web.Response:
         """Return the incident after a command, with the data that the caller of `request` may see."""
         caller = self.gate.admit(request, Scope.RESPOND)
-        return incident_answer(self.doors, await shown_after(self.doors.incidents, done.incident, caller))
+        return incident_answer(self.parts, await shown_after(self.parts.incidents, done.incident, caller))
 
     async def _answer(self, request: web.Request, done: CommandResult, status: int = 200) -> web.Response:
         # The command is committed: if the store is away by now, the response lacks the receipts.
         answers = None
         with suppress(StoreAway):
-            answers = await self.doors.incidents.receipts(done.incident.uid)
+            answers = await self.parts.incidents.receipts(done.incident.uid)
         told = {"changed": [event.text for event in done.events], "warnings": [done.warning] if done.warning else []}
-        incident = await shown_after(self.doors.incidents, done.incident, self.gate.admit(request, Scope.RESPOND))
-        return incident_answer(self.doors, incident, status, told, answers=answers)
+        incident = await shown_after(self.parts.incidents, done.incident, self.gate.admit(request, Scope.RESPOND))
+        return incident_answer(self.parts, incident, status, told, answers=answers)
 
 
 def incident_answer(
-    doors: AppParts, incident: Incident, status: int = 200, told: dict[str, list[str]] | None = None, **more: Any
+    parts: AppParts, incident: Incident, status: int = 200, told: dict[str, list[str]] | None = None, **more: Any
 ) -> web.Response:
     """Return an incident with its version as ETag; `told`: the changes of a command, and warnings for its caller."""
-    setting, now = doors.setting(), doors.clock.now()
+    setting, now = parts.setting(), parts.clock.now()
     links, following = setting.links(incident, now), upcoming(incident, setting, now)
     shape = incident_shape(incident, links=links, url=setting.url(incident), upcoming=following, **more)
     response = answer({**shape, **(told or {})}, status)

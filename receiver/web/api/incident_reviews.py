@@ -41,26 +41,26 @@ LONGEST_NUMBER = 9
 class IncidentReviewApi:
     """The endpoints at `/api/v1/incidents/{id}/timeline`, `/postmortem` and `/customer-email`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the readers that it needs."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
-        self.respond = IncidentCommandApi(doors, gate)
+        self.respond = IncidentCommandApi(parts, gate)
         self.texts = TextAnswers()
 
     async def timeline(self, request: web.Request) -> web.Response:
         """`GET .../timeline`: the log, oldest first; Markdown and HTML have the format of the process."""
         caller = self.gate.admit(request, Scope.READ)
         incident = await self._incident(request)
-        events = await log_for(self.doors.incidents, incident, caller)
+        events = await log_for(self.parts.incidents, incident, caller)
         kind = wanted(request)
         if kind == JSON:
             right = corrections(events)
             # Callers who could have hidden an entry see its text, so that they can unhide it.
             shown = events if caller.scopes & {Scope.RESPOND, Scope.ADMIN} else readable(events)
             return answer(listed([event_shape(event, right.get(event.seq)) for event in shown]))
-        receipts = await self.doors.incidents.receipts(incident.uid)
-        people = self.doors.overrides.schedules.people
+        receipts = await self.parts.incidents.receipts(incident.uid)
+        people = self.parts.overrides.schedules.people
         return await self.texts.answer(
             timeline(incident, events, receipts, people, authors=kind == HTML), kind, f"Timeline of {incident.id}",
             self._course(incident, events),
@@ -74,11 +74,11 @@ class IncidentReviewApi:
             raise Refusal(400, "bad_query", "version: write a number; 0 is the draft generated from the log")
         if given is not None and len(given) > LONGEST_NUMBER:
             raise Refusal(404, "unknown", f"{incident.id} has no version with that number")
-        events = await log_for(self.doors.incidents, incident, caller)
-        receipts = await self.doors.incidents.receipts(incident.uid)
+        events = await log_for(self.parts.incidents, incident, caller)
+        receipts = await self.parts.incidents.receipts(incident.uid)
         try:
-            text = self.doors.setting().postmortem(
-                incident, events, self.doors.clock.now(), receipts, int(given) if given is not None else None
+            text = self.parts.setting().postmortem(
+                incident, events, self.parts.clock.now(), receipts, int(given) if given is not None else None
             )
         except LookupError as error:
             raise Refusal(404, "unknown", str(error.args[0])) from None
@@ -107,8 +107,8 @@ class IncidentReviewApi:
     async def clocks(self, request: web.Request) -> web.Response:
         """`GET .../clocks`: the times of the incident, and how long each part took."""
         incident = await self._incident(request)
-        events = await self.doors.incidents.events(incident.uid)
-        read = clocks(incident, events, await self.doors.incidents.receipts(incident.uid))
+        events = await self.parts.incidents.events(incident.uid)
+        read = clocks(incident, events, await self.parts.incidents.receipts(incident.uid))
         moments = [
             {"clock": one.name, "at": moment(one.at), "by": one.by, "was": moment(one.was)} for one in read.values()
         ]
@@ -122,8 +122,8 @@ class IncidentReviewApi:
 
     async def letter(self, request: web.Request) -> web.Response:
         """`GET .../customer-email`: the e-mail to customers, as a draft."""
-        incident, config = await self._incident(request), self.doors.config
-        components = [name for _, name in self.doors.setting().policy.components(incident.labels)]
+        incident, config = await self._incident(request), self.parts.config
+        components = [name for _, name in self.parts.setting().policy.components(incident.labels)]
         service = config.service
         subject, text = customer_email(incident, components, service.product, service.support_email or "")
         kind = wanted(request)
@@ -132,13 +132,13 @@ class IncidentReviewApi:
         return await self.texts.answer(f"Subject: {subject}\n\n{text}", kind, subject)
 
     def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
-        course = course_of(incident, events, self.doors.clock.now(), self.doors.overrides.schedules.people)
+        course = course_of(incident, events, self.parts.clock.now(), self.parts.overrides.schedules.people)
         return {"Timeline": course_svg(course, f"Course of {incident.id}")}
 
     async def _incident(self, request: web.Request, *known: str) -> Incident:
         caller = self.gate.admit(request, Scope.READ)
         read_once(request, *known)
-        return await by_id(self.doors.incidents, request.match_info["id"], caller)
+        return await by_id(self.parts.incidents, request.match_info["id"], caller)
 
 
 def postmortem_shape(

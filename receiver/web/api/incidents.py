@@ -27,9 +27,9 @@ from receiver.web.json.team_json import team_shape
 class IncidentApi:
     """The endpoints under `/api/v1` that read incidents."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the readers that it needs."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def incidents(self, request: web.Request) -> web.Response:
@@ -37,19 +37,19 @@ class IncidentApi:
         caller = self.gate.admit(request, Scope.READ)
         filters = replace(read_filters(request), sees=caller.sees)
         if filters.queue:
-            await self.doors.work.follower.catch_up()
-            await self.doors.work.follower.wait()
-            found, following = await queue_of(self.doors.work.follower, self.doors.incidents, filters), None
-        elif filters.open and self.doors.incident_cache.complete:
-            await self.doors.work.follower.catch_up()
-            found, following = await open_page_of(self.doors.work.follower, self.doors.incidents, filters)
+            await self.parts.work.follower.catch_up()
+            await self.parts.work.follower.wait()
+            found, following = await queue_of(self.parts.work.follower, self.parts.incidents, filters), None
+        elif filters.open and self.parts.incident_cache.complete:
+            await self.parts.work.follower.catch_up()
+            found, following = await open_page_of(self.parts.work.follower, self.parts.incidents, filters)
         elif filters.text or filters.labels:
-            matching, following = await search_page_of(self.doors.work.follower, filters)
-            found = await self.doors.incidents.many([one.uid for one in matching])
+            matching, following = await search_page_of(self.parts.work.follower, filters)
+            found = await self.parts.incidents.many([one.uid for one in matching])
         else:
-            found, following = await page_of(self.doors.incidents, filters)
-        found = await shown_to(self.doors.incidents, found, caller)
-        answers = await self.doors.incidents.receipts_of([incident.uid for incident in found])
+            found, following = await page_of(self.parts.incidents, filters)
+        found = await shown_to(self.parts.incidents, found, caller)
+        answers = await self.parts.incidents.receipts_of([incident.uid for incident in found])
         both = zip(found, answers, strict=True)
         items = [self._shape(incident, answers=told) async for incident, told in in_steps(both, SHAPED)]
         return answer(listed(items, str(following) if following else None))
@@ -58,29 +58,29 @@ class IncidentApi:
         """`GET /api/v1/incidents/{id}`: everything that is known about one."""
         caller = self.gate.admit(request, Scope.READ)
         no_query(request)
-        incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
-        records = await self.doors.incidents.records(incident.uid)
-        bodies = await self.doors.incidents.bodies(incident.uid)
-        receipts = await self.doors.incidents.receipts(incident.uid)
+        incident = await by_id(self.parts.incidents, request.match_info["id"], caller)
+        records = await self.parts.incidents.records(incident.uid)
+        bodies = await self.parts.incidents.bodies(incident.uid)
+        receipts = await self.parts.incidents.receipts(incident.uid)
         tag = f'"{incident.version}"'
         if request.headers.get("If-None-Match") in (tag, f"W/{tag}"):
             return web.Response(status=304, headers={"ETag": tag})
-        return incident_answer(self.doors, incident, alerts=alert_items(records, bodies), receipts=receipts)
+        return incident_answer(self.parts, incident, alerts=alert_items(records, bodies), receipts=receipts)
 
     async def similar(self, request: web.Request) -> web.Response:
         """`GET .../similar`: at most five past incidents with reasons; only those that the caller may see."""
         caller = self.gate.admit(request, Scope.READ)
         no_query(request)
-        incident = await by_id(self.doors.incidents, request.match_info["id"], caller)
-        now = self.doors.clock.now()
-        found = await self.doors.seen_before.similar_to(incident, caller.sees)
-        day, month = await self.doors.seen_before.fired(incident, caller.teams, now)
-        events = await log_for(self.doors.incidents, incident, caller)
+        incident = await by_id(self.parts.incidents, request.match_info["id"], caller)
+        now = self.parts.clock.now()
+        found = await self.parts.seen_before.similar_to(incident, caller.sees)
+        day, month = await self.parts.seen_before.fired(incident, caller.teams, now)
+        events = await log_for(self.parts.incidents, incident, caller)
         return answer(
             {
-                **listed(similar_shape(found, self.doors.setting())),
+                **listed(similar_shape(found, self.parts.setting())),
                 "fired": {"last_24h": day, "last_30d": month},
-                "catch_up": catch_up(incident, events, now, self.doors.overrides.schedules.people),
+                "catch_up": catch_up(incident, events, now, self.parts.overrides.schedules.people),
             }
         )
 
@@ -88,12 +88,12 @@ class IncidentApi:
         """`GET /api/v1/teams`: the teams in matching order, and how many of their incidents are open."""
         caller = self.gate.admit(request, Scope.READ)
         no_query(request)
-        config = self.doors.config
-        counts = Counter(one.team for one in self.doors.incident_cache.newest_first() if caller.sees(one))
+        config = self.parts.config
+        counts = Counter(one.team for one in self.parts.incident_cache.newest_first() if caller.sees(one))
         return answer(listed([team_shape(config, name, counts[name]) for name in config.teams_in_order]))
 
     def _shape(self, incident: Incident, **more: Any) -> dict[str, Any]:
-        setting, now = self.doors.setting(), self.doors.clock.now()
+        setting, now = self.parts.setting(), self.parts.clock.now()
         following = upcoming(incident, setting, now)
         return incident_shape(
             incident, links=setting.links(incident, now), url=setting.url(incident), upcoming=following, **more

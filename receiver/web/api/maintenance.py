@@ -23,17 +23,17 @@ ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1}, needed=Tr
 class MaintenanceApi:
     """The endpoints at `/api/v1/maintenance`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the store of windows."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def windows(self, request: web.Request) -> web.Response:
         """`GET /api/v1/maintenance`: every window, those of the configuration first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        now = self.doors.clock.now()
-        return answer(listed([window_shape(window, now) for window in self.doors.maintenance_windows.windows()]))
+        now = self.parts.clock.now()
+        return answer(listed([window_shape(window, now) for window in self.parts.maintenance_windows.windows()]))
 
     async def add(self, request: web.Request) -> web.Response:
         """`POST /api/v1/maintenance`: create a window in which matching alerts page no one."""
@@ -42,11 +42,11 @@ class MaintenanceApi:
         no_query(request)
         given, raw = await read(request, MaintenanceBody)
         once, _ = repetition(request, caller, raw)
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         try:
             window = window_of(given.model_dump(exclude={"by"}), now)
             actor = caller.actor(given.by)
-            made = await self.doors.maintenance_windows.add(window, actor, now, once=once)
+            made = await self.parts.maintenance_windows.add(window, actor, now, once=once)
         except InvalidField as unfit:
             errors = [{"path": unfit.path, "message": str(unfit)}]
             raise Refusal(409, "unfit", f"{unfit.path}: {unfit}", errors=errors) from None
@@ -67,9 +67,9 @@ class MaintenanceApi:
             number = read_once(request, "id").get("id", "")
             if not number:
                 raise Refusal(400, "bad_query", "id: write the id of the window")
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         try:
-            gone = await self.doors.maintenance_windows.remove(number, caller.actor(), now)
+            gone = await self.parts.maintenance_windows.remove(number, caller.actor(), now)
         except NoSuchWindow as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return answer(window_shape(gone, now))

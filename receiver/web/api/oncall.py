@@ -41,16 +41,16 @@ MOST_SHIFTS = 1000
 class OnCallApi:
     """The endpoints under `/api/v1/oncall`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the reader of schedules and the handler of changes."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def show(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall`: who is on call in each schedule, now or `at` another time."""
         self.gate.admit(request, Scope.READ)
         given = read_once(request, "at")
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         at = read_moment("at", given["at"]) if "at" in given else now
         return answer({"schedules": {name: self._shift(name, at, now) for name in self._schedules.names}})
 
@@ -58,7 +58,7 @@ class OnCallApi:
         """`GET /api/v1/oncall/{schedule}/shifts`: the shifts of the next days, including gaps."""
         self.gate.admit(request, Scope.READ)
         given = read_once(request, "at", "days")
-        begins = read_moment("at", given["at"]) if "at" in given else self.doors.clock.now()
+        begins = read_moment("at", given["at"]) if "at" in given else self.parts.clock.now()
         days = given.get("days", str(DAYS))
         if not (days.isascii() and days.isdigit() and len(days) <= 3 and 1 <= int(days) <= MOST_DAYS):
             raise Refusal(400, "bad_query", f"days: write a number from 1 to {MOST_DAYS}")
@@ -71,13 +71,13 @@ class OnCallApi:
         """`GET /api/v1/oncall/preflight`: people who cannot be reached, and coverage gaps, in the next 14 days."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return answer(preflight_shape(self._schedules.preflight(self.doors.clock.now())))
+        return answer(preflight_shape(self._schedules.preflight(self.parts.clock.now())))
 
     async def overrides(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall/overrides`: current and future overrides made by command, earliest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return answer(listed([override_shape(one) for one in self._schedules.overrides(self.doors.clock.now())]))
+        return answer(listed([override_shape(one) for one in self._schedules.overrides(self.parts.clock.now())]))
 
     async def override(self, request: web.Request) -> web.Response:
         """`POST /api/v1/oncall/overrides`: a person takes over for a limited time."""
@@ -85,10 +85,10 @@ class OnCallApi:
         no_query(request)
         given, raw = await read(request, OverrideBody)
         once, _ = repetition(request, caller, raw)
-        allow_schedule(caller, given.schedule, self.doors.config)
-        actor, now = _actor(caller, given), self.doors.clock.now()
+        allow_schedule(caller, given.schedule, self.parts.config)
+        actor, now = _actor(caller, given), self.parts.clock.now()
         with _telling():
-            made = await self.doors.overrides.override(
+            made = await self.parts.overrides.override(
                 given.schedule, given.person, given.from_, given.until, actor, now, once=once
             )
         return answer(override_shape(made), 201)
@@ -103,9 +103,9 @@ class OnCallApi:
             number = read_once(request, "id").get("id", "")
             if not number:
                 raise Refusal(400, "bad_query", "id: write the id of the override")
-        allow_override(caller, number, self._schedules.directory.overrides, self.doors.config)
+        allow_override(caller, number, self._schedules.directory.overrides, self.parts.config)
         with _telling():
-            ended = await self.doors.overrides.lift(number, _actor(caller, None), self.doors.clock.now())
+            ended = await self.parts.overrides.lift(number, _actor(caller, None), self.parts.clock.now())
         return answer(override_shape(ended))
 
     async def accept(self, request: web.Request) -> web.Response:
@@ -114,10 +114,10 @@ class OnCallApi:
         no_query(request)
         given, raw = await read(request, Body, optional=True)
         repetition(request, caller, raw)
-        name, now = request.match_info["schedule"], self.doors.clock.now()
-        allow_schedule(caller, name, self.doors.config)
+        name, now = request.match_info["schedule"], self.parts.clock.now()
+        allow_schedule(caller, name, self.parts.config)
         with _telling():
-            done = await self.doors.overrides.accept(name, _actor(caller, given), now)
+            done = await self.parts.overrides.accept(name, _actor(caller, given), now)
         return answer(
             {
                 "schedule": done.handing.schedule, "person": done.handing.incoming,
@@ -127,7 +127,7 @@ class OnCallApi:
 
     @property
     def _schedules(self) -> OnCallOverview:
-        return self.doors.overrides.schedules
+        return self.parts.overrides.schedules
 
     def _shift(self, name: str, at: datetime, now: datetime) -> dict[str, Any]:
         done = self._schedules.accepted(self._schedules.handing(name, at)) if at == now else None
@@ -138,21 +138,21 @@ class OnCallApi:
 class ShiftOfferApi:
     """The endpoints at `/api/v1/oncall/offers` and `/api/v1/oncall/{schedule}/log`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the handler of changes to schedules."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     @property
     def offers(self) -> ShiftOffers:
         """The offers."""
-        return ShiftOffers(self.doors.overrides)
+        return ShiftOffers(self.parts.overrides)
 
     async def all(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall/offers`: offers that are not over, earliest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         return answer(listed([offer_shape(one) for one in self.offers.all() if one.until > now]))
 
     async def offer(self, request: web.Request) -> web.Response:
@@ -162,10 +162,10 @@ class ShiftOfferApi:
         given, raw = await read(request, OfferBody)
         repetition(request, caller, raw)
         if given.schedule is not None:
-            allow_schedule(caller, given.schedule, self.doors.config)
-        may = partial(may_change_schedule, caller, config=self.doors.config)
+            allow_schedule(caller, given.schedule, self.parts.config)
+        may = partial(may_change_schedule, caller, config=self.parts.config)
         with _telling():
-            actor, now = self._person(caller, given), self.doors.clock.now()
+            actor, now = self._person(caller, given), self.parts.clock.now()
             made = await self.offers.offer(given.dates, given.schedule, actor, now, may)
         return answer(listed([offer_shape(one) for one in made]), 201)
 
@@ -178,7 +178,7 @@ class ShiftOfferApi:
         with _telling():
             self._allow(caller, request.match_info["id"])
             actor = self._person(caller, given)
-            taken = await self.offers.accept(request.match_info["id"], actor, self.doors.clock.now())
+            taken = await self.offers.accept(request.match_info["id"], actor, self.parts.clock.now())
         return answer(offer_shape(taken))
 
     async def withdraw(self, request: web.Request) -> web.Response:
@@ -187,12 +187,12 @@ class ShiftOfferApi:
         no_query(request)
         with _telling():
             self._allow(caller, request.match_info["id"])
-            gone = await self.offers.withdraw(request.match_info["id"], caller.actor(), self.doors.clock.now())
+            gone = await self.offers.withdraw(request.match_info["id"], caller.actor(), self.parts.clock.now())
         return answer(offer_shape(gone))
 
     def _person(self, caller: Caller, given: Body) -> Actor:
         # Raises Refusal (409) if the request does not name the person: most tokens do not belong to a person.
-        actor, people = caller.actor(given.by), self.doors.overrides.schedules.people
+        actor, people = caller.actor(given.by), self.parts.overrides.schedules.people
         if given.by is None and actor.name not in people:
             raise Refusal(409, "missing_by", f"name a person with by, or --by: {', '.join(sorted(people)[:20])}")
         return actor
@@ -201,7 +201,7 @@ class ShiftOfferApi:
         # Raises Refusal (403) if the caller may not change the schedule of the offer.
         for one in self.offers.all():
             if one.id == number:
-                allow_schedule(caller, one.schedule, self.doors.config)
+                allow_schedule(caller, one.schedule, self.parts.config)
 
     async def log(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall/{schedule}/log`: offers, acceptances and overrides, newest first."""

@@ -37,16 +37,16 @@ class AnnouncementBody(Body):
 class AnnouncementApi:
     """The endpoints at `/api/v1/announcements`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the store of announcements."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def all(self, request: web.Request) -> web.Response:
         """`GET /api/v1/announcements`: every announcement, newest first."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return answer(listed([_announcement(one) for one in self.doors.announcements.all()]))
+        return answer(listed([_announcement(one) for one in self.parts.announcements.all()]))
 
     async def add(self, request: web.Request) -> web.Response:
         """`POST /api/v1/announcements`: show it on the status page, and mail it to subscribers."""
@@ -55,8 +55,8 @@ class AnnouncementApi:
         given, raw = await read(request, AnnouncementBody)
         once, _ = repetition(request, caller, raw)
         try:
-            made = await self.doors.announcements.add(
-                given.title, given.text, given.until, caller.actor(given.by), self.doors.clock.now(), once=once
+            made = await self.parts.announcements.add(
+                given.title, given.text, given.until, caller.actor(given.by), self.parts.clock.now(), once=once
             )
         except InvalidField as unfit:
             errors = [{"path": unfit.path, "message": str(unfit)}]
@@ -70,7 +70,7 @@ class AnnouncementApi:
         caller = self.gate.admit(request, Scope.RESPOND)
         no_query(request)
         try:
-            gone = await self.doors.announcements.remove(request.match_info["id"], caller.actor())
+            gone = await self.parts.announcements.remove(request.match_info["id"], caller.actor())
         except NoSuchAnnouncement as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return answer(_announcement(gone))
@@ -96,37 +96,37 @@ def _announcement(one: PublicAnnouncement) -> dict[str, Any]:
 class SubscriberApi:
     """The endpoints at `/api/v1/status-subscribers`. Addresses are only in responses, never in a path or a log."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the store of subscribers."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def export(self, request: web.Request) -> web.Response:
         """`GET /api/v1/status-subscribers`: every address that is subscribed or stopped."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        with audited(self.doors, request, caller, "subscribers_export"):
-            found = {one.id: one async for page in self.doors.subscriptions.subscribers.each() for one in page}
+        with audited(self.parts, request, caller, "subscribers_export"):
+            found = {one.id: one async for page in self.parts.subscriptions.subscribers.each() for one in page}
         return answer(listed([_subscriber(one) for _, one in sorted(found.items())]))
 
     async def delete(self, request: web.Request) -> web.Response:
         """`DELETE /api/v1/status-subscribers/{id}`: delete the address."""
         caller, one = await self._one(request)
-        with audited(self.doors, request, caller, "subscriber_delete"):
-            await self.doors.subscriptions.erase(one.id)
+        with audited(self.parts, request, caller, "subscriber_delete"):
+            await self.parts.subscriptions.erase(one.id)
         return answer(_subscriber(one))
 
     async def stop(self, request: web.Request) -> web.Response:
         """`POST /api/v1/status-subscribers/{id}/stop`: no mail until its owner confirms again, as after a bounce."""
         caller, one = await self._one(request)
-        with audited(self.doors, request, caller, "subscriber_stop"):
-            stopped = await self.doors.subscriptions.stop(one)
+        with audited(self.parts, request, caller, "subscriber_stop"):
+            stopped = await self.parts.subscriptions.stop(one)
         return answer(_subscriber(stopped))
 
     async def _one(self, request: web.Request) -> tuple[Any, Subscriber]:
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
-        one = await self.doors.subscriptions.subscribers.get(request.match_info["id"])
+        one = await self.parts.subscriptions.subscribers.get(request.match_info["id"])
         if one is None:
             raise Refusal(404, "unknown", "there is no subscriber with this id")
         return caller, one

@@ -42,16 +42,16 @@ class ProveBody(Body):
 class ReachabilityApi:
     """The endpoints of `/api/v1/oncall/prove`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the sender of test pages."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def show(self, request: web.Request) -> web.Response:
         """`GET /api/v1/oncall/prove`: the newest test page for each way of reaching each person."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return answer(listed([proof_shape(one) for one in _sorted(await self.doors.reachability.read())]))
+        return answer(listed([proof_shape(one) for one in _sorted(await self.parts.reachability.read())]))
 
     async def prove(self, request: web.Request) -> web.Response:
         """`POST /api/v1/oncall/prove`: send a test page in each way of reaching each person; they are drills."""
@@ -59,7 +59,7 @@ class ReachabilityApi:
         no_query(request)
         given, raw = await read(request, ProveBody, optional=True)
         repetition(request, caller, raw)
-        now, schedules = self.doors.clock.now(), self.doors.overrides.schedules
+        now, schedules = self.parts.clock.now(), self.parts.overrides.schedules
         actor = caller.actor(given.by)
         allow_people(caller, given.people, schedules, now)
         mine = schedules.people_of_teams(caller.teams, now)
@@ -67,7 +67,7 @@ class ReachabilityApi:
         people = given.people or tuple(everybody)
         wait = timedelta(seconds=given.within) if given.within is not None else None
         try:
-            made = await self.doors.reachability.ask(people, actor.name, wait, now)
+            made = await self.parts.reachability.ask(people, actor.name, wait, now)
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return answer(listed([proof_shape(one) for one in made]), 202)

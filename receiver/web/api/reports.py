@@ -32,9 +32,9 @@ TEAM = Parameter("team", "Only the incidents of this team; empty: of the top lev
 class ReportApi:
     """The endpoints at `/api/v1/reports`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the reader of past months."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
         self.texts = TextAnswers()
 
@@ -44,7 +44,7 @@ class ReportApi:
         kind = wanted(request)
         if kind == JSON:
             return answer(said)
-        people = self.doors.overrides.schedules.people
+        people = self.parts.overrides.schedules.people
         pictures = {"Six Months": months_svg(said["history"]), "Pages": load_svg(said["pages"]["people"], people)}
         text, title = review_text(said, month.title), f"Incident Review: {month.title}"
         return await self.texts.answer(text, kind, title, pictures)
@@ -60,12 +60,12 @@ class ReportApi:
     async def _said(self, request: web.Request, history: int = 0) -> tuple[Month, dict[str, Any]]:
         caller = self.gate.admit(request, Scope.READ)
         given = read_once(request, "month", "team")
-        month, now = self._month(given.get("month")), self.doors.clock.now()
-        return month, await self.doors.reports.monthly(month, now, caller.teams, given.get("team"), history)
+        month, now = self._month(given.get("month")), self.parts.clock.now()
+        return month, await self.parts.reports.monthly(month, now, caller.teams, given.get("team"), history)
 
     def _month(self, name: str | None) -> Month:
         try:
-            return self.doors.reports.month(name, self.doors.clock.now())
+            return self.parts.reports.month(name, self.parts.clock.now())
         except ValueError as error:
             problem = {"path": "month", "message": str(error)}
             raise Refusal(400, "bad_query", f"month: {error}", errors=[problem]) from None

@@ -53,9 +53,9 @@ class SimulateBody(Frozen):
 class RulesApi:
     """The endpoints at `/api/v1/rules`, and the dry run."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the stored inputs and notifications."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
         self._large = Offload("simulate-large", at_once=2, waiting=4, wait=10)
         self._small = Offload("simulate", at_once=2, waiting=16, wait=10)
@@ -64,13 +64,13 @@ class RulesApi:
         """`GET /api/v1/rules/unknowns`: the inputs that decisions lacked, and the alert rules to fix."""
         allow_every_team(self.gate.admit(request, Scope.READ))
         no_query(request)
-        return answer(listed(await self.doors.unknowns.listing()))
+        return answer(listed(await self.parts.unknowns.listing()))
 
     async def hits(self, request: web.Request) -> web.Response:
         """`GET /api/v1/rules/hits`: alerts by the rule that decided their severity, the most frequent first."""
         allow_every_team(self.gate.admit(request, Scope.READ))
         no_query(request)
-        found = await self.doors.rule_hits.listing(self.doors.clock.now())
+        found = await self.parts.rule_hits.listing(self.parts.clock.now())
         return answer(listed([{"rule": one.rule, "today": one.today, "last_30_days": one.month} for one in found]))
 
     async def history(self, request: web.Request) -> web.Response:
@@ -78,17 +78,17 @@ class RulesApi:
         allow_every_team(self.gate.admit(request, Scope.READ))
         given = read_once(request, "since", "cursor")
         since = read_moment("since", given["since"]) if "since" in given else None
-        items, following = await self.doors.history.page(since, read_place(given.get("cursor")))
+        items, following = await self.parts.history.page(since, read_place(given.get("cursor")))
         return answer(listed(items, following))
 
     async def simulate(self, request: web.Request) -> web.Response:
         """`POST /api/v1/simulate`: what a notification would do without earlier incidents; nothing is sent."""
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        most = min(self.doors.config.server.max_body, LARGEST_SIMULATION)
+        most = min(self.parts.config.server.max_body, LARGEST_SIMULATION)
         body_reader.check_head(request, most)
         raw = await body_reader.read_body(request, most)
-        setting, now = self.doors.setting(), self.doors.clock.now()
+        setting, now = self.parts.setting(), self.parts.clock.now()
         threads = self._large if len(raw) > LARGE else self._small
         made = await threads.run(lambda: _simulated(setting, raw, now))
         return web.Response(body=made, content_type="application/json")

@@ -47,16 +47,16 @@ class Attempt:
 class OidcSignIn:
     """`/login/oidc` and `/login/oidc/callback`."""
 
-    def __init__(self, doors: AppParts, sign_in: SignIn) -> None:
+    def __init__(self, parts: AppParts, sign_in: SignIn) -> None:
         """`sign_in` starts the session."""
-        self.doors = doors
+        self.parts = parts
         self.sign_in = sign_in
-        self.providers = doors.providers
+        self.providers = parts.providers
 
     async def start(self, request: web.Request) -> web.Response:
         """`GET /login/oidc`: redirect the browser to the provider."""
         self._needed()
-        now, to = self.doors.clock.now().timestamp(), within(request.query.get("next", "/"))
+        now, to = self.parts.clock.now().timestamp(), within(request.query.get("next", "/"))
         made = (secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
         attempt = Attempt(*made, f"{self.sign_in.base(request)}{BACK}", to)
         failure: ProviderAway | ProviderRefused | None = None
@@ -92,12 +92,12 @@ class OidcSignIn:
         return response
 
     async def _let_in(self, request: web.Request, attempt: Attempt | None) -> web.Response:
-        key, now = self.sign_in.sessions.provider_key(), self.doors.clock.now()
+        key, now = self.sign_in.sessions.provider_key(), self.parts.clock.now()
         if attempt is None or key is None:
             raise ProviderRefused("state", "This sign-in was not started in this browser, or took too long.")
         tokens, record = await self._signed_in(request, attempt)
         # The cookie of a session is for our own pages only, so one of our pages redirects, not the provider's.
-        title = self.doors.config.service.name
+        title = self.parts.config.service.name
         response = self.sign_in.pages.render("onward.html", title=title, to=attempt.to)
         record = replace(record, checked=to_ms(now), sealed=self.providers.sealed(tokens, now.timestamp()))
         await self.sign_in.enter(request, response, record, key)
@@ -108,7 +108,7 @@ class OidcSignIn:
         if error is not None or not code or len(code) > LONGEST:
             # The provider's error text is not shown: anyone can send a browser here with any text.
             raise ProviderRefused("refused", "The identity provider did not sign you in.")
-        oidc, now = self.doors.config.auth.oidc, self.doors.clock.now().timestamp()
+        oidc, now = self.parts.config.auth.oidc, self.parts.clock.now().timestamp()
         tokens, claims = await self.providers.exchange(code, issuer, attempt.back, attempt.nonce, attempt.verifier, now)
         if oidc is None:
             raise ProviderRefused("refused", "Sign-in through the provider was turned off.")
@@ -120,7 +120,7 @@ class OidcSignIn:
             self.sign_in.record(request, SignInKind.OIDC, who.subject, who.name),
             email=who.email, groups=tuple(sorted(who.groups)), issuer=oidc.issuer,
         )  # fmt: skip
-        if access_of(record, self.doors.config) is None:
+        if access_of(record, self.parts.config) is None:
             log.warning("sign_in_refused", account=who.subject, kind="groups")
             raise ProviderRefused(
                 "groups", f"You are {who.name} at the identity provider, but none of your groups may use this service. "
@@ -130,7 +130,7 @@ class OidcSignIn:
 
     async def _failed(self, request: web.Request, to: str, error: ProviderAway | ProviderRefused) -> web.Response:
         kind = error.kind if isinstance(error, ProviderRefused) else "unreachable"
-        self.doors.metrics.sign_in_failures.labels(kind).inc()
+        self.parts.metrics.sign_in_failures.labels(kind).inc()
         log.warning("sign_in_refused", peer=self.sign_in.peer(request), kind=kind, why=error.log)
         if isinstance(error, ProviderAway):
             said = "The identity provider does not answer. Try again, or sign in with a token."
@@ -141,7 +141,7 @@ class OidcSignIn:
 
     def _attempt(self, request: web.Request) -> Attempt | None:
         """Return the attempt that this response belongs to, None if it did not begin in this browser."""
-        now, sealed = self.doors.clock.now().timestamp(), cookie_of(request, COOKIE)
+        now, sealed = self.parts.clock.now().timestamp(), cookie_of(request, COOKIE)
         text = self.providers.seal().open(sealed, now, VALID) if sealed else None
         state = request.query.get("state", "")[:LONGEST]
         if text is None:

@@ -52,13 +52,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class SignIn:
     """`/login` and `/logout`, and the access checks of pages and forms."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck, pages: HtmlPages) -> None:
-        """`doors.sessions` decides which sessions are valid; a cookie names the session (sessions.py)."""
-        self.doors = doors
+    def __init__(self, parts: AppParts, gate: TokenCheck, pages: HtmlPages) -> None:
+        """`parts.sessions` decides which sessions are valid; a cookie names the session (sessions.py)."""
+        self.parts = parts
         self.gate = gate
         self.pages = pages
-        self.sessions = Sessions(gate, lambda: doors.config.auth)
-        self.throttle = Throttle(doors.clock.monotonic)
+        self.sessions = Sessions(gate, lambda: parts.config.auth)
+        self.throttle = Throttle(parts.clock.monotonic)
 
     def page(self, scope: Scope, show: Show) -> Handler:
         """Return the handler of a page, for a session or a header; without either, it redirects to `/login`."""
@@ -76,7 +76,7 @@ class SignIn:
         """Return the handler of an event stream, for a session or a header, which is checked before each event."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            visitor, began = await self._visitor(request), self.doors.clock.now()
+            visitor, began = await self._visitor(request), self.parts.clock.now()
             if visitor is None:
                 raise Refusal(401, "no_session", "sign in at /login")
 
@@ -85,8 +85,8 @@ class SignIn:
                     return self.gate.admit(request, scope, BASIC)
                 claim = self.sessions.read(cookie_of(request, self._cookie(request)))
                 caller = claim and (claim.caller or self._caller(visitor.session))
-                over = self.doors.sessions.ended_here(visitor.session.id)
-                if not caller or over or self.doors.clock.now() - began >= CHECKED:
+                over = self.parts.sessions.ended_here(visitor.session.id)
+                if not caller or over or self.parts.clock.now() - began >= CHECKED:
                     raise Refusal(401, "no_session", "connect anew")
                 allow(caller, scope)
                 return caller
@@ -103,7 +103,7 @@ class SignIn:
 
         async def handle(request: web.Request) -> web.Response:
             visitor = await self._visitor(request)
-            known, ours = visitor is not None and visitor.may(scope), is_ours(request, self.doors.config.base_url)
+            known, ours = visitor is not None and visitor.may(scope), is_ours(request, self.parts.config.base_url)
             most_here = most if known else min(most, MOST_UNKNOWN)
             fields = with_once(await self._fields(request, most_here)) if known or ours else {}
             if ours:
@@ -132,7 +132,7 @@ class SignIn:
             return self._open_door(request, to)
         found = self.gate.known(fields.get("token", ""))
         if found is None or Scope.READ not in found[1].scopes:
-            self.doors.metrics.sign_in_failures.labels("token").inc()
+            self.parts.metrics.sign_in_failures.labels("token").inc()
             log.warning("sign_in_refused", peer=self.peer(request), kind="token")
             await self.throttle.failed(self.peer(request))
             return self.login_page(to, self._wrong(fields.get("token", ""), known=found is not None), 401)
@@ -150,8 +150,8 @@ class SignIn:
 
     async def enter(self, request: web.Request, response: web.Response, record: SessionRecord, key: bytes) -> None:
         """Start the session `record`, and add its cookie to `response`."""
-        made, stored = await self.doors.sessions.begin(record, self.doors.clock.now())
-        self.doors.metrics.sign_ins.labels(made.kind).inc()
+        made, stored = await self.parts.sessions.begin(record, self.parts.clock.now())
+        self.parts.metrics.sign_ins.labels(made.kind).inc()
         log.info("signed_in", caller=made.name, account=made.account, kind=made.kind, peer=made.peer)
         self._put(request, response, self.sessions.write(made, key, stored=stored))
 
@@ -159,14 +159,14 @@ class SignIn:
         """`POST /logout`: end the session, here and at the provider if it supports that."""
         there = None
         if visitor.session is not None:
-            await self.doors.sessions.end(visitor.session, self.doors.clock.now())
+            await self.parts.sessions.end(visitor.session, self.parts.clock.now())
             there = await self._at_provider(request, visitor.session)
             log.info("signed_out", caller=visitor.session.name, kind=visitor.session.kind, peer=self.peer(request))
         if there is None:
             response = self.seen_next("/login")
         else:
             # The redirect after a form may not lead to another host (form-action), but one of our pages may.
-            response = self.pages.render("onward.html", title=self.doors.config.service.name, to="", there=there)
+            response = self.pages.render("onward.html", title=self.parts.config.service.name, to="", there=there)
         self._drop(request, response)
         return response
 
@@ -177,22 +177,22 @@ class SignIn:
 
     def login_page(self, to: str, wrong: str = "", status: int = 200) -> web.Response:
         """Return the page of `/login`; `wrong`: why the sign-in failed."""
-        oidc = self.doors.config.auth.oidc
+        oidc = self.parts.config.auth.oidc
         provider = urlsplit(oidc.issuer).hostname if oidc is not None and oidc.on else None
         response = self.pages.render(
-            "login.html", title=self.doors.config.service.name, to=to, wrong=wrong, provider=provider
+            "login.html", title=self.parts.config.service.name, to=to, wrong=wrong, provider=provider
         )
         response.set_status(status)
         return response
 
     def peer(self, request: web.Request) -> str:
         """Return the address of the client that signs in."""
-        return client_of(request, self.doors.config.server.trusted_proxies)
+        return client_of(request, self.parts.config.server.trusted_proxies)
 
     def secure(self, request: web.Request) -> bool:
         """Return whether cookies are sent only over TLS."""
         # A client that uses a tunnel to this machine has no TLS, even if others do.
-        public = (self.doors.config.service.public_url or "").startswith("https:")
+        public = (self.parts.config.service.public_url or "").startswith("https:")
         return request.secure or (public and not is_loopback(request.host))
 
     def seen_next(self, path: str) -> web.Response:
@@ -209,7 +209,7 @@ class SignIn:
         claim = self.sessions.read(cookie_of(request, self._cookie(request)))
         if claim is None:
             return None
-        found = await self.doors.sessions.find(claim.record, self.doors.clock.now(), stored=claim.stored)
+        found = await self.parts.sessions.find(claim.record, self.parts.clock.now(), stored=claim.stored)
         caller = None if found is None else claim.caller or self._caller(found.record)
         if found is None or caller is None:
             return None
@@ -220,18 +220,18 @@ class SignIn:
         return SignedInPerson(caller, claim.word, found.record, cookie)
 
     def _caller(self, record: SessionRecord) -> Caller | None:
-        access = access_of(record, self.doors.config)
+        access = access_of(record, self.parts.config)
         return Caller(access.name, access.scopes, access.teams, access.person) if access else None
 
     async def _at_provider(self, request: web.Request, record: SessionRecord) -> str | None:
-        if record.kind is not SignInKind.OIDC or not self.doors.providers.on:
+        if record.kind is not SignInKind.OIDC or not self.parts.providers.on:
             return None
         back = f"{self.base(request)}/login"
-        return await self.doors.providers.sign_out_url(record, back, self.doors.clock.now())
+        return await self.parts.providers.sign_out_url(record, back, self.parts.clock.now())
 
     def base(self, request: web.Request) -> str:
         """Return the address of this service from the view of the browser of `request`."""
-        return self.doors.config.base_url or f"{request.scheme}://{request.host}{self.pages.root()}"
+        return self.parts.config.base_url or f"{request.scheme}://{request.host}{self.pages.root()}"
 
     def _renewed(self, request: web.Request, response: web.Response, visitor: SignedInPerson) -> web.Response:
         ours = any(name in response.cookies for name in (COOKIE, HOST_COOKIE))
@@ -243,7 +243,7 @@ class SignIn:
         return HOST_COOKIE if self.secure(request) and not self.pages.root() else COOKIE
 
     def _put(self, request: web.Request, response: web.Response, value: str) -> None:
-        limits = self.doors.config.auth.sessions
+        limits = self.parts.config.auth.sessions
         response.set_cookie(
             self._cookie(request), value,
             max_age=int(min(limits.idle, limits.absolute).total_seconds()), path=self.pages.root() or "/",
@@ -263,7 +263,7 @@ class SignIn:
         here = within(request.path_qs)
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             # A browser that follows a link from a chat does not send the cookie: one of our own pages redirects.
-            return self.pages.render("onward.html", title=self.doors.config.service.name, to=here)
+            return self.pages.render("onward.html", title=self.parts.config.service.name, to=here)
         return self.seen_next(f"/login?next={quote(here, safe='/')}")
 
     async def _fields(self, request: web.Request, most: int = MOST) -> dict[str, str]:

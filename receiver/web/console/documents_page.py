@@ -36,9 +36,9 @@ NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": 
 class DocumentsPage:
     """`/incidents/{id}/timeline`, `/postmortem` and `/customer-email`; the post-mortem accepts a form."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
         """Create it with the readers and the renderer."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
         self.markdown = markdown
 
@@ -48,8 +48,8 @@ class DocumentsPage:
         Of the post-mortem, `?edit=1` shows the text to be changed, and `?version=1` an earlier version; 0 is the draft.
         """
         name = request.path.rpartition("/")[2]
-        incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
-        events = await log_for(self.doors.incidents, incident, visitor.caller)
+        incident = await by_id(self.parts.incidents, request.match_info["id"], visitor.caller)
+        events = await log_for(self.parts.incidents, incident, visitor.caller)
         file = bool(request.query.get("download"))
         version = _version(request) if name == "postmortem" else None
         try:
@@ -81,11 +81,11 @@ class DocumentsPage:
             )
             writing = await self._newest(number, visitor.caller)
             once, what = form_repetition(fields, visitor, f"{number} postmortem")
-            before = await self.doors.respond.repeated(once, what)
+            before = await self.parts.respond.repeated(once, what)
             if before is None and fields.get("version", "") not in ("", str(writing)):
                 raise Refusal(409, "changed", "someone saved a newer version; open the page again and add your changes")
-            now = self.doors.clock.now()
-            await self.doors.respond.act(number, command, actor, now, once=once, what=what)
+            now = self.parts.clock.now()
+            await self.parts.respond.act(number, command, actor, now, once=once, what=what)
         except ValidationError as wrong:
             raise Refusal(400, "bad_form", first_of(wrong)) from None
         except (IllegalCommand, VersionConflict, IdempotencyKeyReused) as illegal:
@@ -93,24 +93,24 @@ class DocumentsPage:
         return self.frame.back(f"/incidents/{number}/postmortem", "postmortem")
 
     def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
-        course = course_of(incident, events, self.doors.clock.now(), self.frame.people)
+        course = course_of(incident, events, self.parts.clock.now(), self.frame.people)
         return {"Timeline": course_svg(course, f"Course of {incident.id}")}
 
     async def _newest(self, number: str, caller: Caller) -> int:
-        incident = await by_id(self.doors.incidents, number, caller)
+        incident = await by_id(self.parts.incidents, number, caller)
         allow_team(caller, incident.team)
         return incident.review.version if incident.review else 0
 
     async def _text(
         self, name: str, incident: Incident, events: list[Event], version: int | None, *, authors: bool
     ) -> str:
-        receipts = await self.doors.incidents.receipts(incident.uid)
-        setting, now = self.doors.setting(), self.doors.clock.now()
+        receipts = await self.parts.incidents.receipts(incident.uid)
+        setting, now = self.parts.setting(), self.parts.clock.now()
         if name == "timeline":
             return timeline(incident, events, receipts, self.frame.people, authors=authors)
         if name == "postmortem":
             return setting.postmortem(incident, events, now, receipts, version)
-        service = self.doors.config.service
+        service = self.parts.config.service
         parts = [name for _, name in setting.policy.components(incident.labels)]
         subject, text = customer_email(incident, parts, service.product, service.support_email or "")
         return f"Subject: {subject}\n\n{text}"

@@ -38,7 +38,7 @@ ADVICE = {
 }  # fmt: skip
 
 
-def html_errors(doors: AppParts, pages: HtmlPages) -> Middleware:
+def html_errors(parts: AppParts, pages: HtmlPages) -> Middleware:
     """Return the outermost middleware: a problem document becomes a page if a browser requested one."""
 
     @web.middleware
@@ -57,7 +57,7 @@ def html_errors(doors: AppParts, pages: HtmlPages) -> Middleware:
             "console/problem.html", status=response.status, title=HTTPStatus(response.status).phrase,
             detail=said.get("detail", ""), advice=_advice(request, response.status),
             typed=_typed(request, response.status), back=_back(request.path, posted=request.method == "POST"),
-            product=doors.config.service.name, pagers=_pagers(doors, response.status),
+            product=parts.config.service.name, pagers=_pagers(parts, response.status),
         )  # fmt: skip
         page.set_status(response.status)
         for name in ("WWW-Authenticate", "Retry-After", "Allow"):
@@ -120,8 +120,8 @@ def _back(path: str, *, posted: bool) -> str:
     return next((one for one in known if path.startswith(one) and (posted or path != one)), "/")
 
 
-def _pagers(doors: AppParts, status: int) -> list[PagerLink]:
+def _pagers(parts: AppParts, status: int) -> list[PagerLink]:
     # Where people can acknowledge while the store is away.
     if status != HTTPStatus.SERVICE_UNAVAILABLE:
         return []
-    return pagers_of(doors)
+    return pagers_of(parts)

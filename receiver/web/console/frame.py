@@ -63,19 +63,19 @@ class PagerLink(NamedTuple):
     """Where people open it in a browser; None: its API has not told it."""
 
 
-def pagers_of(doors: AppParts) -> list[PagerLink]:
+def pagers_of(parts: AppParts) -> list[PagerLink]:
     """Return the paging channels that are on, each with its vendor and where people open it."""
-    rows = [row for row in doors.channel_test.channels() if row["on"] and "paging" in row["uses"]]
-    addresses = doors.pagerduty_events.addresses
+    rows = [row for row in parts.channel_test.channels() if row["on"] and "paging" in row["uses"]]
+    addresses = parts.pagerduty_events.addresses
     return [
         PagerLink(f"{row['name']} ({VENDORS.get(row['kind'], row['kind'])})", addresses.account(row["name"]))
         for row in rows
     ]
 
 
-def vendors_of(doors: AppParts) -> dict[str, str]:
+def vendors_of(parts: AppParts) -> dict[str, str]:
     """Return how people call each channel that is on: its vendor, and its name where several have the same vendor."""
-    rows = {row["name"]: VENDORS.get(row["kind"]) for row in doors.channel_test.channels() if row["on"]}
+    rows = {row["name"]: VENDORS.get(row["kind"]) for row in parts.channel_test.channels() if row["on"]}
     shared = Counter(rows.values())
     return {
         name: vendor if shared[vendor] == 1 else f"{vendor} ({name})"
@@ -100,12 +100,12 @@ class OnCallNow:
 class ConsoleFrame:
     """Renders pages of the console."""
 
-    def __init__(self, doors: AppParts, pages: HtmlPages, drafts: DraftList) -> None:
+    def __init__(self, parts: AppParts, pages: HtmlPages, drafts: DraftList) -> None:
         """Create it; nothing is counted before the first page is shown."""
-        self.doors = doors
+        self.parts = parts
         self.pages = pages
         self.drafts = drafts
-        self.letters = DeadLetters(doors.setting, doors.due, doors.channel_test.off)
+        self.letters = DeadLetters(parts.setting, parts.due, parts.channel_test.off)
         self._letters: tuple[float, int] = (float("-inf"), 0)
 
     async def show(
@@ -113,7 +113,7 @@ class ConsoleFrame:
         **values: Any,
     ) -> web.Response:  # fmt: skip
         """Return the page of that template. `away`: the store did not answer, so the page uses data in memory."""
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         drafts, letters, away = await self._counts(away, visitor.caller)
         open_now = self.unanswered(visitor.caller)
         said = DONE.get(request.query.get("done", ""), "")
@@ -129,12 +129,12 @@ class ConsoleFrame:
     @property
     def title(self) -> str:
         """The name of the service."""
-        return self.doors.config.service.name
+        return self.parts.config.service.name
 
     @property
     def people(self) -> dict[str, str]:
         """The name of each person, by the key in `people`."""
-        return self.doors.overrides.schedules.people
+        return self.parts.overrides.schedules.people
 
     def you(self, visitor: SignedInPerson) -> str | None:
         """Return the key of the person who views the page; None if the token names no one in `people`."""
@@ -144,7 +144,7 @@ class ConsoleFrame:
     def unanswered(self, caller: Caller) -> int:
         """Return the number of open, unacknowledged incidents that `caller` may see."""
         found = 0
-        for seen, one in enumerate(self.doors.incident_cache.worst_first()):
+        for seen, one in enumerate(self.parts.incident_cache.worst_first()):
             if seen >= COUNTED:
                 break
             found += one.state is State.OPEN and one.held is None and caller.sees(one)
@@ -152,23 +152,23 @@ class ConsoleFrame:
 
     def on_call(self) -> list[OnCallNow]:
         """Return who is on call in each schedule now."""
-        schedules, now = self.doors.overrides.schedules, self.doors.clock.now()
+        schedules, now = self.parts.overrides.schedules, self.parts.clock.now()
         shifts = [(name, schedules.at(name, now)) for name in schedules.names]
         return [OnCallNow(name, self.people.get(one.person or "", one.person or "nobody"), one) for name, one in shifts]
 
     def resting(self) -> list[str]:
         """Return the paging channels whose vendor does not respond."""
-        rows = self.doors.channel_test.channels()
+        rows = self.parts.channel_test.channels()
         return [row["name"] for row in rows if row["resting"] and "paging" in row["uses"]]
 
     def pagers(self) -> list[PagerLink]:
         """Return the paging channels, with their vendors: where people can acknowledge while the store is away."""
-        return pagers_of(self.doors)
+        return pagers_of(self.parts)
 
     async def _counts(self, away: bool, caller: Caller) -> tuple[int, int, bool]:
         # Drafts and dead letters for the badges; from memory if the store does not answer.
-        clock = self.doors.clock.monotonic()
-        if not away and not self.doors.monitor.away:
+        clock = self.parts.clock.monotonic()
+        if not away and not self.parts.monitor.away:
             try:
                 drafts = len(seen_by(caller, await self.drafts.waiting()))
                 if clock - self._letters[0] > LETTERS_FOR:

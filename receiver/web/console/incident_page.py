@@ -38,16 +38,16 @@ ALERTS = 15
 class IncidentPage:
     """`/incidents/{id}`."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the reader of incidents."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Return all data of one incident; without the store, the data in memory. Raises Refusal (404)."""
         incident, shown, correcting = None, dict[str, Any](), ""
         try:
-            incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
+            incident = await by_id(self.parts.incidents, request.match_info["id"], visitor.caller)
             shown = await self._shown(incident, request.query.get("events", ""), visitor.caller)
             correcting = request.query.get("correct", "")
         except IncidentUnreadable:
@@ -59,13 +59,13 @@ class IncidentPage:
         return await self.frame.show(
             "incident", request, visitor, incident=incident, correcting=correcting, you=self.frame.you(visitor),
             label_matcher=label_matcher, severities=list(Severity), options=OPTIONS, statuses=list(UpdateStatus),
-            teams=("", *self.doors.config.teams_in_order), moments=list(CorrectedTime),
-            components=self.doors.setting().policy.parts, vendors=vendors_of(self.doors),
-            contacts=sorted(self.doors.setting().policy.directory.contacts), **shown,
+            teams=("", *self.parts.config.teams_in_order), moments=list(CorrectedTime),
+            components=self.parts.setting().policy.parts, vendors=vendors_of(self.parts),
+            contacts=sorted(self.parts.setting().policy.directory.contacts), **shown,
         )  # fmt: skip
 
     async def _shown(self, incident: Incident, wanted: str, caller: Caller) -> dict[str, Any]:
-        store, setting, now = self.doors.incidents, self.doors.setting(), self.doors.clock.now()
+        store, setting, now = self.parts.incidents, self.parts.setting(), self.parts.clock.now()
         records, bodies = await store.records(incident.uid), await store.bodies(incident.uid)
         events, receipts = await log_for(store, incident, caller), await store.receipts(incident.uid)
         items = alert_items(records, bodies)
@@ -84,14 +84,14 @@ class IncidentPage:
             "related": await self._related(incident, parent, caller),
             "course": course, "picture": Markup(course_svg(course, f"Course of {incident.id}")),  # noqa: S704
             "phases": course_rows(course), "counts": course_counts(course),
-            **_graph(self.doors.expressions.newest(incident, newest_graph(events), now)),
-            "similar": await self.doors.seen_before.similar_to(incident, caller.sees),
-            "fired": await self.doors.seen_before.fired(incident, caller.teams, now),
-            "catch_up": catch_up(incident, events, now, self.doors.overrides.schedules.people),
+            **_graph(self.parts.expressions.newest(incident, newest_graph(events), now)),
+            "similar": await self.parts.seen_before.similar_to(incident, caller.sees),
+            "fired": await self.parts.seen_before.fired(incident, caller.teams, now),
+            "catch_up": catch_up(incident, events, now, self.parts.overrides.schedules.people),
         }  # fmt: skip
 
     async def _parent(self, incident: Incident, caller: Caller) -> Incident | None:
-        parent = await self.doors.incidents.incident(incident.parent) if incident.parent else None
+        parent = await self.parts.incidents.incident(incident.parent) if incident.parent else None
         return parent if parent is not None and caller.sees(parent) else None
 
     async def _related(self, incident: Incident, parent: Incident | None, caller: Caller) -> list[tuple[str, str]]:
@@ -100,9 +100,9 @@ class IncidentPage:
         if parent is not None:
             found.append((parent.id, "Merged into" if incident.merged else "Grouped into alert storm"))
         if incident.storm:
-            children = list(await self.doors.incidents.children(incident.uid))[:100]
+            children = list(await self.parts.incidents.children(incident.uid))[:100]
             found += [
-                (one.id, "Grouped incident") for one in await self.doors.incidents.many(children) if caller.sees(one)
+                (one.id, "Grouped incident") for one in await self.parts.incidents.many(children) if caller.sees(one)
             ]
         if incident.previous:
             found.append((incident.previous, "Seen before"))
@@ -110,7 +110,7 @@ class IncidentPage:
 
     async def _remembered(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         number = request.match_info["id"]
-        cache = self.doors.incident_cache
+        cache = self.parts.incident_cache
         known = next(
             (one for one in (*cache.worst_first(), *cache.over()) if one.id == number and visitor.caller.sees(one)),
             None,
@@ -119,9 +119,9 @@ class IncidentPage:
             raise Refusal(
                 503, "away", "the incident store is unavailable, and this replica has no copy of the incident"
             )
-        told = self.doors.pagerduty_events.addresses.page
+        told = self.parts.pagerduty_events.addresses.page
         return await self.frame.show(
-            "remembered", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.doors),
+            "remembered", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.parts),
             addresses={page.key: address for page in known.pages if (address := told(page.key))},
         )  # fmt: skip
 

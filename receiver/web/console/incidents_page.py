@@ -70,9 +70,9 @@ class Listed:
 class IncidentsPage:
     """`/`."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame, forms: IncidentForms) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame, forms: IncidentForms) -> None:
         """Create it with the reader of incidents."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
         self.forms = forms
 
@@ -87,7 +87,7 @@ class IncidentsPage:
             filters, wrong = self._filters(plain, visitor), refusal.detail
         searching = bool(filters.text or filters.open is False or filters.after or filters.opened_from is not None)
         listed = await self._listed(filters, query, visitor, searching=searching)
-        cache, now = self.doors.incident_cache, self.doors.clock.now()
+        cache, now = self.parts.incident_cache, self.parts.clock.now()
         total = sum(map(filters.sees, cache.newest_first())) if visitor.caller.teams else len(cache)
         parts = [] if searching else sections(listed.open, cut=listed.cut)
         counted = [one for _, one in zip(range(COUNTED), cache.worst_first(), strict=False) if filters.sees(one)]
@@ -107,13 +107,13 @@ class IncidentsPage:
 
     def _filters(self, query: MultiMapping[str], visitor: SignedInPerson) -> Filters:
         filters = replace(read_filters_of(query, LISTED, also=ALSO), sees=visitor.caller.sees)
-        period = period_of(query, self.doors.reports, self.doors.clock.now())
+        period = period_of(query, self.parts.reports, self.parts.clock.now())
         return replace(filters, opened_from=period[0], opened_before=period[1]) if period else filters
 
     async def _listed(
         self, filters: Filters, query: MultiMapping[str], visitor: SignedInPerson, *, searching: bool
     ) -> Listed:
-        follower, cache = self.doors.work.follower, self.doors.incident_cache
+        follower, cache = self.parts.work.follower, self.parts.incident_cache
         listed = Listed()
         try:
             await follower.catch_up()
@@ -139,7 +139,7 @@ class IncidentsPage:
         kept: list[IncidentSummary] = []
         mine, drill, most = query.get("mine"), query.get("drill"), LABELS_READ if filters.labels else LOOKED_AT
         you = visitor.caller.person or visitor.caller.name
-        for seen, one in enumerate(self.doors.incident_cache.worst_first()):
+        for seen, one in enumerate(self.parts.incident_cache.worst_first()):
             if seen >= most:
                 return kept, True
             if filters.keep(one) and (not mine or one.acknowledged_by == you) and (not drill or one.drill):
@@ -150,11 +150,11 @@ class IncidentsPage:
         waiting = [one for part in parts for one in part.cards if one.state is State.OPEN and one.call_ms]
         found = {one.uid: NextContact(from_ms(one.call_ms), "") for one in waiting if one.call_ms}
         try:
-            incidents = [] if away else await self.doors.incidents.many([one.uid for one in waiting[:NAMED]])
+            incidents = [] if away else await self.parts.incidents.many([one.uid for one in waiting[:NAMED]])
         except StoreAway:
             return found
         for incident in incidents:
-            following = upcoming(incident, self.doors.setting(), now)
+            following = upcoming(incident, self.parts.setting(), now)
             if following is not None:
                 found[incident.uid] = NextContact(following.at, ", ".join(following.contacts))
         return found
@@ -162,11 +162,11 @@ class IncidentsPage:
     async def _last_news(self, *, away: bool) -> tuple[datetime | None, datetime | None]:
         # The times of the last notification and the last Watchdog show whether an empty list is good news.
         try:
-            told = [] if away else [await self.doors.history.store.last_ms()]
-            beat = None if away else await self.doors.intake.watchdogs.last_ms()
+            told = [] if away else [await self.parts.history.store.last_ms()]
+            beat = None if away else await self.parts.intake.watchdogs.last_ms()
         except StoreAway:
             return None, None
-        repeated = self.doors.reports.absorbed_at
+        repeated = self.parts.reports.absorbed_at
         known = [from_ms(at) for at in told if at] + ([repeated] if repeated else [])
         return max(known, default=None), from_ms(beat) if beat else None
 
@@ -193,14 +193,14 @@ class IncidentsPage:
             return await self.frame.show(
                 "confirm", request, visitor, verb=verb, fields=kept, incident=None, chosen=chosen, draft=None, back="/",
                 told=list(dict.fromkeys(line for one in known for line in self.forms.told(one, verb, fields))),
-                fires=self.doors.respond.still_firing(firing) if verb == "resolve" else None,
+                fires=self.parts.respond.still_firing(firing) if verb == "resolve" else None,
             )  # fmt: skip
         return await self._several(visitor, verb, chosen, fields)
 
     async def _chosen(self, numbers: list[str], visitor: SignedInPerson) -> list[Incident]:
         wanted = set(numbers)
-        uids = [one.uid for one in self.doors.incident_cache.open() if one.id in wanted and visitor.caller.sees(one)]
-        return [one for one in await self.doors.incidents.many(uids) if visitor.caller.sees(one)]
+        uids = [one.uid for one in self.parts.incident_cache.open() if one.id in wanted and visitor.caller.sees(one)]
+        return [one for one in await self.parts.incidents.many(uids) if visitor.caller.sees(one)]
 
     async def _several(
         self, visitor: SignedInPerson, verb: str, chosen: list[str], fields: dict[str, str]
@@ -230,9 +230,9 @@ class IncidentsPage:
             asked = asked.model_copy(update={"team": next(iter(teams))})
         allow_team(visitor.caller, asked.team)
         once, what = form_repetition(fields, visitor, "declare")
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         try:
-            done = await self.doors.respond.declare(asked, visitor.actor, now, once=once, what=what)
+            done = await self.parts.respond.declare(asked, visitor.actor, now, once=once, what=what)
         except IdempotencyKeyReused:
             raise Refusal(409, "reused_key", SENT_BEFORE) from None
         return self.frame.back(f"/incidents/{done.incident.id}", "repeated" if done.repeated else "declare")
@@ -240,17 +240,17 @@ class IncidentsPage:
     async def _send_sample(self, visitor: SignedInPerson) -> web.Response:
         # It is processed like every notification, with the configured rules and contacts.
         allow_every_team(visitor.caller)
-        now = self.doors.clock.now()
-        said = await self.doors.intake.accept(sample_notification(now), now)
+        now = self.parts.clock.now()
+        said = await self.parts.intake.accept(sample_notification(now), now)
         opened = next((part.incident for part in said.parts if part.incident), None)
         return self.frame.back(f"/incidents/{opened}" if opened else "/", "sample")
 
     def _quiet(self, now: datetime, filters: Filters) -> float | None:
         # Seconds since the end of the last known incident; None if one is open, or if there never was one.
-        cache = self.doors.incident_cache
+        cache = self.parts.incident_cache
         ends = [one.resolved_ms for one in cache.over()[:100] if one.resolved_ms and filters.sees(one)]
         return (to_ms(now) - max(ends)) / 1000 if ends and not len(cache) else None
 
     def _address(self, request: web.Request) -> str:
-        service = self.doors.config.service
+        service = self.parts.config.service
         return (service.public_url or f"{request.scheme}://{request.host}").rstrip("/") + self.frame.pages.root()

@@ -19,19 +19,19 @@ LOOKED_AT = 500
 class InternalStatus:
     """The page of all components for signed-in people."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the reader of incidents."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Return each component with its condition, and the visible open incidents that affect it."""
-        doors, away = self.doors, False
-        worst = list(islice((one for one in doors.incident_cache.worst_first() if visitor.caller.sees(one)), LOOKED_AT))
+        parts, away = self.parts, False
+        worst = list(islice((one for one in parts.incident_cache.worst_first() if visitor.caller.sees(one)), LOOKED_AT))
         try:
-            found = [one for one in await doors.incidents.many([one.uid for one in worst]) if not one.drill]
+            found = [one for one in await parts.incidents.many([one.uid for one in worst]) if not one.drill]
         except StoreAway:
             away, found = True, []
-        view = PublicView(doors.config, internal=True)
-        rows = view.by_component(found, doors.clock.now(), doors.setting().maintenance)
+        view = PublicView(parts.config, internal=True)
+        rows = view.by_component(found, parts.clock.now(), parts.setting().maintenance)
         return await self.frame.show("status_internal", request, visitor, away=away, rows=rows)

@@ -38,18 +38,18 @@ MINE = 10
 class OnCallPage:
     """`/oncall`. To be shown it needs no store: the shared documents were read before."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the reader of schedules."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
-        self.forms = OnCallForms(doors)
+        self.forms = OnCallForms(parts)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Return every schedule with its next four weeks, the overrides, and the preflight."""
         return await self._show(request, visitor)
 
     async def _show(self, request: web.Request, visitor: SignedInPerson, calendar: str = "") -> web.Response:
-        schedules, now = self.doors.overrides.schedules, self.doors.clock.now()
+        schedules, now = self.parts.overrides.schedules, self.parts.clock.now()
         begins, rows, mine, you = first_day(now), [], [], self.frame.you(visitor)
         for name in schedules.names:
             handing = schedules.handing(name, now)
@@ -61,38 +61,38 @@ class OnCallPage:
             "oncall", request, visitor, rows=rows, overrides=schedules.overrides(now), asked=asked, you=you,
             found=schedules.preflight(now), packet=await self._packet(request, visitor), calendar=calendar,
             packet_of=request.query.get("packet", ""), offers=self.forms.open_offers(now), everyone=EVERYONE,
-            contacts=sorted(self.doors.setting().policy.directory.contacts),
-            proofs=[one for _, one in sorted(proofs_of(schedules.posted()).items())], vendors=vendors_of(self.doors),
+            contacts=sorted(self.parts.setting().policy.directory.contacts),
+            proofs=[one for _, one in sorted(proofs_of(schedules.posted()).items())], vendors=vendors_of(self.parts),
             colors=colors(tuple(self.frame.people)), calendars=self._calendars(you),
             mine=sorted(mine, key=lambda one: one[1].until)[:MINE],
         )  # fmt: skip
 
     def _calendars(self, you: str | None) -> set[str]:
         # The schedules for which the person who looks has a calendar address.
-        known = self.doors.overrides.schedules.posted().get(CALENDAR, {}).values()
+        known = self.parts.overrides.schedules.posted().get(CALENDAR, {}).values()
         return {str(one.get("schedule")) for one in known if you is not None and one.get("person") == you}
 
     async def _packet(self, request: web.Request, visitor: SignedInPerson) -> list[tuple[str, list[str]]]:
         # The hand-off of the schedule that the address names; it includes the incidents of every team.
-        name, now = request.query.get("packet", ""), self.doors.clock.now()
-        schedules = self.doors.overrides.schedules
+        name, now = request.query.get("packet", ""), self.parts.clock.now()
+        schedules = self.parts.overrides.schedules
         handing = schedules.handing(name, now) if name in schedules.names else None
         if handing is None or visitor.caller.teams:
             return []
         try:
             return await handoff_packet(
-                self.doors.incident_cache, self.doors.incidents, ReviewRecordReader(self.doors.connection),
-                self.doors.setting(), handing, schedules.people, now,
+                self.parts.incident_cache, self.parts.incidents, ReviewRecordReader(self.parts.connection),
+                self.parts.setting(), handing, schedules.people, now,
             )  # fmt: skip
         except StoreAway:
             return []
 
     async def calendar(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """`/oncall/{schedule}.ics`: the schedule as iCalendar, for signed-in people. Raises Refusal (404)."""
-        realm = self.doors.config.service.public_url or self.doors.config.redis.namespace
-        schedules, name = self.doors.overrides.schedules, request.match_info["schedule"]
+        realm = self.parts.config.service.public_url or self.parts.config.redis.namespace
+        schedules, name = self.parts.overrides.schedules, request.match_info["schedule"]
         try:
-            made = schedules.calendar(name, self.doors.clock.now(), realm, None)
+            made = schedules.calendar(name, self.parts.clock.now(), realm, None)
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return web.Response(body=made, content_type=TYPE, charset="utf-8")
@@ -110,19 +110,19 @@ class OnCallPage:
         you = self.frame.you(visitor)
         if you is None:
             raise Refusal(409, "nobody", "your sign-in is linked to no entry of people; use the file instead")
-        addresses = CalendarAddresses(self.doors.overrides)
+        addresses = CalendarAddresses(self.parts.overrides)
         try:
-            _, token = await addresses.make(name, you, visitor.actor, self.doors.clock.now())
+            _, token = await addresses.make(name, you, visitor.actor, self.parts.clock.now())
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         except SharedDocumentsFull as full:
             raise Refusal(409, "full", str(full)) from None
-        base = (self.doors.config.base_url or f"{request.scheme}://{request.host}").rstrip("/")
+        base = (self.parts.config.base_url or f"{request.scheme}://{request.host}").rstrip("/")
         return await self._show(request, visitor, f"{base}{FEED}{token}.ics")
 
     async def _unsubscribe(self, visitor: SignedInPerson, name: str) -> web.Response:
         try:
-            await CalendarAddresses(self.doors.overrides).end(name, self.frame.you(visitor) or "", visitor.actor)
+            await CalendarAddresses(self.parts.overrides).end(name, self.frame.you(visitor) or "", visitor.actor)
         except (NoAddress, ImpossibleCommand) as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return self.frame.back("/oncall", "calendar-end")
@@ -130,13 +130,13 @@ class OnCallPage:
     async def accept(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /oncall/{schedule}/accept`: accept a hand-off; the first acceptance counts."""
         actor = visitor.caller.actor(fields.get("by", "").strip()[:BY] or None)
-        name, now = request.match_info["schedule"], self.doors.clock.now()
-        allow_schedule(visitor.caller, name, self.doors.config)
+        name, now = request.match_info["schedule"], self.parts.clock.now()
+        allow_schedule(visitor.caller, name, self.parts.config)
         try:
-            handing = self.doors.overrides.schedules.handing(name, now)
+            handing = self.parts.overrides.schedules.handing(name, now)
             if handing is not None and fields.get("hand_off") != handing.key:
                 raise PastOverride("the schedule has been handed over again since this page was loaded; reload it")
-            await self.doors.overrides.accept(name, actor, now)
+            await self.parts.overrides.accept(name, actor, now)
         except ImpossibleCommand as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         except (PastOverride, SharedDocumentsFull) as past:

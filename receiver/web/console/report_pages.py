@@ -59,9 +59,9 @@ class Spark(NamedTuple):
 class ReportPages:
     """`/reports` and `/reports/{month}`."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame, markdown: MarkdownPages) -> None:
         """Create it with the reader of past months and the renderer."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
         self.markdown = markdown
         self._kept: dict[tuple[str, frozenset[str], int], tuple[float, dict[str, Any]]] = {}
@@ -74,7 +74,7 @@ class ReportPages:
             months.append(month)
             month = self._month(f"{(month.begins - timedelta(days=1)):%Y-%m}")
         due = [
-            one for one in self.doors.incident_cache.over()[:200]
+            one for one in self.parts.incident_cache.over()[:200]
             if one.state == "resolved" and one.severity in ("SEV-1", "SEV-2") and not one.merged
             and visitor.caller.sees(one)
         ][:20]  # fmt: skip
@@ -104,11 +104,11 @@ class ReportPages:
         )  # fmt: skip
 
     async def _said(self, month: Month, teams: frozenset[str], history: int = HISTORY) -> dict[str, Any] | None:
-        clock = self.doors.clock.monotonic()
+        clock = self.parts.clock.monotonic()
         at, said = self._kept.get((month.name, teams, history), (float("-inf"), {}))
         if clock - at > (FRESH if month.name == self._month(None).name else PAST_FRESH):
             try:
-                said = await self.doors.reports.monthly(month, self.doors.clock.now(), teams, history=history)
+                said = await self.parts.reports.monthly(month, self.parts.clock.now(), teams, history=history)
             except StoreAway:
                 return said or None
             if len(self._kept) >= KEPT:
@@ -118,7 +118,7 @@ class ReportPages:
 
     def _month(self, name: str | None) -> Month:
         try:
-            return self.doors.reports.month(name, self.doors.clock.now())
+            return self.parts.reports.month(name, self.parts.clock.now())
         except ValueError as error:
             raise Refusal(400, "bad_query", f"month: {error}") from None
         except LookupError as error:

@@ -20,26 +20,26 @@ from receiver.web.http.query_parameters import read_once
 class SessionsPage:
     """`/sessions`: the person's own sessions, and those of everyone with the scope admin."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the store of sessions."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Return the sessions that this person may end, most recently used first."""
         read_once(request, "done")
         everybody = Scope.ADMIN in visitor.caller.scopes
-        found = await self.doors.sessions.all(self.doors.clock.now())
+        found = await self.parts.sessions.all(self.parts.clock.now())
         rows = [_row(record, visitor) for record in found if everybody or _is_own(record, visitor)]
         return await self.frame.show("sessions", request, visitor, rows=rows, all=everybody)
 
     async def end(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /sessions/{session}/end`: end one of them."""
-        record = await self.doors.sessions.one(request.match_info["session"])
+        record = await self.parts.sessions.one(request.match_info["session"])
         if record is None or not (Scope.ADMIN in visitor.caller.scopes or _is_own(record, visitor)):
             raise Refusal(404, "unknown", "you have no session with this id")
-        with audited(self.doors, request, visitor.caller, "session_end", account=record.account):
-            if not await self.doors.sessions.end(record, self.doors.clock.now()):
+        with audited(self.parts, request, visitor.caller, "session_end", account=record.account):
+            if not await self.parts.sessions.end(record, self.parts.clock.now()):
                 raise Refusal(503, "unavailable", "the store is unavailable; the session ended only on this replica")
         return self.frame.back("/sessions", "session")
 

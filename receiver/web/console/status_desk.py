@@ -22,35 +22,35 @@ SHOWN = 30
 class StatusDesk:
     """`/console/status`."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the readers of drafts and of the public page."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Return the pending drafts with their deadlines, the current public page, and the windows."""
-        away, now = False, self.doors.clock.now()
+        away, now = False, self.parts.clock.now()
         try:
-            await self.doors.work.follower.catch_up()
+            await self.parts.work.follower.catch_up()
             drafts = await self.frame.drafts.waiting()
         except StoreAway:
             away, drafts = True, self.frame.drafts.remembered()
         drafts = seen_by(visitor.caller, drafts)
-        cache = self.doors.incident_cache
-        public = PublicView(self.doors.config).page(
-            cache.public.open(), now, self.doors.setting().maintenance, self.doors.setting().announcements
+        cache = self.parts.incident_cache
+        public = PublicView(self.parts.config).page(
+            cache.public.open(), now, self.parts.setting().maintenance, self.parts.setting().announcements
         )
-        windows = [(one, one.holds(now), one.next(now)) for one in self.doors.maintenance_windows.windows()]
+        windows = [(one, one.holds(now), one.next(now)) for one in self.parts.maintenance_windows.windows()]
         return await self.frame.show(
             "status", request, visitor, away=away, drafts=drafts[:SHOWN], more=max(0, len(drafts) - SHOWN),
             public=public, windows=windows, announcements=self._announcements(now),
-            components=self.doors.setting().policy.parts,
+            components=self.parts.setting().policy.parts,
         )  # fmt: skip
 
     def _announcements(self, now: datetime) -> list[PublicAnnouncement]:
-        return [one for one in self.doors.announcements.all() if one.until is None or one.until > now]
+        return [one for one in self.parts.announcements.all() if one.until is None or one.until > now]
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /console/status`: a maintenance window or an announcement. Raises Refusal."""
-        done = await take_announcement(self.doors, visitor, fields) or await take_window(self.doors, visitor, fields)
+        done = await take_announcement(self.parts, visitor, fields) or await take_window(self.parts, visitor, fields)
         return self.frame.back("/console/status", done) if done else refuse_unknown_form()

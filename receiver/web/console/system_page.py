@@ -35,11 +35,11 @@ def _timed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class SystemPage:
     """`/system`."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the readers of deliveries and rules."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
-        self.admin = AdminForms(doors, frame)
+        self.admin = AdminForms(parts, frame)
         self._threads = Offload("console-simulate", at_once=1, waiting=4, wait=10)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
@@ -51,48 +51,48 @@ class SystemPage:
         payload: str = "",
     ) -> web.Response:  # fmt: skip
         away, letters, unknowns = False, list[dict[str, Any]](), list[dict[str, Any]]()
-        hits, now = list[RuleHits](), self.doors.clock.now()
+        hits, now = list[RuleHits](), self.parts.clock.now()
         # Dead letters and rules concern the incidents of every team.
         limited = bool(visitor.caller.teams)
         try:
             letters = [] if limited else [letter for _, letter in await self.frame.letters.all()]
-            unknowns = [] if limited else await self.doors.unknowns.listing()
-            hits = [] if limited else await self.doors.rule_hits.listing(now)
+            unknowns = [] if limited else await self.parts.unknowns.listing()
+            hits = [] if limited else await self.parts.rule_hits.listing(now)
         except StoreAway:
             away = True
-        windows = [(one, one.holds(now), one.next(now)) for one in self.doors.maintenance_windows.windows()]
+        windows = [(one, one.holds(now), one.next(now)) for one in self.parts.maintenance_windows.windows()]
         return await self.frame.show(
-            "system", request, visitor, away=away, channels=_timed(self.doors.channel_test.channels()),
+            "system", request, visitor, away=away, channels=_timed(self.parts.channel_test.channels()),
             letters=letters[:LETTERS], more_letters=max(0, len(letters) - LETTERS), unknowns=unknowns[:UNKNOWNS],
-            windows=windows, components=self.doors.setting().policy.parts, version=__version__,
-            edition=self.doors.setting().edition[:12], durability=self.doors.connection.server.level,
+            windows=windows, components=self.parts.setting().policy.parts, version=__version__,
+            edition=self.parts.setting().edition[:12], durability=self.parts.connection.server.level,
             simulated=simulated, payload=payload, people=sorted(self.frame.people),
-            hits=hits[:HITS], more_hits=max(0, len(hits) - HITS), vendors=vendors_of(self.doors),
+            hits=hits[:HITS], more_hits=max(0, len(hits) - HITS), vendors=vendors_of(self.parts),
             addresses=self._addresses(),
-            grouped=sum(one.held == "storm" for one in islice(self.doors.incident_cache.worst_first(), COUNTED)),
-            storm=self.doors.config.ingest.storm,
+            grouped=sum(one.held == "storm" for one in islice(self.parts.incident_cache.worst_first(), COUNTED)),
+            storm=self.parts.config.ingest.storm,
             reloaded=self._reloaded(),
         )  # fmt: skip
 
     def _addresses(self) -> dict[str, str]:
-        told = self.doors.pagerduty_events.addresses.account
-        return {name: address for name in self.doors.setting().channels if (address := told(name))}
+        told = self.parts.pagerduty_events.addresses.account
+        return {name: address for name in self.parts.setting().channels if (address := told(name))}
 
     def _reloaded(self) -> datetime | None:
-        at = self.doors.metrics.registry.get_sample_value("receiver_config_last_reload_timestamp_seconds")
+        at = self.parts.metrics.registry.get_sample_value("receiver_config_last_reload_timestamp_seconds")
         return datetime.fromtimestamp(at, UTC) if at else None
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         """`POST /system`: act on a dead letter, test a channel, try a payload, or change a window. Raises Refusal."""
         if "payload" in fields:
             return await self._show(request, visitor, await self._simulated(fields["payload"]), fields["payload"])
-        done = await take_window(self.doors, visitor, fields)
+        done = await take_window(self.parts, visitor, fields)
         if done is None:
             done = await self.admin.take(request, visitor, fields)
         return self.frame.back("/system", done) if done else refuse_unknown_form()
 
     async def _simulated(self, payload: str) -> list[dict[str, Any]]:
-        setting, now = self.doors.setting(), self.doors.clock.now()
+        setting, now = self.parts.setting(), self.parts.clock.now()
         try:
             notification = parse_notification(payload.encode("utf-8", "replace"), in_part=False)
         except BadNotification as bad:

@@ -46,16 +46,16 @@ log = structlog.get_logger("receiver.web")
 class McpEndpoint:
     """The endpoint at `/mcp`."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it with the readers that it needs."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
 
     async def take(self, request: web.Request) -> web.Response:
         """Handle one message. Raises Refusal: 401, 403, 413, 415."""
         if not self.gate.guards(Scope.MCP):
             raise Refusal(401, "mcp_off", OFF, headers={"WWW-Authenticate": BEARER})
-        if is_cross_site(request, self.doors.config.service.public_url):
+        if is_cross_site(request, self.parts.config.service.public_url):
             raise Refusal(403, "cross_site", WHY)
         caller = self.gate.admit(request, Scope.MCP)
         body_reader.check_head(request, MOST)
@@ -89,7 +89,7 @@ class McpEndpoint:
             raise RpcError(Code.INVALID_PARAMS, f"there is no tool {str(name)[:100]}")
         try:
             given = tool.takes.model_validate({} if arguments is None else arguments)
-            found = await tool.run(self.doors, caller, given)
+            found = await tool.run(self.parts, caller, given)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             return tool_error(f"{'.'.join(map(str, first['loc'])) or 'arguments'}: {first['msg']}"[:300])

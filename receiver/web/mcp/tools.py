@@ -92,7 +92,7 @@ class Tool:
         }  # fmt: skip
 
 
-async def list_incidents(doors: AppParts, caller: Caller, given: ListArguments) -> dict[str, Any]:
+async def list_incidents(parts: AppParts, caller: Caller, given: ListArguments) -> dict[str, Any]:
     """Return a page of incidents, newest first."""
     at, _, uid = given.cursor.partition(".")
     filters = Filters(
@@ -101,31 +101,31 @@ async def list_incidents(doors: AppParts, caller: Caller, given: ListArguments) 
         after=Place(int(at), uid) if uid else None, sees=caller.sees, text=given.query,
     )  # fmt: skip
     if filters.text:
-        matching, following = await search_page_of(doors.work.follower, filters)
-        found = await doors.incidents.many([one.uid for one in matching])
+        matching, following = await search_page_of(parts.work.follower, filters)
+        found = await parts.incidents.many([one.uid for one in matching])
     else:
-        found, following = await page_of(doors.incidents, filters)
+        found, following = await page_of(parts.incidents, filters)
     short = ("id", "title", "severity", "state", "service", "team", "opened_at", "resolved_at", "cause", "resolution")
     items = [{name: shape[name] for name in short} for one in found for shape in (incident_shape(one),)]
     return listed(items, str(following) if following else None)
 
 
-async def show_incident(doors: AppParts, caller: Caller, given: One) -> dict[str, Any]:
+async def show_incident(parts: AppParts, caller: Caller, given: One) -> dict[str, Any]:
     """Return one incident with its alerts and a summary."""
-    incident = await by_id(doors.incidents, given.id, caller)
-    records, bodies = await doors.incidents.records(incident.uid), await doors.incidents.bodies(incident.uid)
-    events, setting, now = await log_for(doors.incidents, incident, caller), doors.setting(), doors.clock.now()
+    incident = await by_id(parts.incidents, given.id, caller)
+    records, bodies = await parts.incidents.records(incident.uid), await parts.incidents.bodies(incident.uid)
+    events, setting, now = await log_for(parts.incidents, incident, caller), parts.setting(), parts.clock.now()
     shape = incident_shape(
         incident, links=setting.links(incident, now), url=setting.url(incident),
         alerts=alert_items(records, bodies)[:ALERTS], upcoming=upcoming(incident, setting, now),
     )  # fmt: skip
-    return {**shape, "catch_up": catch_up(incident, events, now, doors.overrides.schedules.people)}
+    return {**shape, "catch_up": catch_up(incident, events, now, parts.overrides.schedules.people)}
 
 
-async def incident_timeline(doors: AppParts, caller: Caller, given: TimelineArguments) -> dict[str, Any]:
+async def incident_timeline(parts: AppParts, caller: Caller, given: TimelineArguments) -> dict[str, Any]:
     """Return the log of an incident, oldest first, without what people have hidden."""
-    incident = await by_id(doors.incidents, given.id, caller)
-    events = await log_for(doors.incidents, incident, caller)
+    incident = await by_id(parts.incidents, given.id, caller)
+    events = await log_for(parts.incidents, incident, caller)
     said = corrections(events)
     shown = [one for one in readable(events) if one.seq > given.after]
     names = ("seq", "at", "kind", "actor", "reason", "text", "corrected")
@@ -137,33 +137,33 @@ async def incident_timeline(doors: AppParts, caller: Caller, given: TimelineArgu
     return listed(items, str(items[-1]["seq"]) if more else None)
 
 
-async def similar_incidents(doors: AppParts, caller: Caller, given: One) -> dict[str, Any]:
+async def similar_incidents(parts: AppParts, caller: Caller, given: One) -> dict[str, Any]:
     """Return past incidents that are similar to one, with reasons."""
-    incident = await by_id(doors.incidents, given.id, caller)
-    found = await doors.seen_before.similar_to(incident, caller.sees)
-    day, month = await doors.seen_before.fired(incident, caller.teams, doors.clock.now())
-    return {**listed(similar_shape(found, doors.setting())), "fired": {"last_24h": day, "last_30d": month}}
+    incident = await by_id(parts.incidents, given.id, caller)
+    found = await parts.seen_before.similar_to(incident, caller.sees)
+    day, month = await parts.seen_before.fired(incident, caller.teams, parts.clock.now())
+    return {**listed(similar_shape(found, parts.setting())), "fired": {"last_24h": day, "last_30d": month}}
 
 
-async def on_call(doors: AppParts, caller: Caller, given: Nothing) -> dict[str, Any]:
+async def on_call(parts: AppParts, caller: Caller, given: Nothing) -> dict[str, Any]:
     """Return who is on call in each schedule."""
-    schedules, now = doors.overrides.schedules, doors.clock.now()
+    schedules, now = parts.overrides.schedules, parts.clock.now()
     people = schedules.people
     return {"schedules": {name: shift_shape(schedules.at(name, now), people) for name in schedules.names}}
 
 
-async def severity_rules(doors: AppParts, caller: Caller, given: RuleArguments) -> dict[str, Any]:
+async def severity_rules(parts: AppParts, caller: Caller, given: RuleArguments) -> dict[str, Any]:
     """Return the severity rules in effect."""
-    rules = doors.setting().rules
+    rules = parts.setting().rules
     shown = rules.settings.model_dump(mode="json", exclude_defaults=True)
     kept = {"rules": shown.get("rules", [])} if given.kind == "rules" else shown
     return {"hash": rules.hash, **kept}
 
 
-async def decision_record(doors: AppParts, caller: Caller, given: One) -> dict[str, Any]:
+async def decision_record(parts: AppParts, caller: Caller, given: One) -> dict[str, Any]:
     """Return why an incident has its severity and its team, without entries that people have hidden."""
-    incident = await by_id(doors.incidents, given.id, caller)
-    events = await log_for(doors.incidents, incident, caller)
+    incident = await by_id(parts.incidents, given.id, caller)
+    events = await log_for(parts.incidents, incident, caller)
     said = corrections(events)
     changes = [
         {

@@ -57,9 +57,9 @@ EVERYWHERE = {"Access-Control-Allow-Origin": "*"}
 class StatusPage:
     """`/status` and its JSON. It shows a PublicPage and nothing else."""
 
-    def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
+    def __init__(self, parts: AppParts, pages: HtmlPages) -> None:
         """Create it; the components are read once for each configuration."""
-        self.doors = doors
+        self.parts = parts
         self.pages = pages
         self.templates = PublicTemplates(pages)
         self._maker = MomentMaker()
@@ -69,7 +69,7 @@ class StatusPage:
         """`/status`, for people."""
         return self._html(request, "page", "status.html", lambda moment, words: {
             "histories": self._strips(moment, words), "away": moment.away, "unknown": moment.unknown,
-            "subscribe": self.doors.subscriptions.on,
+            "subscribe": self.parts.subscriptions.on,
         })  # fmt: skip
 
     async def history(self, request: web.Request) -> web.Response:
@@ -127,7 +127,7 @@ class StatusPage:
 
     async def badge(self, request: web.Request) -> web.Response:
         """`/status/badge.svg`: the name of the page and the overall status."""
-        words, colors = self._words(request), self.doors.config.status_page.colors.model_dump()
+        words, colors = self._words(request), self.parts.config.status_page.colors.model_dump()
         color = {
             Impact.NONE: colors["operational"], Impact.MINOR: colors["degraded_performance"],
             Impact.MAJOR: colors["partial_outage"], Impact.CRITICAL: colors["major_outage"],
@@ -141,13 +141,13 @@ class StatusPage:
     async def component_badge(self, request: web.Request) -> web.Response:
         """`/status/components/{id}/badge.svg`: the name and the status of a component."""
         one, words = self._component(request), self._words(request)
-        color = getattr(self.doors.config.status_page.colors, one.condition)
+        color = getattr(self.parts.config.status_page.colors, one.condition)
         name = f"badge {one.id} {words.language}"
         return self._answer(request, name, lambda moment: _svg(one.name, words(one.condition), color), BADGE_FRESH)
 
     async def logo(self, request: web.Request) -> web.Response:
         """`/status/logo`: the configured logo."""
-        found = self.templates.look(self.doors.config).logo
+        found = self.templates.look(self.parts.config).logo
         if found is None:
             raise Refusal(404, "unknown", "page not found")
         return web.Response(body=found[0], content_type=found[1], headers={"Cache-Control": LOGO_FRESH})
@@ -166,10 +166,10 @@ class StatusPage:
 
         def made(moment: Moment) -> web.Response:
             def titles(one: Any) -> str:
-                return words.title(one, moment.names, self.doors.config.service.product)
+                return words.title(one, moment.names, self.parts.config.service.product)
 
             shared: dict[str, Any] = {"page": moment.page, "names": moment.names, "titles": titles}
-            response = self.templates.render(template, self.doors.config, words, **shared, **values(moment, words))
+            response = self.templates.render(template, self.parts.config, words, **shared, **values(moment, words))
             response.headers["Vary"] = "Accept-Language"
             return response
 
@@ -194,10 +194,10 @@ class StatusPage:
         return response
 
     def _now(self) -> Moment:
-        doors = self.doors
-        cache = doors.incident_cache
+        parts = self.parts
+        cache = parts.incident_cache
         return self._maker.now(
-            doors.config, doors.setting(), cache.public, doors.clock.now(), away=doors.monitor.away,
+            parts.config, parts.setting(), cache.public, parts.clock.now(), away=parts.monitor.away,
             known=cache.complete,
         )  # fmt: skip
 
@@ -213,7 +213,7 @@ class StatusPage:
         return one
 
     def _words(self, request: web.Request) -> Words:
-        offered = self.templates.look(self.doors.config).languages
+        offered = self.templates.look(self.parts.config).languages
         return Words(chosen(request.query.get("lang"), request.headers.get("Accept-Language", ""), offered))
 
 

@@ -31,20 +31,20 @@ COMPONENT = "component"
 class SubscriptionPages:
     """`/status/subscriptions` and `/status/subscriptions/{token}`."""
 
-    def __init__(self, doors: AppParts, pages: HtmlPages) -> None:
+    def __init__(self, parts: AppParts, pages: HtmlPages) -> None:
         """Create it with the store of subscriptions."""
-        self.doors = doors
+        self.parts = parts
         self.templates = PublicTemplates(pages)
 
     async def sign_up(self, request: web.Request) -> web.Response:
         """`POST /status/subscriptions`: mail a confirmation. The response is the same for every address."""
         desk, words = self._open(), self._words(request)
-        if is_cross_site(request, self.doors.config.service.public_url):
+        if is_cross_site(request, self.parts.config.service.public_url):
             raise Refusal(403, "cross_site", "sign up at the status page itself")
         fields = await form_fields(request, MOST)
-        peer = client_of(request, self.doors.config.server.trusted_proxies)
+        peer = client_of(request, self.parts.config.server.trusted_proxies)
         done = await desk.sign_up(
-            fields.get("email", ""), fields.getall(COMPONENT, []), words.language, peer, self.doors.clock.now()
+            fields.get("email", ""), fields.getall(COMPONENT, []), words.language, peer, self.parts.clock.now()
         )
         if done is SignedUp.NO_ADDRESS:
             return self._said(words, "subscribe", "bad_address", status=400)
@@ -74,7 +74,7 @@ class SubscriptionPages:
             return self._said(words, "manage_title", "saved")
         if fields.get("action") == "unsubscribe" or fields.get(ONE_CLICK[0]) == ONE_CLICK[1]:
             if subscriber is not None:
-                await self.doors.subscriptions.erase(subscriber.id)
+                await self.parts.subscriptions.erase(subscriber.id)
             # A second click on the same link gets the same response as the first: the address is deleted.
             known = subscriber is not None or await self._genuine(request)
             return self._said(words, "unsubscribe", "unsubscribed" if known else "invalid_link", 200 if known else 404)
@@ -92,24 +92,24 @@ class SubscriptionPages:
         token = request.match_info["token"]
         if len(token) > TOKEN or not token.isascii():
             return None, None
-        desk = self.doors.subscriptions
+        desk = self.parts.subscriptions
         return (await desk.pending(token, self._now()) if desk.on else None), await desk.managed(token)
 
     async def _genuine(self, request: web.Request) -> bool:
         token = request.match_info["token"]
-        return len(token) <= TOKEN and (await self.doors.subscriptions.links()).read_manage(token) is not None
+        return len(token) <= TOKEN and (await self.parts.subscriptions.links()).read_manage(token) is not None
 
     def _open(self) -> Any:
-        desk = self.doors.subscriptions
+        desk = self.parts.subscriptions
         if not desk.on:
             raise Refusal(404, "unknown", "page not found")
         return desk
 
     def _now(self) -> datetime:
-        return self.doors.clock.now()
+        return self.parts.clock.now()
 
     def _words(self, request: web.Request, own: str = "") -> Words:
-        offered = tuple(str(one) for one in self.doors.config.status_page.languages)
+        offered = tuple(str(one) for one in self.parts.config.status_page.languages)
         asked = request.query.get("lang") or (own if own in offered else None)
         return Words(chosen(asked, request.headers.get("Accept-Language", ""), offered))
 
@@ -127,7 +127,7 @@ class SubscriptionPages:
         return self._page(words, heading, text="", form=action, picked=components, ends=ends)
 
     def _page(self, words: Words, heading: str, **values: Any) -> web.Response:
-        config = self.doors.config
+        config = self.parts.config
         return self.templates.render(
             "status_subscription.html", config, words, switch=values.get("form") is not None,
             heading=words(heading), components=config.status_page.public, **{"picked": (), "ends": False, **values},

@@ -63,26 +63,26 @@ class _RefusedBefore(Overloaded):
 class Webhooks:
     """The endpoint of Alertmanager."""
 
-    def __init__(self, doors: AppParts, gate: TokenCheck) -> None:
+    def __init__(self, parts: AppParts, gate: TokenCheck) -> None:
         """Create it without current requests."""
-        self.doors = doors
+        self.parts = parts
         self.gate = gate
-        self.arrivals = ArrivalOrder(doors.clock.monotonic)
-        self.admission = Admission(doors.clock.monotonic)
-        self.admission.late = doors.refused.late = lambda: self.arrivals.late
-        self._bulky = Admission(doors.clock.monotonic, turns=1)
+        self.arrivals = ArrivalOrder(parts.clock.monotonic)
+        self.admission = Admission(parts.clock.monotonic)
+        self.admission.late = parts.refused.late = lambda: self.arrivals.late
+        self._bulky = Admission(parts.clock.monotonic, turns=1)
         self._refusals = RefusalLog()
-        self._rejected = UnreadableNotifications(doors)
+        self._rejected = UnreadableNotifications(parts)
         self._hash = BodyHash()
         self._refused_bodies = RefusedBodies()
         self._accepted_bodies = AcceptedBodies()
         self._parsing = Offload("parse", at_once=PARSED_AT_ONCE, waiting=PARSE_WAITING, wait=PARSE_WAIT)
-        self.acceptance = NotificationAcceptance(doors, self.admission, self.arrivals)
-        self._counted = _Counters(doors.metrics.webhooks)
+        self.acceptance = NotificationAcceptance(parts, self.admission, self.arrivals)
+        self._counted = _Counters(parts.metrics.webhooks)
 
     async def alertmanager(self, request: web.Request) -> web.StreamResponse:
         """Respond as described in surfaces.md, "What Alertmanager gets"; count it and write one log line."""
-        began = self.doors.clock.monotonic()
+        began = self.parts.clock.monotonic()
         line = _Line()
         try:
             return await self._serve(request, line)
@@ -96,9 +96,9 @@ class Webhooks:
             self._count(line, began)
 
     def _count(self, line: _Line, began: float) -> None:
-        took = self.doors.clock.monotonic() - began
+        took = self.parts.clock.monotonic() - began
         self._counted[line.outcome].inc()
-        self.doors.metrics.webhook_duration.observe(took)
+        self.parts.metrics.webhook_duration.observe(took)
         template = line.told.line if line.told is not None else None
         if template is not None and log.repeat(template, round(took * 1000, 1)):
             return
@@ -116,9 +116,9 @@ class Webhooks:
         caller = self.gate.admit(request, Scope.INGEST)
         line.fields["caller"] = caller.name
         sender = caller.sender
-        if self.doors.state.draining:
+        if self.parts.state.draining:
             raise Refusal(503, "draining", "this replica is stopping; send it again")
-        most = self.doors.config.server.max_body
+        most = self.parts.config.server.max_body
         body.check_head(request, most)
         try:
             await self._begin(request, most, sender)
@@ -141,8 +141,8 @@ class Webhooks:
             # It may page: a complete body is evaluated later, like any refused notification.
             if request.content.is_eof() and (request.content_length or 0) <= PARSE_ASIDE:
                 raw = await body.read_body(request, most)
-                if self._refused_bodies.place(self._hash(raw), self.doors.setting()) is None:
-                    self.doors.refused.add_unread(raw, sender)
+                if self._refused_bodies.place(self._hash(raw), self.parts.setting()) is None:
+                    self.parts.refused.add_unread(raw, sender)
             raise
 
     async def _bulky_in_turn(self, raw: bytes, request: web.Request, sender: Sender, line: _Line) -> Answer:
@@ -154,12 +154,12 @@ class Webhooks:
         except _RefusedBefore:
             raise
         except Overloaded:
-            self.doors.refused.add_unread(raw, sender)
+            self.parts.refused.add_unread(raw, sender)
             raise
 
     async def _accepted(self, raw: bytes, request: web.Request, sender: Sender, line: _Line) -> Answer:
-        began = self.doors.clock.monotonic()
-        name, setting = self._hash(raw), self.doors.setting()
+        began = self.parts.clock.monotonic()
+        name, setting = self._hash(raw), self.parts.setting()
         known = self._refused_bodies.place(name, setting)
         if known is not None and self.admission.refuses(known):
             raise _RefusedBefore("too many notifications wait for the store")
@@ -180,7 +180,7 @@ class Webhooks:
         }  # fmt: skip
         line.fields.update(fields)
         try:
-            if self.doors.stood_still():
+            if self.parts.stood_still():
                 await self._still_wanted(request)
             answer = await self._admitted(notification, raw, name, began)
         except _RefusedBefore:
@@ -199,7 +199,7 @@ class Webhooks:
 
     def _changed(self, owner: str) -> bool:
         # Whether a repetition has to be read anyway: for pending work of its group, or for a later evaluation.
-        return self.doors.monitor.away or self.doors.stood_still() or self.doors.refused.owes(owner)
+        return self.parts.monitor.away or self.parts.stood_still() or self.parts.refused.owes(owner)
 
     def _told(self, accepted: AcceptedBody, answer: Answer, caller: str) -> Told:
         # Building the response and the log line again costs a tenth of a repetition.
@@ -219,16 +219,16 @@ class Webhooks:
             place = self.acceptance.place(notification)
             if self.admission.refuses(place):
                 if all(alert.firing for alert in notification.alerts):
-                    self._refused_bodies.add(name, self.doors.setting(), place)
+                    self._refused_bodies.add(name, self.parts.setting(), place)
                 refusal = _RefusedBefore if place is Place.REST else Overloaded
                 raise refusal("too many notifications wait for the store")
         return await self.acceptance.accept(notification, began)
 
     def _refused(self, condition: StoreAway, notification: Notification, raw: bytes) -> StoreAway | Refusal:
         # A SEV-1 or SEV-2 that was refused for any reason is retried by this replica.
-        self.doors.refused.add(notification, raw)
-        if not self.doors.monitor.away:
-            self.doors.monitor.failed(condition)
+        self.parts.refused.add(notification, raw)
+        if not self.parts.monitor.away:
+            self.parts.monitor.failed(condition)
         if isinstance(condition, Overloaded):
             return condition
         if isinstance(condition, IncidentUnreadable):
@@ -256,7 +256,7 @@ class Webhooks:
             return notification.model_copy(update={"sender": sender})
         except Refusal as refusal:
             if refusal.reason == OVERLOADED:
-                self.doors.refused.add_unread(raw, sender)  # it is unknown yet whether it pages
+                self.parts.refused.add_unread(raw, sender)  # it is unknown yet whether it pages
             raise
         except BadNotification as bad:
             await self._rejected.keep(raw, request, sender.name, bad.detail)

@@ -34,9 +34,9 @@ LARGE = 200
 class NotificationAcceptance:
     """Gives each notification its turn at the store, and ends the wait for it before the sender's timeout."""
 
-    def __init__(self, doors: AppParts, admission: Admission, arrivals: ArrivalOrder) -> None:
+    def __init__(self, parts: AppParts, admission: Admission, arrivals: ArrivalOrder) -> None:
         """`arrivals` reports whether this process is late."""
-        self._doors = doors
+        self._parts = parts
         self._admission = admission
         self._arrivals = arrivals
         self._tasks: set[asyncio.Task[Answer]] = set()
@@ -54,13 +54,13 @@ class NotificationAcceptance:
         except StoreAway as condition:
             return condition
         if answer is not None:
-            self._doors.refused.settle(accepted.owner)
+            self._parts.refused.settle(accepted.owner)
             self._admission.learn(accepted.owner, answer.foremost.severity)
         return answer
 
     async def _ask_store(self, accepted: AcceptedBody, left: float) -> Answer | None:
-        repeated, now = self._doors.intake.repeated, self._doors.clock.now()
-        if not self._doors.connection.confirms:
+        repeated, now = self._parts.intake.repeated, self._parts.clock.now()
+        if not self._parts.connection.confirms:
             return await repeated(accepted.repetition, now, left)
         # A write follows the read, and both must end in time.
         with lane(Lane.INGEST):
@@ -72,7 +72,7 @@ class NotificationAcceptance:
 
         Raises StoreAway; Overloaded if this process was too busy to decide and commit in time.
         """
-        monitor = self._doors.monitor
+        monitor = self._parts.monitor
         if monitor.away and not (monitor.full and not any(alert.firing for alert in notification.alerts)):
             raise StoreAway(AWAY)  # a full store still accepts resolved alerts
         limit = LARGE_ACCEPT_LIMIT if len(notification.alerts) > LARGE else ACCEPT_LIMIT
@@ -91,17 +91,17 @@ class NotificationAcceptance:
     async def _in_turn(self, turn: AbstractAsyncContextManager[None], notification: Notification) -> Answer:
         async with turn:
             answer = await self._commit(notification)
-        self._doors.refused.settle(group_name(notification))
+        self._parts.refused.settle(group_name(notification))
         self._admission.learn(group_name(notification), answer.foremost.severity)
         return answer
 
     async def _commit(self, notification: Notification) -> Answer:
-        adopted = self._doors.refused.adopting(notification)
-        deadline = self._doors.connection.time.deadline(STORE_LIMIT)
+        adopted = self._parts.refused.adopting(notification)
+        deadline = self._parts.connection.time.deadline(STORE_LIMIT)
         try:
             async with deadline:
-                now = self._doors.clock.now()
-                return await self._doors.intake.accept(notification, now, released=bool(adopted), adopted=adopted)
+                now = self._parts.clock.now()
+                return await self._parts.intake.accept(notification, now, released=bool(adopted), adopted=adopted)
         except TimeoutError:
             # If this process has too little CPU time, its own steps caused the delay, and not the store.
             ours = self._arrivals.late or deadline.behind > BEHIND
@@ -109,7 +109,7 @@ class NotificationAcceptance:
 
     def place(self, notification: Notification) -> Place:
         """Return the priority of `notification` in the queue."""
-        group, refused = group_name(notification), self._doors.refused
+        group, refused = group_name(notification), self._parts.refused
         known = self._admission.place(group)
         if known is Place.FIRST or refused.ends_pages(notification):
             return Place.FIRST
@@ -118,14 +118,14 @@ class NotificationAcceptance:
         if len(notification.alerts) > LARGE:
             # Deciding its priority takes longer than accepting it.
             return known if self._admission.known(group) else Place.PAGING
-        urgent, severity = may_page(notification, self._doors.setting())
+        urgent, severity = may_page(notification, self._parts.setting())
         if not urgent:
             return known
         self._admission.learn(group, severity)
         return min(known, PLACES.get(severity, Place.FIRST) if severity is not None else Place.FIRST)
 
     def _left(self, began: float, limit: float) -> float:
-        return max(0.0, limit - (self._doors.clock.monotonic() - began))
+        return max(0.0, limit - (self._parts.clock.monotonic() - began))
 
     def _forget(self, task: asyncio.Task[Answer]) -> None:
         self._tasks.discard(task)

@@ -29,10 +29,10 @@ log = structlog.get_logger("receiver.pagerduty")
 class PagerDutyEndpoint:
     """The endpoint of PagerDuty's webhooks."""
 
-    def __init__(self, doors: AppParts) -> None:
+    def __init__(self, parts: AppParts) -> None:
         """Create it without current requests."""
-        self.doors = doors
-        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
+        self.parts = parts
+        self.unsigned = UnsignedBodies(lambda: parts.config.server.trusted_proxies)
         self._under_way = 0
         self._tasks: set[asyncio.Task[PagerDutyEventResult]] = set()
 
@@ -56,10 +56,10 @@ class PagerDutyEndpoint:
             say("webhook", source="pagerduty", outcome=outcome, reason=refusal.reason)
             raise
         finally:
-            self.doors.metrics.webhooks.labels("pagerduty", outcome).inc()
+            self.parts.metrics.webhooks.labels("pagerduty", outcome).inc()
 
     async def _serve(self, request: web.Request) -> PagerDutyEventResult:
-        secrets = self.doors.pagerduty_events.secrets
+        secrets = self.parts.pagerduty_events.secrets
         if not secrets:
             raise Refusal(401, "no_secret", "no PagerDuty webhook secret is configured: webhook_secret")
         given = request.headers.getall(SIGNATURE, [])
@@ -74,7 +74,7 @@ class PagerDutyEndpoint:
             raise wrong
         mark_trusted(request, sender=True)
         # Only verified requests count, so that strangers cannot use up the slots.
-        if self.doors.state.draining or self._under_way >= AT_ONCE:
+        if self.parts.state.draining or self._under_way >= AT_ONCE:
             raise Refusal(503, "too_many", "too many requests at once, or this replica is stopping; send it again")
         self._under_way += 1
         try:
@@ -83,7 +83,7 @@ class PagerDutyEndpoint:
             self._under_way -= 1
 
     async def _take(self, raw: bytes) -> PagerDutyEventResult:
-        task = asyncio.create_task(self.doors.pagerduty_events.take(raw, self.doors.clock.now()))
+        task = asyncio.create_task(self.parts.pagerduty_events.take(raw, self.parts.clock.now()))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
         await asyncio.wait({task}, timeout=LIMIT)

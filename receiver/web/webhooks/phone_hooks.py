@@ -20,19 +20,19 @@ AT_ONCE = 32
 class PhoneHooks:
     """The endpoints for answers from phones."""
 
-    def __init__(self, doors: AppParts) -> None:
+    def __init__(self, parts: AppParts) -> None:
         """Create it without current requests."""
-        self.doors = doors
-        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
+        self.parts = parts
+        self.unsigned = UnsignedBodies(lambda: parts.config.server.trusted_proxies)
         self._under_way = 0
 
     async def ntfy(self, request: web.Request) -> web.Response:
         """Return 200 if executed, 410 if it is too late, 404 otherwise; the phone clears the page only on 200."""
-        channels = self.doors.phones.answers.hooked()
+        channels = self.parts.phones.answers.hooked()
         if not channels:
             raise Refusal(404, "no_channel", "no channel accepts responses here")
         raw = await self.unsigned.read(request, MOST)
-        if self.doors.state.draining or self._under_way >= AT_ONCE:
+        if self.parts.state.draining or self._under_way >= AT_ONCE:
             raise Refusal(503, "too_many", "too many requests at once, or this replica is stopping; send it again")
         self._under_way += 1
         try:
@@ -47,8 +47,8 @@ class PhoneHooks:
 
     async def _take(self, raw: bytes, channels: list[str]) -> Answered:
         try:
-            return await self.doors.phones.answers.take(
-                raw.decode("utf-8", "replace").strip(), channels, self.doors.clock.now()
+            return await self.parts.phones.answers.take(
+                raw.decode("utf-8", "replace").strip(), channels, self.parts.clock.now()
             )
         except StoreAway:
             raise Refusal(503, "store_away", AWAY) from None

@@ -41,10 +41,10 @@ FIELDS = 100
 class SlackEndpoint:
     """The endpoints that Slack calls."""
 
-    def __init__(self, doors: AppParts) -> None:
+    def __init__(self, parts: AppParts) -> None:
         """Create it without current requests."""
-        self.doors = doors
-        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
+        self.parts = parts
+        self.unsigned = UnsignedBodies(lambda: parts.config.server.trusted_proxies)
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -53,7 +53,7 @@ class SlackEndpoint:
         channel, raw, once = await self._verified(request, FORM)
         form = self._form(raw)
         with self._place():
-            work = self.doors.slack.commands.take(channel, form, once, self.doors.clock.now())
+            work = self.parts.slack.commands.take(channel, form, once, self.parts.clock.now())
             return await self._answered(work, "command", form.get("response_url", ""))
 
     async def interactions(self, request: web.Request) -> web.Response:
@@ -65,7 +65,7 @@ class SlackEndpoint:
             raise Refusal(400, "bad_payload", "the form has no field `payload` with a JSON object")
         back = str(payload.get("response_url") or "")
         with self._place():
-            work = self.doors.slack.interactions.take(channel, payload, once, self.doors.clock.now())
+            work = self.parts.slack.interactions.take(channel, payload, once, self.parts.clock.now())
             if payload.get("type") == "view_submission":
                 late = {"response_action": "errors", "errors": {"msg": SLOW}}
                 return await self._answered(work, "interaction", back, late=late)
@@ -83,7 +83,7 @@ class SlackEndpoint:
         try:
             with self._place():
                 async with asyncio.timeout(LIMIT):
-                    await self.doors.slack.interactions.event(channel, payload, self.doors.clock.now())
+                    await self.parts.slack.interactions.event(channel, payload, self.parts.clock.now())
         except ForeignWorkspace as foreign:
             raise self._refusal(403, "foreign", str(foreign)) from None
         except (StoreAway, TimeoutError):
@@ -99,7 +99,7 @@ class SlackEndpoint:
 
         Raises Refusal: 401 for a wrong or missing signature, or if no secret is configured.
         """
-        secrets = self.doors.slack.requests.secrets()
+        secrets = self.parts.slack.requests.secrets()
         if not secrets:
             raise self._refusal(401, "no_secret", "no Slack signing_secret is configured")
         stamp = request.headers.getall("X-Slack-Request-Timestamp", [])
@@ -107,10 +107,10 @@ class SlackEndpoint:
         if len(stamp) != 1 or len(given) != 1:
             raise self._refusal(401, "unsigned", "a Slack request must be signed")
         wrong = "the signature is wrong, or older than five minutes"
-        now = self.doors.clock.now().timestamp()
+        now = self.parts.clock.now().timestamp()
         if not like_slack(stamp[0], given[0], now):
             # The store's clock has jumped, and it may be the correct one.
-            now = self.doors.clock.store_now().timestamp()
+            now = self.parts.clock.store_now().timestamp()
         if not like_slack(stamp[0], given[0], now):
             raise self._refusal(401, "wrong_signature", wrong)
         try:
@@ -168,7 +168,7 @@ class SlackEndpoint:
         if content is None:
             return web.Response()
         if aside:
-            self._aside(self.doors.slack.requests.speak(back, content))
+            self._aside(self.parts.slack.requests.speak(back, content))
             return web.Response()
         return answer(content)
 
@@ -183,7 +183,7 @@ class SlackEndpoint:
     async def _follow(self, task: asyncio.Task[tuple[dict[str, Any] | None, str]], back: str) -> None:
         content, _ = await task
         if content is not None:
-            await self.doors.slack.requests.speak(back, content)
+            await self.parts.slack.requests.speak(back, content)
 
     def _aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -204,7 +204,7 @@ class SlackEndpoint:
         return Refusal(status, reason, detail, headers=headers)
 
     def _count(self, outcome: str) -> None:
-        self.doors.metrics.webhooks.labels("slack", outcome).inc()
+        self.parts.metrics.webhooks.labels("slack", outcome).inc()
 
 
 def _json(text: str | bytes) -> Any:

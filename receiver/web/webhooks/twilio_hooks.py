@@ -34,21 +34,21 @@ class SignedForm:
 class TwilioHooks:
     """The endpoints that Twilio calls."""
 
-    def __init__(self, doors: AppParts) -> None:
+    def __init__(self, parts: AppParts) -> None:
         """Create it without current requests."""
-        self.doors = doors
-        self.unsigned = UnsignedBodies(lambda: doors.config.server.trusted_proxies)
+        self.parts = parts
+        self.unsigned = UnsignedBodies(lambda: parts.config.server.trusted_proxies)
 
     async def voice(self, request: web.Request) -> web.Response:
         """Handle a pressed key, and return the next announcement."""
         form = await self._signed(request, "voice")
-        said = await self.doors.phones.twilio.key(form.token, form.fields, form.channels, self.doors.clock.now())
+        said = await self.parts.phones.twilio.key(form.token, form.fields, form.channels, self.parts.clock.now())
         return web.Response(text=said, content_type="text/xml")
 
     async def sms(self, request: web.Request) -> web.Response:
         """Handle an SMS, and reply with one SMS or none."""
         form = await self._signed(request, "sms")
-        said = await self.doors.phones.twilio.text(form.fields, form.channels, self.doors.clock.now())
+        said = await self.parts.phones.twilio.text(form.fields, form.channels, self.parts.clock.now())
         return web.Response(text=said, content_type="text/xml")
 
     async def status(self, request: web.Request) -> web.Response:
@@ -57,7 +57,7 @@ class TwilioHooks:
         sid = form.fields.get("MessageSid") or form.fields.get("CallSid", "")
         state = form.fields.get("MessageStatus") or form.fields.get("CallStatus", "")
         try:
-            known = await self.doors.phones.reports.take(form.token, sid, state, form.channels, self.doors.clock.now())
+            known = await self.parts.phones.reports.take(form.token, sid, state, form.channels, self.parts.clock.now())
         except StoreAway:
             raise Refusal(503, "store_away", AWAY) from None
         if not known:
@@ -65,7 +65,7 @@ class TwilioHooks:
         return answer({"status": state})
 
     async def _signed(self, request: web.Request, path: str) -> SignedForm:
-        answers, hooks = self.doors.phones.twilio, self.doors.setting().hooks
+        answers, hooks = self.parts.phones.twilio, self.parts.setting().hooks
         if not answers.channels() or hooks is None:
             raise Refusal(404, "no_channel", "no channel accepts responses here, or service.public_url is not set")
         header = request.headers.get(SIGNATURE, "")

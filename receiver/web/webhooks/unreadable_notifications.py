@@ -30,13 +30,13 @@ log = structlog.get_logger("receiver.webhook")
 class UnreadableNotifications:
     """Keeps the beginnings of bodies that could not be read."""
 
-    def __init__(self, doors: AppParts) -> None:
-        """`doors` has the store, and the channel for the operators."""
-        self._doors = doors
+    def __init__(self, parts: AppParts) -> None:
+        """`parts` has the store, and the channel for the operators."""
+        self._parts = parts
 
     async def keep(self, raw: bytes, request: web.Request, caller: str, detail: str, *, in_part: bool = False) -> None:
         """Keep the beginning of a body and report it to the operators; `in_part`: the rest of it was processed."""
-        now = self._doors.clock.now()
+        now = self._parts.clock.now()
         head = {
             "at": rfc3339(now), "sha256": hashlib.sha256(raw).hexdigest(),
             "prefix": raw[:HEAD].decode("utf-8", "replace"), "token": caller,
@@ -54,11 +54,11 @@ class UnreadableNotifications:
             )
         rows = [
             (f"- {to.channel} refused-{to_ms(now)}", to.channel, to, {"text": text})
-            for to in self._doors.setting().policy.informs
+            for to in self._parts.setting().policy.informs
         ]
-        if self._doors.monitor.away:
+        if self._parts.monitor.away:
             return
         try:
-            await self._doors.due.refuse(head, to_ms(now), rows)
+            await self._parts.due.refuse(head, to_ms(now), rows)
         except StoreAway as away:
             log.warning("refused_not_kept", reason=str(away))

@@ -212,11 +212,11 @@ async def test_a_test_that_fails_says_what_would_be_right(house: House) -> None:
 async def test_me_is_whoever_is_the_only_one_with_an_address_there(house: House) -> None:
     code, _, err = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "me")
     assert (code, 'no person is named "me" (people: alice, ' in err) == (1, True), err
-    setting = house.doors.setting()
+    setting = house.parts.setting()
     people = setting.policy.directory.people
     one = {key: person.model_copy(update={} if key == "bob" else {"addresses": {}}) for key, person in people.items()}
     policy = replace(setting.policy, directory=replace(setting.policy.directory, people=one))
-    house.doors.channel_test.setting = lambda: replace(setting, policy=policy)
+    house.parts.channel_test.setting = lambda: replace(setting, policy=policy)
     code, out, err = await receiver(house, "admin-token", "channels", "test", "pager", "--to", "me")
     assert (code, err) == (0, "")
     assert out.startswith("pager: ok")
@@ -231,7 +231,7 @@ async def test_a_drill_is_marked_everywhere_and_counted_nowhere(house: House) ->
     (message,) = house.world.slack.parents
     assert message["blocks"][0]["text"]["text"].startswith("DRILL SEV-1")
     assert message["text"].startswith("DRILL [SEV-1]")
-    for sample in house.doors.metrics.registry.collect():
+    for sample in house.parts.metrics.registry.collect():
         for one in sample.samples:
             if one.name in ("receiver_incidents_opened_total", "receiver_pages_total"):
                 assert one.value == 0

@@ -33,7 +33,7 @@ async def test_the_document_is_valid_and_complete(opened: Opened) -> None:
     house = await opened()
     status, made = await house.get("/api/openapi.json", headers={})
     assert (status, made["openapi"]) == (200, "3.1.0")
-    app = build(house.doors)
+    app = build(house.parts)
     routed = {
         (route.method, route.resource.canonical)
         for route in app.router.routes()
@@ -55,7 +55,7 @@ async def test_the_document_is_valid_and_complete(opened: Opened) -> None:
 @pytest.mark.parametrize("scope", list(Scope))
 async def test_each_operation_is_refused_to_whoever_lacks_its_scope(opened: Opened, scope: Scope) -> None:
     house = await opened()
-    known = build(house.doors)[OPERATIONS]
+    known = build(house.parts)[OPERATIONS]
     holds = {"ingest": {Scope.INGEST}, "metrics": {Scope.METRICS}, "read": {Scope.READ, Scope.RESPOND},
              "mcp": {Scope.MCP}, "respond": {Scope.READ, Scope.RESPOND}, "admin": set(Scope)}[scope]  # fmt: skip
     token = {"ingest": "am-token", "metrics": "none", "read": "respond-token", "respond": "respond-token",

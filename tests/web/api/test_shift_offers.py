@@ -32,7 +32,7 @@ async def offered(house: House, days: int = 1) -> dict[str, Any]:
 
 
 def colleague(house: House, person: str) -> str:
-    return next(one for one in house.doors.config.people if one != person)
+    return next(one for one in house.parts.config.people if one != person)
 
 
 async def on_call(house: House, at: str) -> str:
@@ -59,7 +59,7 @@ async def test_only_the_first_one_takes_it_over_and_nobody_their_own(house: Hous
     path = f"{OFFERS}/{offer['id']}"
     status, said = await send(house, "POST", f"{path}/accept", {"by": offer["person"]})
     assert (status, "your own" in said["detail"]) == (409, True)
-    others = [one for one in house.doors.config.people if one != offer["person"]]
+    others = [one for one in house.parts.config.people if one != offer["person"]]
     assert (await send(house, "POST", f"{path}/accept", {"by": others[0]}))[0] == 200
     assert (await send(house, "POST", f"{path}/accept", {"by": others[1]}))[0] == 409
     assert (await send(house, "DELETE", path))[0] == 409, "what was accepted is lifted"

@@ -59,7 +59,7 @@ class Office:
         self.house.replica.config = self.house.replica.config.model_copy(update={"auth": auth})
 
     def failures(self, kind: str) -> float:
-        found = self.house.doors.metrics.registry.get_sample_value("receiver_sign_in_failures_total", {"kind": kind})
+        found = self.house.parts.metrics.registry.get_sample_value("receiver_sign_in_failures_total", {"kind": kind})
         return found or 0.0
 
     async def sessions(self) -> list[dict[str, Any]]:
@@ -213,7 +213,7 @@ TOKENS: dict[str, Callable[[Any, str, str], tuple[str, str, str]]] = {
 
 async def test_a_token_that_was_altered_lets_nobody_in(office: Office) -> None:
     for count, (what, change) in enumerate(TOKENS.items(), 1):
-        office.house.doors.clock.forward("6m")  # type: ignore[attr-defined]  # a failure is forgotten
+        office.house.parts.clock.forward("6m")  # type: ignore[attr-defined]  # a failure is forgotten
         office.provider.change = in_token(change)
         status, page = await office.browser().sign_in()
         assert (status, "is not valid for this sign-in" in page) == (403, True), what
@@ -299,7 +299,7 @@ async def test_a_person_is_linked_by_subject_or_by_a_verified_address(office: Of
         browser = office.browser()
         await browser.sign_in()
         found: str | None = (await office.sessions())[0]["person"]
-        await office.house.doors.sessions.store.connection.call("FLUSHALL")
+        await office.house.parts.sessions.store.connection.call("FLUSHALL")
         return found
 
     assert await name() == "alice"
@@ -316,10 +316,10 @@ async def test_a_person_is_linked_by_subject_or_by_a_verified_address(office: Of
 
 async def test_the_store_holds_no_token_of_the_provider_in_clear(office: Office) -> None:
     await office.browser().sign_in()
-    connection = office.house.doors.sessions.store.connection
+    connection = office.house.parts.sessions.store.connection
     (session,) = await office.sessions()
     kept = await connection.call("GET", connection.keys.named(f"session:{session['id']}"))
-    tokens = office.house.doors.providers.opened(json.loads(kept)["sealed"])
+    tokens = office.house.parts.providers.opened(json.loads(kept)["sealed"])
     assert tokens is not None and tokens.access and tokens.refresh and tokens.id_token
     for token in (tokens.access, tokens.refresh, tokens.id_token):
         assert token not in kept

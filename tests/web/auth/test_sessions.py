@@ -164,7 +164,7 @@ async def test_a_form_in_a_coding_that_nobody_knows_is_refused(house: House, pat
     headers |= {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={'0' * 64}"}
     async with house.client.post(path, data=b"token=x", headers=headers) as response:
         assert response.status == 415
-    spoiled = house.doors.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"})
+    spoiled = house.parts.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"})
     assert not spoiled, "no stranger sets off the alert about our own errors"
 
 
@@ -273,7 +273,7 @@ async def test_sessions_are_listed_and_ended_by_an_administrator_and_by_their_ow
 async def test_a_session_is_begun_and_used_while_the_store_is_away_and_kept_when_it_is_back(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = house.doors.sessions.store
+    store = house.parts.sessions.store
 
     async def away(*_: Any, **__: Any) -> Any:
         raise StoreAway("away", "away")
@@ -306,7 +306,7 @@ async def test_wrong_tokens_are_answered_later_and_later_and_the_right_one_at_on
     house.world.clock.forward("6m")
     assert (await sign_in(house, "wrong")).status == 401
     assert len(waited) == 15, "failures are forgotten"
-    failed = house.doors.metrics.registry.get_sample_value("receiver_sign_in_failures_total", {"kind": "token"})
+    failed = house.parts.metrics.registry.get_sample_value("receiver_sign_in_failures_total", {"kind": "token"})
     assert failed == 21
 
 
@@ -347,7 +347,7 @@ async def test_a_hand_off_for_which_there_is_no_room_is_refused(house: House, mo
     async def full(*_: object, **__: object) -> None:
         raise SharedDocumentsFull("the board holds 10000 documents")
 
-    monkeypatch.setattr(house.doors.overrides.shared_documents, "put", full)
+    monkeypatch.setattr(house.parts.overrides.shared_documents, "put", full)
     assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409
 
 

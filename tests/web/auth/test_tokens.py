@@ -216,10 +216,10 @@ async def test_the_metric_says_when_a_token_expires(opened: Opened) -> None:
     tokens = [("ci", now + timedelta(days=2)), ("ci", now + timedelta(days=1)), ("other", None)]
 
     def shown(name: str) -> float | None:
-        metrics = house.doors.metrics.registry
+        metrics = house.parts.metrics.registry
         return metrics.get_sample_value("receiver_token_expiry_timestamp_seconds", {"name": name})
 
-    house.doors.metrics.tokens_expire(tokens)
+    house.parts.metrics.tokens_expire(tokens)
     assert (shown("ci"), shown("other")) == ((now + timedelta(days=1)).timestamp(), None)
-    house.doors.metrics.tokens_expire(())
+    house.parts.metrics.tokens_expire(())
     assert shown("ci") is None

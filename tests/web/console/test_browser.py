@@ -76,6 +76,6 @@ async def test_a_link_elsewhere_arrives_and_a_form_elsewhere_does_nothing(
     await chromium.go(elsewhere)
     await chromium.ask("document.querySelector('form').submit()")
     await chromium.until("location.pathname == '/oncall/primary/accept'")
-    schedules, now = house.doors.overrides.schedules, house.world.clock.now()
+    schedules, now = house.parts.overrides.schedules, house.world.clock.now()
     assert schedules.accepted(schedules.handing("primary", now)) is None
     assert "Forbidden" in await chromium.text()

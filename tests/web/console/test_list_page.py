@@ -36,7 +36,7 @@ async def test_a_card_names_who_is_contacted_next(house: House, monkeypatch: pyt
 async def test_when_nothing_is_open_it_says_what_was_last_received(house: House) -> None:
     await house.world.post(notification(alert(**HIGH)))
     await house.client.post("/api/v1/incidents/INC-2026-0001/resolve", json={}, headers=READ)
-    await house.doors.history.flush()
+    await house.parts.history.flush()
     text = await page(house, "/")
     assert re.search(r"Last notification <time datetime=\"2026-11-23T14:02", text)
     assert "no Watchdog was received" in text
@@ -44,7 +44,7 @@ async def test_when_nothing_is_open_it_says_what_was_last_received(house: House)
     await house.world.post(watchdog)
     assert "last Watchdog <time" in await page(house, "/")
     house.world.clock.forward("1m")
-    house.doors.reports.absorb(house.world.clock.now())
+    house.parts.reports.absorb(house.world.clock.now())
     text = await page(house, "/")
     assert re.search(r"Last notification <time datetime=\"2026-11-23T14:03", text), "repeated ones count too"
 

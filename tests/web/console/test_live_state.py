@@ -27,9 +27,9 @@ async def test_each_sign_of_life_says_how_store_and_pagers_are(house: House, mon
             return (await lines.readline()).decode().strip()
 
         assert await state() == "data: here 0"
-        rows = house.doors.channel_test.channels()
+        rows = house.parts.channel_test.channels()
         resting = [{**row, "resting": "paging" in row["uses"]} for row in rows]
-        monkeypatch.setattr(house.doors.channel_test, "channels", lambda: resting)
+        monkeypatch.setattr(house.parts.channel_test, "channels", lambda: resting)
         while (told := await state()) == "data: here 0":
             pass
         assert told == "data: here 1"

@@ -41,7 +41,7 @@ async def test_a_shift_is_offered_taken_over_and_withdrawn(house: House, person:
     assert await person.send("/oncall", take=one, person="bob") == "/oncall?done=take"
     assert await person.send("/oncall", withdraw=two) == "/oncall?done=withdraw"
     assert [(row[0], row[3]) for row in await offers(house)] == [(one, "bob")]
-    shift = house.doors.overrides.schedules.at("primary", datetime.fromisoformat("2026-11-25T12:00:00Z"))
+    shift = house.parts.overrides.schedules.at("primary", datetime.fromisoformat("2026-11-25T12:00:00Z"))
     assert shift.person == "bob"
     assert "taken over by <bdi>Bob</bdi>" in await person.page("/oncall")
     assert "has already accepted this offer" in await person.send("/oncall", 409, take=one, person="carol")

@@ -65,13 +65,13 @@ async def test_another_replica_knows_the_account_and_it_is_written_once(paged: H
 )  # fmt: skip
 async def test_what_is_no_address_is_not_shown(paged: House, url: object) -> None:
     status, _ = await send(paged, event("triggered", keys(paged)[0], agent=None, data={"html_url": url}))
-    addresses = paged.doors.pagerduty_events.addresses
+    addresses = paged.parts.pagerduty_events.addresses
     assert (status, addresses.account("pager"), addresses.page(keys(paged)[0])) == (202, None, None)
 
 
 async def test_a_page_of_somebody_else_tells_nothing(paged: House) -> None:
     await send(paged, event("triggered", "another/key", agent=None, data={"html_url": URL}))
-    assert paged.doors.pagerduty_events.addresses.account("pager") is None
+    assert paged.parts.pagerduty_events.addresses.account("pager") is None
 
 
 async def test_the_newest_pages_are_remembered(paged: House) -> None:
@@ -82,7 +82,7 @@ async def test_the_newest_pages_are_remembered(paged: House) -> None:
 
 
 async def test_an_address_that_cannot_be_written_is_known_here(paged: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    addresses = paged.doors.pagerduty_events.addresses
+    addresses = paged.parts.pagerduty_events.addresses
     with monkeypatch.context() as patched:
         patched.setattr(paged.replica.shared_documents, "put", away)
         await addresses.learn("pager", "k", URL)

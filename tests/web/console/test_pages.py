@@ -38,7 +38,7 @@ async def in_use(house: House) -> None:
     ):  # fmt: skip
         async with house.client.post(f"/api/v1{path}", json=body, headers=READ) as response:
             assert response.status < 300, await response.text()
-    house.doors.pagerduty_events.addresses.remember("pager", "k", "https://acme.pagerduty.com/incidents/P1")
+    house.parts.pagerduty_events.addresses.remember("pager", "k", "https://acme.pagerduty.com/incidents/P1")
 
 
 async def test_every_page_is_accessible_narrow_and_small(opened: Opened, chromium: Browser, axe: str) -> None:

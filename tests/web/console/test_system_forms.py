@@ -92,7 +92,7 @@ async def test_alerts_are_counted_by_rule_over_30_days_and_all_replicas(house: H
     for name in ("one", "two"):
         for _ in range(2):
             await house.world.post(notification(alert(labels={"zone": name}, **HIGH), group=name))
-    other = RuleHitCounter(house.doors.rule_hits.store)
+    other = RuleHitCounter(house.parts.rule_hits.store)
     other.note("high-error-rate", 3, house.world.clock.now())
     await other.flush()
     text = words((await admin.page("/system")).partition('id="hits"')[2])
@@ -104,9 +104,9 @@ async def test_alerts_are_counted_by_rule_over_30_days_and_all_replicas(house: H
     assert "high-error-rate 6 1" in text
     _, said = await house.get("/api/v1/rules/hits")
     assert said["items"] == [{"rule": "high-error-rate", "today": 1, "last_30_days": 6}]
-    later = await house.doors.rule_hits.listing(house.world.clock.now() + timedelta(days=30))
+    later = await house.parts.rule_hits.listing(house.world.clock.now() + timedelta(days=30))
     assert later == []
-    found = await house.doors.rule_hits.listing(house.world.clock.now() + timedelta(days=29))
+    found = await house.parts.rule_hits.listing(house.world.clock.now() + timedelta(days=29))
     assert found == [RuleHits("high-error-rate", 0, 1)]
 
 
@@ -114,7 +114,7 @@ async def test_counts_wait_while_the_store_is_away(house: House, monkeypatch: py
     async def away(*_: object) -> None:
         raise StoreAway("gone")
 
-    counter = RuleHitCounter(house.doors.rule_hits.store)
+    counter = RuleHitCounter(house.parts.rule_hits.store)
     counter.note("a", 2, START)
     with monkeypatch.context() as patched:
         patched.setattr(type(counter.store), "add", away)
@@ -150,7 +150,7 @@ async def test_an_announcement_is_published_and_removed(house: House, admin: Per
 
 async def test_open_links_and_counts_stand_beside_what_they_are_about(house: House, admin: Person) -> None:
     assert 'aria-label="Open pager"' not in await admin.page("/system")
-    house.doors.pagerduty_events.addresses.remember("pager", "k", "https://acme.pagerduty.com/incidents/P1")
+    house.parts.pagerduty_events.addresses.remember("pager", "k", "https://acme.pagerduty.com/incidents/P1")
     assert '<a class="button" href="https://acme.pagerduty.com" rel="noopener noreferrer" aria-label="Open pager">' in (
         await admin.page("/system")
     )

@@ -142,7 +142,7 @@ async def test_12_slack_refuses_whom_and_what_nobody_knows(house: House, person:
 
 async def test_17_one_incident_of_a_storm_is_counted_as_one(house: House, person: Person) -> None:
     (incident,) = await house.world.incidents()
-    page = house.doors.incidents
+    page = house.parts.incidents
     storm = incident.model_copy(update={"storm": True, "held_back": 1})
 
     async def one(*_: object, **__: object) -> object:

@@ -99,7 +99,7 @@ async def test_a_repetition_is_answered_with_it(house: House, monkeypatch: pytes
     body, written = notification(alert("ApiDown"), group="down"), []
     before = ReadyAnswer.written
     monkeypatch.setattr(ReadyAnswer, "written", lambda self: written.append(self.value) or before(self))
-    async with listening(build(house.doors)) as (port, _, _):
+    async with listening(build(house.parts)) as (port, _, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         head += "Authorization: Bearer am-token"

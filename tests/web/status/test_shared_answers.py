@@ -50,7 +50,7 @@ class Spied(SharedAnswers):
 
 @pytest.fixture
 def app(house: House) -> web.Application:
-    made = build(house.doors)
+    made = build(house.parts)
     spied = Spied(made[SHARED]._present)
     made[SHARED] = spied
     return made

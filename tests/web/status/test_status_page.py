@@ -126,7 +126,7 @@ async def test_a_drill_is_never_shown(house: House) -> None:
 
 async def test_what_is_to_be_approved_is_a_draft_and_no_draft_is_public(opened: Opened) -> None:
     house = await opened()
-    assert house.doors.config.severities[Severity.SEV2].status_page is not None
+    assert house.parts.config.severities[Severity.SEV2].status_page is not None
     await house.world.post(notification(alert("IntegrationDown", labels=DOWN)))
     said = await summary(house)
     assert (said["incidents"], said["status"]["indicator"]) == ([], "none")

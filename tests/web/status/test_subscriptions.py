@@ -269,7 +269,7 @@ async def test_export_stop_and_deletion_by_an_admin(letters: House, mailbox: Mai
     async with letters.client.delete(f"{path}/{one['id']}", headers=ADMIN) as response:
         assert response.status == 200
     assert await known(letters) == []
-    counted = letters.doors.metrics.registry.get_sample_value
+    counted = letters.parts.metrics.registry.get_sample_value
     for action in ("subscribers_export", "subscriber_stop", "subscriber_delete"):
         assert counted("receiver_audited_total", {"action": action, "outcome": "done"}) == 1
 

@@ -352,7 +352,7 @@ async def test_a_mistake_of_ours_is_500_without_a_word_of_it(house: House, monke
     status, answer = await house.post(GOOD)
     assert status == 500
     assert "private-words" not in json.dumps(answer)
-    assert house.doors.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"}) == 1
+    assert house.parts.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"}) == 1
 
 
 async def test_people_are_told_of_a_body_that_nobody_could_read(house: House) -> None:

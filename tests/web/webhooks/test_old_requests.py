@@ -22,7 +22,7 @@ def standing(house: House) -> Callable[[bool], None]:
     """Say whether the process has just stood still."""
 
     def stand(still: bool) -> None:
-        object.__setattr__(house.doors, "stood_still", lambda: still)
+        object.__setattr__(house.parts, "stood_still", lambda: still)
 
     stand(True)
     return stand

@@ -147,7 +147,7 @@ async def test_the_end_of_an_open_sev_1_is_let_in_by_a_replica_that_has_not_hear
 ) -> None:
     assert (await house.post(DOWN))[0] == 200
     await settled(house)
-    house.doors.refused.late = lambda: True
+    house.parts.refused.late = lambda: True
     monkeypatch.setattr(admission_queue.Admission, "place", lambda *_: admission_queue.Place.REST)  # as after a restart
     monkeypatch.setattr(admission_queue.Admission, "crowded", True)
     assert (await house.post(OVER))[0] == 200

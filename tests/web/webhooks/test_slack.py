@@ -330,7 +330,7 @@ async def test_whoever_clicks_resolve_is_told_of_alerts_that_fire(
     async def speak(url: str, content: dict[str, Any]) -> None:
         said.append(content["blocks"][0]["text"]["text"])
 
-    monkeypatch.setattr(fired.doors.slack.requests, "speak", speak)
+    monkeypatch.setattr(fired.parts.slack.requests, "speak", speak)
     await click(fired, button("ack"))
     assert await click(fired, {**button("resolve"), "response_url": "https://hooks.slack.com/x"}) == (200, None)
     await fired.world.quiet()

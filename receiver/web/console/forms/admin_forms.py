@@ -27,9 +27,9 @@ ACTIONS = {
 class AdminForms:
     """What `POST /system` does for who has the scope admin."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Take what delivers again, tests and reloads."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: Fields) -> str | None:
@@ -39,7 +39,7 @@ class AdminForms:
         if verb is None:
             return None
         more = {"channel": fields["test"], "to": text_of(fields, "to")} if verb == "test" else {}
-        with audited(self.doors, request, visitor.caller, ACTIONS[verb], **more):
+        with audited(self.parts, request, visitor.caller, ACTIONS[verb], **more):
             try:
                 return await self._take(visitor, verb, fields)
             except NoSuchDeadLetter as none:
@@ -48,9 +48,9 @@ class AdminForms:
                 raise Refusal(409, "impossible", str(stuck)) from None
 
     async def _take(self, visitor: SignedInPerson, verb: str, fields: Fields) -> str:
-        now = self.doors.clock.now()
+        now = self.parts.clock.now()
         if verb == "test":
-            tried = await self.doors.channel_test.test(fields["test"], text_of(fields, "to"), visitor.actor, now)
+            tried = await self.parts.channel_test.test(fields["test"], text_of(fields, "to"), visitor.actor, now)
             if tried.outcome != "ok":
                 raise Refusal(502, "upstream", f"{tried.channel}: {tried.outcome}: {tried.detail}")
             return "test"
@@ -66,7 +66,7 @@ class AdminForms:
         return "retry-all" if verb == "retry_all" else verb
 
     async def _reload(self) -> str:
-        done = await self.doors.reload()
+        done = await self.parts.reload()
         if not done.problems:
             return "reload"
         lines = [f"{one.file}:{one.line}: {one.path}: {one.message}" for one in done.problems[:SHOWN]]

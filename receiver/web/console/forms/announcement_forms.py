@@ -27,14 +27,14 @@ class _Written(Frozen):
     until: datetime | None
 
 
-async def take_announcement(doors: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
+async def take_announcement(parts: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
     """Publish or remove an announcement as `fields` say; return the word for what was done, None for another form.
 
     Raises Refusal.
     """
     if fields.get("unannounce"):
         try:
-            await doors.announcements.remove(fields["unannounce"], visitor.actor)
+            await parts.announcements.remove(fields["unannounce"], visitor.actor)
         except NoSuchAnnouncement as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return "unannounce"
@@ -45,8 +45,8 @@ async def take_announcement(doors: AppParts, visitor: SignedInPerson, fields: Fi
         said = _Written.model_validate(
             {"title": text_of(fields, "title"), "text": text_of(fields), "until": moment_of(fields, "until")}
         )
-        now = doors.clock.now()
-        await doors.announcements.add(said.title, said.text, said.until, visitor.actor, now, once=once)
+        now = parts.clock.now()
+        await parts.announcements.add(said.title, said.text, said.until, visitor.actor, now, once=once)
     except InvalidField as unfit:
         raise Refusal(409, "unfit", f"{unfit.path}: {unfit}") from None
     except SharedDocumentsFull as full:

@@ -45,9 +45,9 @@ CONFIRMED = ("resolve", "approve", "merge")
 class IncidentForms:
     """`POST /incidents/{id}/{verb}`."""
 
-    def __init__(self, doors: AppParts, frame: ConsoleFrame) -> None:
+    def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
         """Create it with the handler of commands."""
-        self.doors = doors
+        self.parts = parts
         self.frame = frame
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
@@ -85,7 +85,7 @@ class IncidentForms:
             raise Refusal(400, "bad_form", str(wrong)) from None
 
     async def _run(self, number: str, verb: str, fields: Fields, visitor: SignedInPerson) -> CommandResult:
-        actor, now, respond = visitor.actor, self.doors.clock.now(), self.doors.respond
+        actor, now, respond = visitor.actor, self.parts.clock.now(), self.parts.respond
         once, what = form_repetition(fields, visitor, f"{number} {verb}")
         if verb == "merge":
             into = text_of(fields, "into") or ""
@@ -94,19 +94,19 @@ class IncidentForms:
         if verb == "silence":
             hours = min(number_of(fields, "hours"), LONGEST_SILENCE_H)
             seconds = round(timedelta(hours=hours).total_seconds())
-            return await self.doors.silences.silence(number, seconds, text_of(fields), actor, now, once=once, what=what)
+            return await self.parts.silences.silence(number, seconds, text_of(fields), actor, now, once=once, what=what)
         if verb == "split":
             chosen = marked(fields, "fp.")
             if not chosen:
                 raise ValueError("select the alerts that become a separate incident")
             title = text_of(fields, "title")
-            return await self.doors.incident_split.split(number, chosen, title, actor, now, once=once, what=what)
+            return await self.parts.incident_split.split(number, chosen, title, actor, now, once=once, what=what)
         command = COMMANDS[verb](_taken_by(fields, self.frame.you(visitor)))
         return await respond.act(number, self._known(command), actor, now, once=once, what=what)
 
     async def _allow(self, number: str, visitor: SignedInPerson) -> None:
         """Raise Refusal: 404 for an incident that the visitor may not see, 403 for one of another team."""
-        incident = await by_id(self.doors.incidents, number, visitor.caller)
+        incident = await by_id(self.parts.incidents, number, visitor.caller)
         allow_team(visitor.caller, incident.team)
 
     def _known(self, command: Command) -> Command:
@@ -117,19 +117,19 @@ class IncidentForms:
         return command
 
     async def _ask(self, request: web.Request, visitor: SignedInPerson, verb: str, fields: Fields) -> web.Response:
-        incident = await by_id(self.doors.incidents, request.match_info["id"], visitor.caller)
+        incident = await by_id(self.parts.incidents, request.match_info["id"], visitor.caller)
         kept = {name: value for name, value in fields.items() if name != "word"}
         draft = next((one for one in incident.updates if str(one.n) == fields.get("n")), None)
         return await self.frame.show(
             "confirm", request, visitor, verb=verb, fields=kept, incident=incident,
             chosen=[], told=self.told(incident, verb, fields), draft=draft if verb == "approve" else None,
-            fires=self.doors.respond.still_firing(incident.firing) if verb == "resolve" else None,
+            fires=self.parts.respond.still_firing(incident.firing) if verb == "resolve" else None,
             back=f"/incidents/{incident.id}",
         )  # fmt: skip
 
     def told(self, incident: Incident, verb: str, fields: Fields) -> list[str]:
         """Return who is notified when that form is carried out, each as a line."""
-        policy = self.doors.setting().policy.of(incident)
+        policy = self.parts.setting().policy.of(incident)
         rooms = [f"{to.channel} {to.address}".strip() for to in policy.informs]
         if verb == "severity":
             plan = policy.plan.severities.get(fields.get("severity", ""))  # type: ignore[call-overload]

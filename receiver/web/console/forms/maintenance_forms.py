@@ -16,16 +16,16 @@ from receiver.web.http.error_responses import Refusal
 LINE = 300
 
 
-async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
+async def take_window(parts: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
     """Create or end a window by `fields`; return the key of the confirmation, None for another form.
 
     Raises Refusal.
     """
-    actor, now = visitor.actor, doors.clock.now()
+    actor, now = visitor.actor, parts.clock.now()
     if fields.get("end"):
         allow_every_team(visitor.caller)
         try:
-            await doors.maintenance_windows.remove(fields["end"], actor, now)
+            await parts.maintenance_windows.remove(fields["end"], actor, now)
         except NoSuchWindow as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         return "end"
@@ -43,7 +43,7 @@ async def take_window(doors: AppParts, visitor: SignedInPerson, fields: Fields) 
             "components": tuple(marked(fields, "component.")),
             "public_name": (text_of(fields, "public_name") or "")[:200],
         }  # fmt: skip
-        await doors.maintenance_windows.add(window_of(given, now), actor, now)
+        await parts.maintenance_windows.add(window_of(given, now), actor, now)
     except InvalidField as unfit:
         raise Refusal(409, "unfit", f"{unfit.path}: {unfit}") from None
     except SharedDocumentsFull as full:

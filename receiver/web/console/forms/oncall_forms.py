@@ -29,14 +29,14 @@ EVERYONE = "everyone"
 class OnCallForms:
     """`POST /oncall`, as far as it changes something."""
 
-    def __init__(self, doors: AppParts) -> None:
+    def __init__(self, parts: AppParts) -> None:
         """Take what changes schedules and pages people."""
-        self.doors = doors
+        self.parts = parts
 
     @property
     def offers(self) -> ShiftOffers:
         """The offers of shifts."""
-        return ShiftOffers(self.doors.overrides)
+        return ShiftOffers(self.parts.overrides)
 
     def open_offers(self, now: datetime) -> list[ShiftOffer]:
         """Return the offers that are not over, the earliest first."""
@@ -45,7 +45,7 @@ class OnCallForms:
     async def take(self, visitor: SignedInPerson, fields: Fields) -> str:
         """Do what a form asks for and return the word for what was done. Raises Refusal."""
         try:
-            return await self._take(visitor, fields, self.doors.clock.now())
+            return await self._take(visitor, fields, self.parts.clock.now())
         except (ImpossibleCommand, NoSuchOverride) as unknown:
             raise Refusal(404, "unknown", str(unknown)) from None
         except InvalidField as unfit:
@@ -63,9 +63,9 @@ class OnCallForms:
 
     async def _take(self, visitor: SignedInPerson, fields: Fields, now: datetime) -> str:
         if fields.get("lift"):
-            held = self.doors.overrides.schedules.directory.overrides
-            allow_override(visitor.caller, fields["lift"], held, self.doors.config)
-            await self.doors.overrides.lift(fields["lift"], visitor.actor, now)
+            held = self.parts.overrides.schedules.directory.overrides
+            allow_override(visitor.caller, fields["lift"], held, self.parts.config)
+            await self.parts.overrides.lift(fields["lift"], visitor.actor, now)
             return "lift"
         if fields.get("contact"):
             return await self._page(visitor, fields, now)
@@ -79,35 +79,35 @@ class OnCallForms:
         if until is None:
             raise Refusal(400, "bad_form", "until: write when it ends")
         schedule, person = fields.get("schedule", ""), fields.get("person", "")
-        allow_schedule(visitor.caller, schedule, self.doors.config)
+        allow_schedule(visitor.caller, schedule, self.parts.config)
         since = moment_of(fields, "from")
-        await self.doors.overrides.override(schedule, person, since, until, visitor.actor, now)
+        await self.parts.overrides.override(schedule, person, since, until, visitor.actor, now)
         return "override"
 
     async def _page(self, visitor: SignedInPerson, fields: Fields, now: datetime) -> str:
         asked = PageContact.model_validate({"contact": fields["contact"], "text": text_of(fields)})
         once, what = form_repetition(fields, visitor, "call")
-        called = await self.doors.calls.page(
+        called = await self.parts.calls.page(
             asked.contact, asked.text, visitor.actor, now, once=once, what=what, teams=visitor.caller.teams
         )
         return "just-called" if called.just_paged and not called.pages else "called"
 
     async def _prove(self, visitor: SignedInPerson, wanted: str, now: datetime) -> str:
-        caller, schedules = visitor.caller, self.doors.overrides.schedules
+        caller, schedules = visitor.caller, self.parts.overrides.schedules
         people: tuple[str, ...] = (wanted,)
         if wanted == EVERYONE:
             mine = schedules.people_of_teams(caller.teams, now)
             people = tuple(one for one in schedules.reached(now) if not caller.teams or one in mine)
         allow_people(caller, people, schedules, now)
-        await self.doors.reachability.ask(people, visitor.actor.name, None, now)
+        await self.parts.reachability.ask(people, visitor.actor.name, None, now)
         return "prove"
 
     async def _offer(self, visitor: SignedInPerson, fields: Fields, now: datetime) -> str:
         schedule, caller = text_of(fields, "schedule"), visitor.caller
         if schedule is not None:
-            allow_schedule(caller, schedule, self.doors.config)
+            allow_schedule(caller, schedule, self.parts.config)
         days = _days(day_of(fields, "first"), day_of(fields, "last"))
-        may = partial(may_change_schedule, caller, config=self.doors.config)
+        may = partial(may_change_schedule, caller, config=self.parts.config)
         await self.offers.offer(days, schedule, self._person(visitor, fields), now, may)
         return "offer"
 
@@ -115,7 +115,7 @@ class OnCallForms:
         number = fields.get("take") or fields.get("withdraw", "")
         for one in self.offers.all():
             if one.id == number:
-                allow_schedule(visitor.caller, one.schedule, self.doors.config)
+                allow_schedule(visitor.caller, one.schedule, self.parts.config)
         if fields.get("take"):
             await self.offers.accept(number, self._person(visitor, fields), now)
             return "take"
@@ -125,7 +125,7 @@ class OnCallForms:
     def _person(self, visitor: SignedInPerson, fields: Fields) -> Actor:
         # Most tokens are no person's: then the form names whose shifts are meant.
         actor = visitor.caller.actor(text_of(fields, "person"))
-        people = self.doors.overrides.schedules.people
+        people = self.parts.overrides.schedules.people
         if actor.name.removeprefix("@") not in people:
             raise Refusal(409, "missing_person", f"choose a person: {', '.join(sorted(people)[:20])}")
         return actor.model_copy(update={"kind": ActorKind.PERSON})
