@@ -21,7 +21,7 @@ from receiver.store.client.connection import StoreAway
 from tests.fakes import Answer
 from tests.stories.phones import TOPICS
 from tests.stories.test_pagerduty_services import KEY
-from tests.stories.test_twilio import ALICE, SMS, Doors, TwilioWorld
+from tests.stories.test_twilio import ALICE, SMS, TwilioHouse, TwilioWorld
 from tests.stories.world import START, alert, notification
 from tests.web.webhooks.test_pagerduty import SECRET, event, send
 
@@ -49,7 +49,7 @@ class EveryWorld(TwilioWorld):
         self.change = self._every
         self.services = False
         """Whether the contact on-call is a service of PagerDuty."""
-        self.opened: list[Doors] = []
+        self.opened: list[TwilioHouse] = []
         for vendor in (self.ntfy, self.pagerduty):
             vendor.clock = lambda: self.clock.now().timestamp()
 
@@ -91,7 +91,7 @@ class EveryWorld(TwilioWorld):
         await super().forward(by)
         self.transmit()
 
-    async def answer(self, doors: Doors, means: str) -> None:
+    async def answer(self, house: TwilioHouse, means: str) -> None:
         """Let Alice acknowledge by `means`."""
         if means in ("push", "spare"):
             topic = {"push": TOPICS["alice"], "spare": SPARE}[means]
@@ -99,15 +99,15 @@ class EveryWorld(TwilioWorld):
             (body,) = (action["body"] for action in shown[-1]["actions"] if action["label"] == "Acknowledge")
             assert (await self.one.phone_answers.take(body, (means,), self.clock.now())).status == 200
         elif means == "sms":
-            assert "is acknowledged" in (await doors.take(self.twilio.text(ALICE, "a 1", SMS)))[1]
+            assert "is acknowledged" in (await house.take(self.twilio.text(ALICE, "a 1", SMS)))[1]
         elif means == "call":
-            assert "is acknowledged" in (await doors.take(self.twilio.press("4")))[1]
+            assert "is acknowledged" in (await house.take(self.twilio.press("4")))[1]
         elif means == "modem":
             (self.spool / "inbox" / f"IN20261123_140300_00_{ALICE}_00.txt").write_text("a 1")
             await self.one.inbox.read()
         else:
             key = next(one for one in self.sent() if "/alice/" in one or "@pagerduty/" in one)
-            assert (await send(doors, event("acknowledged", key)))[0] == 202
+            assert (await send(house, event("acknowledged", key)))[0] == 202
         await self.quiet()
 
     def fails(self, means: str) -> None:
@@ -135,20 +135,20 @@ async def world(store_url: str, patient: None, tmp_path: Path) -> AsyncIterator[
     try:
         yield made
     finally:
-        for doors in made.opened:
-            await doors.close()
+        for house in made.opened:
+            await house.close()
         await made.close()
 
 
-async def opened(world: EveryWorld, name: str = "AuthFailing", replicas: int = 1) -> Doors:
+async def opened(world: EveryWorld, name: str = "AuthFailing", replicas: int = 1) -> TwilioHouse:
     """Open the replicas and the HTTP server of the first, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
     await world.open(replicas, PAGERDUTY_WEBHOOK_SECRET=SECRET)
-    doors = Doors(world, lambda config: config)
-    world.opened.append(doors)
-    await doors.client.start_server()
+    house = TwilioHouse(world, lambda config: config)
+    world.opened.append(house)
+    await house.client.start_server()
     await world.post(notification(alert(name)))
     world.transmit()
-    return doors
+    return house
 
 
 async def state(world: EveryWorld) -> tuple[State, bool]:
@@ -160,10 +160,10 @@ async def state(world: EveryWorld) -> tuple[State, bool]:
 async def test_acknowledged_at_the_first_step_by_one_of_two_people(world: EveryWorld, means: str) -> None:
     world.rules(("0s", means), ("1m", "spare"))
     world.people["eng-lead"] |= {"page_by": [{"after": "0s", "by": "push"}, {"after": "2m", "by": "push"}]}
-    doors = await opened(world, "ApiDown")
+    house = await opened(world, "ApiDown")
     await world.forward("30s")
     assert (world.calls(), world.calls("eng-lead")) == ([(0, means)], [(0, "push")])
-    await world.answer(doors, means)
+    await world.answer(house, means)
     await world.forward("14m")
     assert await state(world) == (State.ACKNOWLEDGED, True)
     assert (world.calls(), world.calls("eng-lead")) == ([(0, means)], [(0, "push")]), "one answer ends both rules"
@@ -173,10 +173,10 @@ async def test_acknowledged_at_the_first_step_by_one_of_two_people(world: EveryW
 @MEANS
 async def test_acknowledged_at_a_later_step(world: EveryWorld, means: str) -> None:
     world.rules(("0s", "spare"), ("1m", means), ("3m", "spare"))
-    doors = await opened(world)
+    house = await opened(world)
     await world.forward("90s")
     assert world.calls() == [(0, "spare"), (1, means)]
-    await world.answer(doors, means)
+    await world.answer(house, means)
     await world.forward("14m")
     assert await state(world) == (State.ACKNOWLEDGED, True)
     assert world.calls() == [(0, "spare"), (1, means)]
@@ -186,13 +186,13 @@ async def test_acknowledged_at_a_later_step(world: EveryWorld, means: str) -> No
 @MEANS
 async def test_the_escalation_goes_on_beside_the_rule(world: EveryWorld, means: str) -> None:
     world.rules(("0s", means), ("1m", "spare"), times=3)
-    doors = await opened(world)
+    house = await opened(world)
     await world.forward("17m")
     assert world.calls("eng-lead") == [(15, "push")]
     again = [] if means == "pager" else [(at, means) for at in (5, 10, 15)]  # PagerDuty repeats by rules of its own
     spare = [(at, "spare") for at in (1, 6, 11, 16)]
     assert world.calls() == sorted([(0, means), *again, *spare])
-    await world.answer(doors, "spare")
+    await world.answer(house, "spare")
     await world.forward("10m")
     assert len(world.calls()) == 5 + len(again)
 
@@ -203,7 +203,7 @@ async def test_while_it_is_down_the_second_road_pages_and_the_rule_goes_on(world
     other = "push" if means == "pager" else "pager"
     world.second_road = (other, "chat")
     world.fails(means)
-    doors = await opened(world)
+    house = await opened(world)
     await world.forward("20s")
     assert [by for _, by in world.calls()] == [other], "within seconds, once"
     assert world.calls()[0][0] <= 0.3
@@ -211,16 +211,16 @@ async def test_while_it_is_down_the_second_road_pages_and_the_rule_goes_on(world
     await world.forward("4m")
     assert [by for _, by in world.calls()].count("spare") == 1
     assert [by for _, by in world.calls()].count(means) <= 1, "when it is back, once at most"
-    await world.answer(doors, "spare")
+    await world.answer(house, "spare")
     assert await state(world) == (State.ACKNOWLEDGED, True)
 
 
 @MEANS
 async def test_a_replica_is_killed_before_the_step(world: EveryWorld, means: str) -> None:
     world.rules(("0s", "spare"), ("1m", means), ("3m", "spare"))
-    doors = await opened(world, replicas=2)
+    house = await opened(world, replicas=2)
     await world.forward("30s")
-    await doors.client.close()
+    await house.client.close()
     gone = world.replicas.pop(0)
     await gone.settle()
     await gone.close()
@@ -232,7 +232,7 @@ async def test_a_replica_is_killed_before_the_step(world: EveryWorld, means: str
 @MEANS
 async def test_the_store_is_away_at_the_step(world: EveryWorld, means: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world.rules(("0s", "spare"), ("1m", means), times=1)
-    doors = await opened(world)
+    house = await opened(world)
     due, away = world.one.due, True
     beat = due.beat
 
@@ -247,18 +247,18 @@ async def test_the_store_is_away_at_the_step(world: EveryWorld, means: str, monk
     await world.quiet()
     world.transmit()
     assert sorted(by for _, by in world.calls()) == sorted(["spare", "spare", means]), "made good once a channel"
-    await world.answer(doors, means)
+    await world.answer(house, means)
     await world.forward("5m")
     assert len(world.calls()) == 3
 
 
 async def test_a_service_of_pagerduty_is_acknowledged_before_and_after_a_step(world: EveryWorld) -> None:
     world.services = True
-    doors = await opened(world)
+    house = await opened(world)
     assert [key.split("/")[-2] for key in world.sent()] == ["on-call@pagerduty"]
     await world.forward("16m")
     assert world.calls("eng-lead") == [(15, "push")], "the escalation goes on to a person"
-    await world.answer(doors, "service")
+    await world.answer(house, "service")
     (incident,) = await world.incidents()
     assert (incident.state, world.showing()) == (State.ACKNOWLEDGED, []), "and their phone is cleared"
     await world.forward("20m")
@@ -268,10 +268,10 @@ async def test_a_service_of_pagerduty_is_acknowledged_before_and_after_a_step(wo
 async def test_a_service_of_pagerduty_beside_a_person_and_one_answer_ends_both(world: EveryWorld) -> None:
     world.services = True
     world.people["eng-lead"] |= {"page_by": [{"after": "0s", "by": "push"}], "repeat": {"times": 3, "every": "2m"}}
-    doors = await opened(world, "ApiDown")
+    house = await opened(world, "ApiDown")
     await world.forward("3m")
     assert world.calls("eng-lead") == [(0, "push"), (2, "push")]
-    await world.answer(doors, "service")
+    await world.answer(house, "service")
     await world.forward("10m")
     assert world.calls("eng-lead") == [(0, "push"), (2, "push")]
     assert len([key for key in world.sent() if "@pagerduty" in key]) == 1
@@ -281,11 +281,11 @@ async def test_a_service_of_pagerduty_that_is_down_or_whose_replica_is_killed(wo
     world.services = True
     world.second_road = ("chat",)
     world.pagerduty.script.extend([Answer(503)] * 30)
-    doors = await opened(world, replicas=2)
+    house = await opened(world, replicas=2)
     await world.forward("20s")
     assert "cannot be reached" in str(world.slack.messages)
     world.pagerduty.script.clear()
-    await doors.client.close()
+    await house.client.close()
     gone = world.replicas.pop(0)
     await gone.settle()
     await gone.close()

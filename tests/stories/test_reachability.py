@@ -13,7 +13,7 @@ from receiver.incident.oncall.reachability import Proof
 from receiver.model.incident.state import State
 from tests.fakes import Answer
 from tests.stories.phones import TOPICS
-from tests.stories.test_twilio import ALICE, SMS, STEPS, Doors, TwilioWorld
+from tests.stories.test_twilio import ALICE, SMS, STEPS, TwilioHouse, TwilioWorld
 from tests.stories.world import alert, notification
 
 MEANS = [("pager", ""), ("phone", "call"), ("phone", "sms"), ("push", "")]
@@ -33,9 +33,9 @@ async def world(store_url: str, patient: None) -> AsyncIterator[TwilioWorld]:
 
 
 @pytest.fixture
-async def doors(world: TwilioWorld) -> AsyncIterator[Doors]:
+async def house(world: TwilioWorld) -> AsyncIterator[TwilioHouse]:
     await world.open()
-    made = Doors(world, lambda config: config)
+    made = TwilioHouse(world, lambda config: config)
     await made.client.start_server()
     yield made
     await made.close()
@@ -52,7 +52,7 @@ async def proved(world: TwilioWorld) -> list[tuple[str, str]]:
 
 
 async def test_every_means_is_proved_by_its_own_answer_and_no_incident_is_made(
-    world: TwilioWorld, doors: Doors
+    world: TwilioWorld, house: TwilioHouse
 ) -> None:
     assert sorted((one.channel, one.how) for one in await ask(world)) == MEANS
     assert [how for _, how, _ in world.rung()] == ["call", "sms"]
@@ -62,9 +62,9 @@ async def test_every_means_is_proved_by_its_own_answer_and_no_incident_is_made(
     assert await proved(world) == []
     await world.listen()
     assert await world.tap(world.buttons()["Acknowledge"]) == 200
-    _, text = await doors.take(world.twilio.press("4"))
+    _, text = await house.take(world.twilio.press("4"))
     assert "Pages by phone reach you" in text
-    assert "reach you" in (await doors.take(world.twilio.text(ALICE, "OK", SMS)))[1]
+    assert "reach you" in (await house.take(world.twilio.text(ALICE, "OK", SMS)))[1]
     key = next(one["body"]["dedup_key"] for one in world.pagerduty.taken if one["body"]["event_action"] == "trigger")
     assert await world.one.reachability.answered(key, world.clock.now())
     await world.quiet()
@@ -73,18 +73,18 @@ async def test_every_means_is_proved_by_its_own_answer_and_no_incident_is_made(
     assert await world.incidents() == []
 
 
-async def test_what_is_not_answered_ends_and_stays_unproved(world: TwilioWorld, doors: Doors) -> None:
+async def test_what_is_not_answered_ends_and_stays_unproved(world: TwilioWorld, house: TwilioHouse) -> None:
     await ask(world)
     assert world.showing() == ["alice"]
     await world.forward("12m")
     assert (world.showing(), await proved(world)) == ([], [])
     assert all(one.ended for one in (await world.one.reachability.read()).values())
     assert [how for _, how, _ in world.rung()] == ["call", "sms"], "sent once"
-    assert "reach you" in (await doors.take(world.twilio.press("4")))[1], "a late answer proves it as well"
+    assert "reach you" in (await house.take(world.twilio.press("4")))[1], "a late answer proves it as well"
     assert await proved(world) == [("phone", "call")]
 
 
-async def test_a_test_page_that_is_refused_calls_nobody_else(world: TwilioWorld, doors: Doors) -> None:
+async def test_a_test_page_that_is_refused_calls_nobody_else(world: TwilioWorld, house: TwilioHouse) -> None:
     world.twilio.script.extend([Answer(400)] * 2)
     await ask(world)
     await world.forward("12m")
@@ -93,21 +93,21 @@ async def test_a_test_page_that_is_refused_calls_nobody_else(world: TwilioWorld,
 
 
 async def test_an_answer_to_an_incident_proves_nothing_and_ok_acknowledges_nothing(
-    world: TwilioWorld, doors: Doors
+    world: TwilioWorld, house: TwilioHouse
 ) -> None:
     await world.post(notification(alert("AuthFailing")))
     await ask(world)
-    await doors.take(world.twilio.text(ALICE, "ok", SMS))
+    await house.take(world.twilio.text(ALICE, "ok", SMS))
     (incident,) = await world.incidents()
     assert (incident.state, await proved(world)) == (State.OPEN, [("phone", "sms")])
-    await doors.take(world.twilio.text(ALICE, "a", SMS))
+    await house.take(world.twilio.text(ALICE, "a", SMS))
     (incident,) = await world.incidents()
     assert incident.state is State.ACKNOWLEDGED
     assert await proved(world) == [("phone", "sms")]
-    assert "No test page" in (await doors.take(world.twilio.text(ALICE, "ok", SMS, "SM" + "9" * 32)))[1]
+    assert "No test page" in (await house.take(world.twilio.text(ALICE, "ok", SMS, "SM" + "9" * 32)))[1]
 
 
-async def test_twice_within_a_minute_is_one_test(world: TwilioWorld, doors: Doors) -> None:
+async def test_twice_within_a_minute_is_one_test(world: TwilioWorld, house: TwilioHouse) -> None:
     first = await ask(world)
     assert await ask(world) == first
     assert len(world.rung()) == 2

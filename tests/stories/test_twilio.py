@@ -66,7 +66,7 @@ async def world(store_url: str, patient: None) -> AsyncIterator[TwilioWorld]:
         await made.close()
 
 
-class Doors(House):
+class TwilioHouse(House):
     """Where Twilio posts to."""
 
     async def take(self, request: Signed) -> tuple[int, str]:
@@ -77,15 +77,15 @@ class Doors(House):
             return response.status, text
 
 
-async def opened(world: TwilioWorld) -> Doors:
+async def opened(world: TwilioWorld) -> TwilioHouse:
     await world.open()
-    doors = Doors(world, lambda config: config)
-    await doors.client.start_server()
-    return doors
+    house = TwilioHouse(world, lambda config: config)
+    await house.client.start_server()
+    return house
 
 
 @pytest.fixture
-async def doors(world: TwilioWorld) -> AsyncIterator[Doors]:
+async def house(world: TwilioWorld) -> AsyncIterator[TwilioHouse]:
     """The HTTP server of one replica; Alice has been called about an incident of SEV-2."""
     made = await opened(world)
     await world.post(notification(alert("AuthFailing")))
@@ -107,8 +107,8 @@ async def the(world: TwilioWorld) -> Incident:
         ("6", State.RESOLVED, "is resolved"), ("*", State.OPEN, "Press 4"), ("9", State.OPEN, "Press 4"),
     ],
 )  # fmt: skip
-async def test_each_key(world: TwilioWorld, doors: Doors, key: str, state: State, said: str) -> None:
-    status, text = await doors.take(world.twilio.press(key))
+async def test_each_key(world: TwilioWorld, house: TwilioHouse, key: str, state: State, said: str) -> None:
+    status, text = await house.take(world.twilio.press(key))
     assert (status, said in text) == (200, True), text
     incident = await the(world)
     assert incident.state is state
@@ -117,24 +117,26 @@ async def test_each_key(world: TwilioWorld, doors: Doors, key: str, state: State
     assert world.twilio.calls[-1]["status"] == "in-progress", "the conversation goes on: the answer is being said"
 
 
-async def test_the_same_key_again_is_done_and_a_later_one_is_told_by_whom(world: TwilioWorld, doors: Doors) -> None:
+async def test_the_same_key_again_is_done_and_a_later_one_is_told_by_whom(
+    world: TwilioWorld, house: TwilioHouse
+) -> None:
     incident = await the(world)
     for _ in range(2):
-        assert "is acknowledged" in (await doors.take(world.twilio.press("4")))[1]
+        assert "is acknowledged" in (await house.take(world.twilio.press("4")))[1]
     events = await world.one.incidents.events(incident.uid)
     assert [event.kind for event in events].count(Kind.ACKNOWLEDGED) == 1
 
 
-async def test_too_late_and_by_whom(world: TwilioWorld, doors: Doors) -> None:
+async def test_too_late_and_by_whom(world: TwilioWorld, house: TwilioHouse) -> None:
     bob, incident = Actor(kind=ActorKind.SLACK, name="bob"), await the(world)
     await world.one.respond.act(incident.uid, Acknowledge(), bob, world.clock.now())
-    assert "has been acknowledged by bob" in (await doors.take(world.twilio.press("4")))[1]
-    await doors.take(world.twilio.press("6"))
-    assert "is over" in (await doors.take(world.twilio.press("5")))[1]
+    assert "has been acknowledged by bob" in (await house.take(world.twilio.press("4")))[1]
+    await house.take(world.twilio.press("6"))
+    assert "is over" in (await house.take(world.twilio.press("5")))[1]
 
 
 async def test_without_the_store_a_key_is_asked_for_again(
-    world: TwilioWorld, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    world: TwilioWorld, house: TwilioHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens, request = world.one.phone_answers.tokens, world.twilio.press("4")
 
@@ -142,15 +144,15 @@ async def test_without_the_store_a_key_is_asked_for_again(
         raise StoreUnreachable("away")
 
     monkeypatch.setattr(tokens, "find", away)
-    status, text = await doors.take(request)
+    status, text = await house.take(request)
     assert (status, "was not recorded" in text, "<Gather" in text) == (200, True, True)
     monkeypatch.undo()
-    assert "is acknowledged" in (await doors.take(request))[1]
+    assert "is acknowledged" in (await house.take(request))[1]
 
 
 async def test_sms_first_then_a_call_and_an_answer_ends_both(world: TwilioWorld) -> None:
     world.people["alice"]["page_by"] = STEPS
-    doors = await opened(world)
+    house = await opened(world)
     await world.post(notification(alert("AuthFailing")))
     await world.forward("90s")
     assert world.rung() == [(0, "sms", "alice")]
@@ -159,32 +161,32 @@ async def test_sms_first_then_a_call_and_an_answer_ends_both(world: TwilioWorld)
     incident = await the(world)
     request = world.twilio.text(ALICE, "a 1", SMS)
     for reply in (f"<Message>{incident.id} is acknowledged.</Message>", "<Response></Response>"):
-        status, text = await doors.take(request)
+        status, text = await house.take(request)
         assert (status, reply in text) == (200, True), "one reply, however often it is posted"
     assert ((await the(world)).state, (await the(world)).acknowledged_by) == (State.ACKNOWLEDGED, "alice")
     assert world.twilio.calls[0]["status"] == "canceled", "the telephone that still rings is silent"
     await world.forward("30m")
     assert len(world.rung()) == 2
-    await doors.close()
+    await house.close()
 
 
-async def test_c_does_not_resolve_and_a_stranger_is_not_answered(world: TwilioWorld, doors: Doors) -> None:
-    assert "in the console" in (await doors.take(world.twilio.text(ALICE, "c 1", SMS)))[1]
-    assert "<Message>" not in (await doors.take(world.twilio.text(STRANGER, "a 1", SMS)))[1]
-    assert "No open incident" in (await doors.take(world.twilio.text(LEAD, "a 1", SMS)))[1]
+async def test_c_does_not_resolve_and_a_stranger_is_not_answered(world: TwilioWorld, house: TwilioHouse) -> None:
+    assert "in the console" in (await house.take(world.twilio.text(ALICE, "c 1", SMS)))[1]
+    assert "<Message>" not in (await house.take(world.twilio.text(STRANGER, "a 1", SMS)))[1]
+    assert "No open incident" in (await house.take(world.twilio.text(LEAD, "a 1", SMS)))[1]
     assert (await the(world)).state is State.OPEN
 
 
-async def test_a_message_id_that_comes_with_other_words_is_no_error(world: TwilioWorld, doors: Doors) -> None:
+async def test_a_message_id_that_comes_with_other_words_is_no_error(world: TwilioWorld, house: TwilioHouse) -> None:
     fields = {"MessageSid": "SM" + "1" * 32, "AccountSid": SID, "From": ALICE, "To": FROM, "Body": "e 1"}
-    assert "is escalated" in (await doors.take(signed(SMS, fields)))[1]
-    status, text = await doors.take(signed(SMS, {**fields, "Body": "a 1"}))
+    assert "is escalated" in (await house.take(signed(SMS, fields)))[1]
+    status, text = await house.take(signed(SMS, {**fields, "Body": "a 1"}))
     assert (status, "acknowledged" in text) == (200, False)
     assert (await the(world)).state is State.OPEN
 
 
 @pytest.mark.parametrize("path", ["sms", "voice", "status"])
-async def test_odd_values_of_a_signed_request_are_no_error(doors: Doors, path: str) -> None:
+async def test_odd_values_of_a_signed_request_are_no_error(house: TwilioHouse, path: str) -> None:
     fields = {
         "MessageSid": "SM1", "CallSid": "CA1", "AccountSid": SID, "From": ALICE, "To": FROM, "Body": "a 1",
         "Digits": "4", "MessageStatus": "failed", "CallStatus": "busy",
@@ -193,17 +195,17 @@ async def test_odd_values_of_a_signed_request_are_no_error(doors: Doors, path: s
         for odd in ("", " ", "\x00", "\u202e", "x" * 5000, "9" * 1000, "a " + "9" * 400, "+", "SM" * 40, "e \u0661"):
             for token in ("", "?t=" + "x" * 43, "?t=%00&t=1", "?t=%FF"):
                 request = signed(f"{BASE}/hooks/twilio/{path}{token}", {**fields, name: odd})
-                async with doors.client.post(
+                async with house.client.post(
                     URL(request.path, encoded=True), data=request.body, headers=request.headers
                 ) as response:
                     assert response.status < 500, (name, odd[:80], token)
 
 
-async def test_a_report_is_kept_once(world: TwilioWorld, doors: Doors) -> None:
+async def test_a_report_is_kept_once(world: TwilioWorld, house: TwilioHouse) -> None:
     incident = await the(world)
     request = world.twilio.report(world.twilio.calls[0], "completed")
     for _ in range(3):
-        assert (await doors.take(request))[0] == 200
+        assert (await house.take(request))[0] == 200
     receipts = await world.one.incidents.receipts(incident.uid)
     mine = [(one["to"], one["outcome"]) for one in receipts if one["channel"] == "phone"]
     assert mine == [("alice", "delivered"), ("alice", "received")]
@@ -213,14 +215,14 @@ async def test_a_report_is_kept_once(world: TwilioWorld, doors: Doors) -> None:
 async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: TwilioWorld) -> None:
     world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": STEPS}
     world.second_road = ("push", "chat")
-    doors = await opened(world)
+    house = await opened(world)
     await world.post(notification(alert("AuthFailing")))
     request = world.twilio.report(world.twilio.messages[0], "undelivered")
     for _ in range(3):
-        assert (await doors.take(request))[0] == 200
+        assert (await house.take(request))[0] == 200
     assert world.sounded() == ["alice"]
     assert "cannot be reached" in str(world.slack.messages)
-    await doors.close()
+    await house.close()
 
 
 async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWorld) -> None:
@@ -228,26 +230,26 @@ async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWo
     world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": steps}
     world.second_road = ("phone", "chat")
     world.ntfy.script.extend([Answer(503)] * 6)
-    doors = await opened(world)
+    house = await opened(world)
     await world.post(notification(alert("AuthFailing")))
     await world.forward("10s")
     assert [(how, who) for _, how, who in world.rung()] == [("call", "alice")]
-    assert "is acknowledged" in (await doors.take(world.twilio.press("4")))[1]
-    await doors.close()
+    assert "is acknowledged" in (await house.take(world.twilio.press("4")))[1]
+    await house.close()
 
 
 async def test_a_lost_answer_makes_no_second_call(world: TwilioWorld) -> None:
     world.twilio.script.append(Answer(reset="after"))
-    doors = await opened(world)
+    house = await opened(world)
     await world.post(notification(alert("AuthFailing")))
     await world.forward("2m")
     assert world.rung() == [(0, "call", "alice")]
-    assert "is acknowledged" in (await doors.take(world.twilio.press("4")))[1]
-    await doors.close()
+    assert "is acknowledged" in (await house.take(world.twilio.press("4")))[1]
+    await house.close()
 
 
 async def test_requests_that_are_forged_altered_replayed_or_foreign_change_nothing(
-    world: TwilioWorld, doors: Doors
+    world: TwilioWorld, house: TwilioHouse
 ) -> None:
     before, good, draw = await the(world), world.twilio.press("4"), random.Random(26)
     fields = dict(parse_qsl(good.body.decode(), keep_blank_values=True))
@@ -271,29 +273,33 @@ async def test_requests_that_are_forged_altered_replayed_or_foreign_change_nothi
         tried.append((Signed(good.url.replace("voice", path), good.body, good.headers), {403}))
     assert len(tried) > 1000
     for request, allowed in tried:
-        async with doors.client.post(request.path, data=request.body, headers=request.headers) as response:
+        async with house.client.post(request.path, data=request.body, headers=request.headers) as response:
             assert response.status in allowed, request
     await world.quiet()
     assert await the(world) == before
-    assert "is acknowledged" in (await doors.take(good))[1]
+    assert "is acknowledged" in (await house.take(good))[1]
     after = await the(world)
     for _ in range(20):
-        assert "is acknowledged" in (await doors.take(good))[1]
+        assert "is acknowledged" in (await house.take(good))[1]
     assert await the(world) == after, "replayed: it is done already"
 
 
-async def test_the_host_is_no_part_of_the_signature_and_a_get_does_nothing(world: TwilioWorld, doors: Doors) -> None:
+async def test_the_host_is_no_part_of_the_signature_and_a_get_does_nothing(
+    world: TwilioWorld, house: TwilioHouse
+) -> None:
     good = world.twilio.press("4")
     elsewhere = signed(good.url.replace("incidents.example.com", "127.0.0.1"), {"Digits": "4"})
     headers = {**elsewhere.headers, "Host": "127.0.0.1"}
-    async with doors.client.post(good.path, data=elsewhere.body, headers=headers) as response:
+    async with house.client.post(good.path, data=elsewhere.body, headers=headers) as response:
         assert response.status == 403
-    async with doors.client.get(good.path, headers=good.headers) as response:
+    async with house.client.get(good.path, headers=good.headers) as response:
         assert response.status == 405
     assert (await the(world)).state is State.OPEN
 
 
-async def test_sms_that_are_forged_altered_replayed_or_foreign_change_nothing(world: TwilioWorld, doors: Doors) -> None:
+async def test_sms_that_are_forged_altered_replayed_or_foreign_change_nothing(
+    world: TwilioWorld, house: TwilioHouse
+) -> None:
     before, good, draw = await the(world), world.twilio.text(ALICE, "a 1", SMS), random.Random(23)
     fields = dict(parse_qsl(good.body.decode(), keep_blank_values=True))
     said: list[tuple[int, str]] = []
@@ -308,15 +314,15 @@ async def test_sms_that_are_forged_altered_replayed_or_foreign_change_nothing(wo
             (signed(good.url, {**other, "From": f"+1555{number:07}"}), {200}),  # a stranger's number
             (signed(good.url, {**other, "AccountSid": f"AC{number:032x}"}), {403}),  # another account
         ):
-            async with doors.client.post(request.path, data=request.body, headers=request.headers) as response:
+            async with house.client.post(request.path, data=request.body, headers=request.headers) as response:
                 said.append((response.status, await response.text()))
                 assert response.status in allowed, request
     assert len(said) > 1000
     assert not any("<Message>" in text for _, text in said), "nobody is answered"
     await world.quiet()
     assert await the(world) == before
-    assert "is acknowledged" in (await doors.take(good))[1]
+    assert "is acknowledged" in (await house.take(good))[1]
     after = await the(world)
     for _ in range(20):
-        assert "<Message>" not in (await doors.take(good))[1]
+        assert "<Message>" not in (await house.take(good))[1]
     assert await the(world) == after, "replayed: it is done already"
