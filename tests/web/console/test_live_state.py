@@ -62,7 +62,7 @@ async def test_an_open_page_becomes_read_only_and_comes_back(
         patched.setattr(StoreMonitor, "away", property(lambda self: True))
         patched.setattr(house.replica.incidents, "uid_of", away)
         await chromium.until("document.querySelector('#strips').innerText.includes('This page is read-only')")
-        assert "Acknowledge in pager (PagerDuty) meanwhile" in await chromium.text()
+        assert "In the meantime, acknowledge in pager (PagerDuty)" in await chromium.text()
         assert await chromium.ask(locked)
         assert await chromium.ask("document.querySelector('#note').value") == "typed at 3 am"
     await chromium.until("!document.querySelector('#strips').innerText.includes('read-only')")

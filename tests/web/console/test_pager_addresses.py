@@ -39,13 +39,13 @@ async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, mon
     assert f'href="{ACCOUNT}"' in await admin.page("/system")
     monkeypatch.setattr(paged.replica.incidents, "uid_of", away)
     text = await admin.page(HERE, 503)
-    assert f'Acknowledge in <a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a> meanwhile' in text
+    assert f'In the meantime, acknowledge in <a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a>' in text
     assert re.search(
         rf'Alice.*? · PagerDuty · not acknowledged · <a class="button" href="{URL}"[^>]*>Open in Page', text
     )
     assert text.count(f'href="{URL}"') == 1, "of the other page nothing was told"
     refused = await admin.send(f"{HERE}/acknowledge", 503)
-    assert f'<a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a> meanwhile' in refused
+    assert f'<a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a>.' in refused
 
 
 async def test_another_replica_knows_the_account_and_it_is_written_once(paged: House) -> None:
