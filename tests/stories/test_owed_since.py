@@ -55,3 +55,22 @@ async def test_after_a_quiet_night_one_hiccup_loses_no_message(world: World) -> 
     await world.forward("30s")
     assert "the lag is gone" in str(world.slack.messages)
     assert await world.one.due.letters.all() == {}
+
+
+async def test_a_page_that_rings_again_has_its_seconds_before_a_fallback_channel_is_used(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("AuthFailing")))
+    await world.forward("4m")
+    await world.post(notification(alert("AuthFailing", firing=False)))
+    await world.forward("2m")
+    triggers = len(world.sent())
+    world.pagerduty.script += [Answer(status=500), Answer(status=500)]
+    await world.post(notification(alert("AuthFailing", starts="2026-11-23T14:09:00Z")))
+    await world.quiet()
+    (incident,) = await world.incidents()
+    assert len(world.pagerduty.script) == 1, "the page was tried"
+    assert incident.detoured == ()
+    await world.forward("1m")
+    (incident,) = await world.incidents()
+    assert len(incident.detoured) == 1, "the second failure does use it"
+    assert len(world.sent()) > triggers
