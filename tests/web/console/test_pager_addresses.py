@@ -39,7 +39,8 @@ async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, mon
     assert f'href="{ACCOUNT}"' in await admin.page("/system")
     monkeypatch.setattr(paged.replica.incidents, "uid_of", away)
     text = await admin.page(HERE, 503)
-    assert f'In the meantime, acknowledge in <a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a>' in text
+    link = f'<a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a>'
+    assert f"In the meantime, acknowledge in {link}." in text
     assert re.search(
         rf'Alice.*? · PagerDuty · not acknowledged · <a class="button" href="{URL}"[^>]*>Open in Page', text
     )
