@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from receiver.channels import discover
 from receiver.config.loader.secret_files import SUFFIX
+from receiver.config.setting_docs import field_docs
 from receiver.config.settings.whole_config import Sections
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import SEVERITY_DEFAULTS, SeveritySettings
@@ -41,7 +42,7 @@ TESTS = "Files for `receiver test-rules`, each next to the rules file that it na
 def page() -> str:
     """Return the page."""
     parts = [INTRODUCTION, "## The configuration\n", *_top(Sections)]
-    for name, field in Sections.model_fields.items():
+    for name, field in _fields(Sections):
         if name == "channels":
             parts += [
                 f"### {name}\n",
@@ -57,7 +58,7 @@ def page() -> str:
 
 def _top(model: type[BaseModel]) -> list[str]:
     rows = []
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model):
         shown = f"[`{name}`](#{name})" if list(models(field.annotation)) or name == "channels" else f"`{name}`"
         rows.append((shown, "required" if field.is_required() else "", sentence(field.description)))
     return [*table(("section", "", "meaning"), rows), ""]
@@ -95,6 +96,7 @@ def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
         key = "KEY" if name == getattr(model, "gathers", None) else field.alias or name
         whole = FieldInfo.merge_field_infos(field)
         whole.annotation = hints[name]
+        whole.description = field_docs(model).get(name)
         yield key, whole
 
 

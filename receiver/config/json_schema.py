@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 
 from receiver.channels import discover
 from receiver.config.loader.secret_files import SUFFIX
+from receiver.config.setting_docs import field_docs
 from receiver.config.settings import settings_fields
 from receiver.config.settings.alertmanager_address import AlertmanagerAddress
 from receiver.config.settings.whole_config import Sections
@@ -101,8 +102,11 @@ class _Writer(GenerateJsonSchema):
         made, model = super().model_schema(schema), schema["cls"]
         properties: dict[str, Any] = made.get("properties", {})
         required = set(made.pop("required", ()))
+        docs = field_docs(model)
         for name, field in model.model_fields.items():
             key = field.alias or name
+            if name in docs:
+                properties[key].setdefault("description", docs[name])
             if settings_fields.is_secret(field.annotation):
                 said = f"A file that contains `{key}`."
                 properties[f"{key}{SUFFIX}"] = {"type": "string", "description": said}

@@ -8,7 +8,7 @@ from receiver.model.base import Frozen
 
 
 class Settings(Frozen):
-    """A part of the configuration. The text under each field is its description in the reference page."""
+    """A part of the configuration. The text under each field describes it in the reference page."""
 
     # A validation error repeats its input, and here the input may be a token.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
