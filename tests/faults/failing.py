@@ -77,23 +77,24 @@ async def failing(folder: Path, store: Replicated | Cluster, **settings: Any) ->
 async def failovers(stage: Failing, load: Load, times: int, kind: str = "in turn") -> None:
     """Let the store fail over, and say how soon webhooks were taken again.
 
-    `times`: failovers of each kind, where the environment does not say. `kind`: planned, killed (kill -9), or in turn.
+    `times`: failovers of each kind, if the environment does not set it. `kind`: planned, paused (planned, after a pause
+    of writes), killed (kill -9), or in turn.
     """
     took: dict[bool, list[float]] = {True: [], False: []}
-    kinds = {"planned": [True], "killed": [False]}.get(kind, [True, False])
+    kinds = {"planned": [True], "paused": [True], "killed": [False]}.get(kind, [True, False])
     for number, planned in enumerate(kinds * int(GIVEN or times)):
         # A server that was killed comes back as it was first in some of them, and claims to be the primary.
         told = len(kinds) > 1 and number % 6 != 1
-        took[planned].append(await failed_over(stage, load, planned=planned, told=told))
+        took[planned].append(await failed_over(stage, load, planned=planned, told=told, pause=kind == "paused"))
     for planned, waits in ((planned, waits) for planned, waits in took.items() if waits):
         kind, spread = "planned" if planned else "killed", sorted(waits)
         say(f"{len(waits)} {kind}: taken again after {spread[len(waits) // 2]:.1f} s, {spread[-1]:.1f} s at most")
 
 
-async def failed_over(stage: Failing, load: Load, *, planned: bool, told: bool = False) -> float:
+async def failed_over(stage: Failing, load: Load, *, planned: bool, told: bool = False, pause: bool = False) -> float:
     """Let the store fail over; return after how many seconds webhooks were taken, once everything is as it was.
 
-    `told`: a killed server is told which one is the primary when it is started again.
+    `told`: a killed server is told which one is the primary when it is started again. `pause`: writes are paused first.
     """
     store, before = stage.store, len(load.probes)
     await until(lambda: len(load.probes) > before + 10, "webhooks before the failover")
@@ -101,7 +102,7 @@ async def failed_over(stage: Failing, load: Load, *, planned: bool, told: bool =
     began = time.time()
     killed = None if planned else await store.kill_primary()
     if planned:
-        await store.fail_over()
+        await store.fail_over(pause=True) if pause else await store.fail_over()
     changed = time.time()
     took = await until(lambda: load.took_again(changed) < math.inf, "webhooks that are taken again", BACK)
     stage.note("store", up=True)

@@ -15,7 +15,7 @@ from tests.store.sentinels import Replicated
 pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 
 
-KINDS = ("in turn", "in turn again", *(("planned", "killed") if GIVEN else ()))
+KINDS = ("in turn", "in turn again", *(("planned", "paused", "killed") if GIVEN else ()))
 """In turn there are as many of each, ten in both runs together. Each kind alone is a long run:
 `FAILOVERS=10 pytest tests/faults/test_sentinel.py -k planned`."""
 

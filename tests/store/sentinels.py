@@ -14,6 +14,8 @@ from tests.store.servers import BACKLOG, DURABLE, Server
 NAME = "incidents"
 DOWN_AFTER_MS = 2000
 """After which a Sentinel takes a silent server to be down; its default is 30 s."""
+PAUSE_MS = 5000
+"""For how long writes are paused before a planned failover (docs/operating.md); a demotion ends it earlier."""
 PASSWORD, SENTINEL_PASSWORD = "server-password-01", "sentinel-password-02"
 
 
@@ -124,9 +126,16 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
                 return False
         return True
 
-    async def fail_over(self) -> None:
-        """Let the Sentinels make another server the primary, as before maintenance; return once they have."""
+    async def fail_over(self, *, pause: bool = False) -> None:
+        """Let the Sentinels make another server the primary, as before maintenance; return once they have.
+
+        `pause`: pause writes first, as docs/operating.md says, so that no replica needs a full copy afterwards.
+        """
         before = self.port
+        if pause:
+            client = self.primary.client(password=PASSWORD, socket_timeout=2)
+            client.client_pause(PAUSE_MS, all=False)
+            client.close()
         # Refused while the one before is not over yet.
         await until(lambda: self.ask(self.sentinels[0], "SENTINEL", "FAILOVER", NAME) in (True, "OK"), "a failover")
         await until(lambda: self.port != before, "another primary")
