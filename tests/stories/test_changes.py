@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from receiver.channels.grafana import Grafana, GrafanaSettings
+from receiver.incident.timers import CHANGES
 from receiver.model.command import Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.recent_changes import RecentChange
@@ -88,7 +89,8 @@ async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, m
     await waiting
     for uid in others:
         await look(uid, world.clock.now())
-    assert asked == ["stratum/api"], "its failure counts for all who would ask the same"
+    assert asked == ["stratum/api"], "its failure counts for every incident of the repository"
+    assert world.one.metrics.loop_errors.labels(CHANGES)._value.get() == 1, "and is logged and counted once"
     world.clock.forward(timedelta(seconds=31))
     await look(others[0], world.clock.now())
     assert asked == ["stratum/api"] * 2

@@ -75,8 +75,6 @@ class RecentChangesReader:
             found = await self._ask(repository, setting, now)
             draft = on_changes_read(incident, repository, found, setting.policy.of(incident), now)
         except SourceError as error:
-            self.metrics.loop_errors.labels(CHANGES).inc()
-            log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
             if now - incident.opened_at < PATIENCE:
                 await self.intake.due.later(member, to_ms(now + AGAIN))
                 return
@@ -107,6 +105,9 @@ class RecentChangesReader:
         try:
             found = await GitHub(self.source_client, url, token.get_secret_value()).changes(repository)
         except SourceError as error:
+            # Logged once for a response, not for each incident that reuses it: in a storm these are hundreds a second.
+            self.metrics.loop_errors.labels(CHANGES).inc()
+            log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
             self._failed[repository] = (now, error)
             raise
         finally:
