@@ -12,6 +12,7 @@ import structlog
 
 from receiver.model.alert.alert import NO_TIME, Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
+from receiver.model.json_bytes import json_bytes
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import StoreAway
 from receiver.store.notification_history import HistoryList, packed
@@ -136,7 +137,7 @@ def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str
     alerts = 0
     for at, notification in waiting:
         try:
-            line = orjson.dumps({"at": rfc3339(at), "notification": notification_document(notification)})
+            line = json_bytes({"at": rfc3339(at), "notification": notification_document(notification)})
         except (TypeError, ValueError, RecursionError) as error:
             unwritable.append((notification.group_key, type(error).__name__))
             continue
