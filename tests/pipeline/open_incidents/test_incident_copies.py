@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from receiver.incident.log.alert_membership import fired
+from receiver.model.base import to_ms
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents import incident_copies
 from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEAN_BYTES, IncidentCopies
@@ -17,7 +18,7 @@ from receiver.store.incidents.stored_records import packed
 from tests.incident.given import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
 
-RECORD = packed(fired(alert("HighErrorRate"), decision(2), NOW)).decode()
+RECORD = packed(fired(alert("HighErrorRate"), decision(2), to_ms(NOW))).decode()
 
 
 def records(count: int) -> dict[str, str]:
