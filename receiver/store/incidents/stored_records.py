@@ -15,6 +15,7 @@ from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_text import incident_text
 from receiver.model.incident.policy_snapshot import Plan
+from receiver.model.json_bytes import json_bytes
 from receiver.model.severity import Severity
 from receiver.store.client.store_errors import IncidentUnreadable
 from receiver.store.incidents.compressed_incident import state_in
@@ -150,7 +151,7 @@ def event_text(event: Event) -> str | bytes:
         actor = event.actor.__dict__ if event.actor.caller else {"kind": event.actor.kind, "name": event.actor.name}
         told = {**event.__dict__, "actor": actor, "to": [to.__dict__ for to in event.to]}
         with suppress(TypeError):
-            return orjson.dumps(told, option=orjson.OPT_UTC_Z)
+            return json_bytes(told, orjson.OPT_UTC_Z)
     return event.model_dump_json()
 
 
@@ -160,7 +161,7 @@ def packed(record: AlertRecord) -> bytes:
     Earlier releases read seven parts and no more, and they page from what this one wrote. The sender therefore stands
     behind the digest, which they only compare.
     """
-    return orjson.dumps(
+    return json_bytes(
         [
             int(record.firing),
             record.starts_ms,

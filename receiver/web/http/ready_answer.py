@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
+from receiver.model.json_bytes import json_bytes
 from receiver.web.http.error_responses import FOR_ALL
 
 _HEAD = "".join(f"{name}: {value}\r\n" for name, value in FOR_ALL.items())
@@ -23,7 +23,7 @@ class ReadyAnswer(web.StreamResponse):
 
     def __init__(self, value: Any) -> None:
         """Create it for `value`. It omits the rest of an aiohttp response: many are cached, and none is changed."""
-        self.value = orjson.dumps(value)
+        self.value = json_bytes(value)
 
     @property
     def keep_alive(self) -> bool:

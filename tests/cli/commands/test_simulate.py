@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from receiver.model.alert.alert import parse_notification
@@ -40,7 +41,8 @@ def folder(tmp_path: Path, root: Path) -> Path:
         {"at": f"2026-11-2{day}T10:00:00Z", "notification": notification_document(parse_notification(body))}
         for day, body in enumerate(bodies, 1)
     ]
-    (tmp_path / "kept.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    kept = b"".join(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE) for line in lines)
+    (tmp_path / "kept.jsonl").write_bytes(kept)
     return tmp_path
 
 

@@ -9,7 +9,9 @@ import orjson
 import pytest
 
 from receiver.incident.log.alert_membership import fired
+from receiver.model.base import to_ms
 from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.pipeline.intake.commit_parts import alert_body
 from receiver.pipeline.open_incidents import incident_copies
 from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEAN_BYTES, IncidentCopies
 from receiver.store.incidents.incident_copy import IncidentCopy
@@ -17,7 +19,7 @@ from receiver.store.incidents.stored_records import packed
 from tests.incident.given import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
 
-RECORD = packed(fired(alert("HighErrorRate"), decision(2), NOW)).decode()
+RECORD = packed(fired(alert("HighErrorRate"), decision(2), to_ms(NOW))).decode()
 
 
 def records(count: int) -> dict[str, str]:
@@ -140,3 +142,15 @@ async def test_its_size_is_what_it_takes(copies: IncidentCopies, memory: Memory)
         tracemalloc.stop()
     await read(copies, found._replace(firing=5000))
     assert 0.7 < copies.size / (after - before) < 1.5
+
+
+def test_the_texts_that_a_commit_leaves_here_take_their_own_size() -> None:
+    given = [alert("HighErrorRate") for _ in range(200)]
+    tracemalloc.start()
+    try:
+        kept = [(packed(fired(one, decision(2), to_ms(NOW))), alert_body(one)) for one in given]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # With each text in the buffer that it was written into, this would be 8 KB a pair.
+    assert taken < sum(len(record) + len(body) + 300 for record, body in kept)
