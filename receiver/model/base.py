@@ -30,6 +30,14 @@ class Kept(Frozen):
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
 
+def fitted(text: bytes) -> bytes:
+    """Return the same bytes in as much memory as they need, for what is kept.
+
+    orjson returns its whole buffer: 4 KiB for 200 bytes, 32 KiB for 3,000.
+    """
+    return bytes(memoryview(text))
+
+
 def rfc3339(moment: datetime) -> str:
     """Return `moment` in UTC with milliseconds, as `2026-11-23T14:02:11.611Z` (surfaces.md, Shapes in JSON)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from receiver.model.base import fitted
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 from receiver.store.incidents.commit_request import CommitRequest
@@ -90,7 +91,7 @@ class IncidentCopies:
         first = 2 + len(change.events)
         self._drop(incident.uid)
         known.lean = known.lean or alerts > LARGEST
-        known.events += args[2:first]
+        known.events += map(_fitted, args[2:first])
         known.alerts |= _pairs(args[first : first + 2 * alerts])
         if not known.lean:
             known.bodies |= _pairs(args[first + 2 * alerts : first + 2 * (alerts + bodies)])
@@ -187,4 +188,8 @@ def _is_over(state: str) -> bool:
 
 
 def _pairs(values: Sequence[Any]) -> dict[str, str | bytes]:
-    return dict(zip(values[::2], values[1::2], strict=True))
+    return dict(zip(values[::2], map(_fitted, values[1::2]), strict=True))
+
+
+def _fitted(text: str | bytes) -> str | bytes:
+    return fitted(text) if isinstance(text, bytes) else text

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
 
+from receiver.model.base import fitted
 from receiver.web.http.error_responses import FOR_ALL
 
 _HEAD = "".join(f"{name}: {value}\r\n" for name, value in FOR_ALL.items())
@@ -23,7 +24,7 @@ class ReadyAnswer(web.StreamResponse):
 
     def __init__(self, value: Any) -> None:
         """Create it for `value`. It omits the rest of an aiohttp response: many are cached, and none is changed."""
-        self.value = orjson.dumps(value)
+        self.value = fitted(orjson.dumps(value))
 
     @property
     def keep_alive(self) -> bool:

@@ -12,10 +12,12 @@ from receiver.incident.log.alert_membership import fired
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents import incident_copies
 from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEAN_BYTES, IncidentCopies
+from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.stored_records import packed
 from tests.incident.given import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
+from tests.store.given import LEASE, MS, NUMBER, opening
 
 RECORD = packed(fired(alert("HighErrorRate"), decision(2), NOW)).decode()
 
@@ -140,3 +142,22 @@ async def test_its_size_is_what_it_takes(copies: IncidentCopies, memory: Memory)
         tracemalloc.stop()
     await read(copies, found._replace(firing=5000))
     assert 0.7 < copies.size / (after - before) < 1.5
+
+
+def test_what_this_replica_commits_takes_its_size(copies: IncidentCopies) -> None:
+    changes = [opening(alerts=2) for _ in range(100)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for change in changes:
+            sent = script_arguments(
+                change, floor=0, mark=None, epoch="", prefix="", ttl_s=1, now_ms=MS, lease_ms=LEASE, token="t",
+                number=NUMBER,
+            )  # fmt: skip
+            copies.committed(change, sent, "INC-1", 1)
+        del sent
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(copies) == 100
+    assert 0.5 < copies.size / (after - before) < 1.5
