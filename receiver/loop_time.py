@@ -67,6 +67,7 @@ class LoopTime:
             return await future
         finally:
             self._limits.pop(future, None)
+            del future  # the frames of what it raises would lead back to it
 
     def start(self, deadline: Deadline, seconds: float) -> None:
         """Count `deadline` from now on."""

@@ -8,6 +8,7 @@ import pytest
 
 from receiver.clock import Clock
 from receiver.loop_time import COUNTED, LoopTime
+from tests.garbage import left_behind
 
 
 class Stopped:
@@ -116,3 +117,18 @@ async def test_a_deadline_knows_how_late_the_loop_was_meanwhile() -> None:
             stopped.leapt += 3.0
             await asyncio.sleep(0.06)
         assert 2.9 <= second.behind < 10.0
+
+
+async def test_an_answer_that_fails_or_comes_too_late_leaves_no_garbage() -> None:
+    time, loop = LoopTime(), asyncio.get_running_loop()
+
+    async def fails(_: int) -> None:
+        refused: asyncio.Future[None] = loop.create_future()
+        refused.set_exception(LookupError("no such thing"))
+        with pytest.raises(LookupError):
+            await time.within(1.0, refused)
+        with pytest.raises(TimeoutError):
+            await time.within(0.0, loop.create_future())
+        del refused
+
+    assert await left_behind(fails) == []

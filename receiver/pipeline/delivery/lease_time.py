@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 from receiver.clock import Clock
+from receiver.pipeline.exception_frames import drop_frames_of
 
 T = TypeVar("T")
 
@@ -22,6 +23,9 @@ async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
     task = asyncio.ensure_future(asked)
     done, _ = await asyncio.wait({task}, timeout=max(0.0, until - clock.monotonic()))
     if not done:
-        task.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody waits for it anymore
+        task.add_done_callback(drop_frames_of)  # nobody waits for it anymore
         return None
-    return task.result()
+    try:
+        return task.result()
+    finally:
+        del task, done  # the frames of what it raises would lead back to it (exception_frames.py)

@@ -123,10 +123,15 @@ class IncidentWriter:
         )
         # A commit that was sent is not given up with its caller, whose time may end first: what it has leased to this
         # replica would reach nobody until the lease ends, and a retry is answered as a repetition.
-        writing = asyncio.ensure_future(self._write(change, setting, now))
+        return await self._finished(asyncio.ensure_future(self._write(change, setting, now)))
+
+    async def _finished(self, writing: asyncio.Future[Committed]) -> Committed:
         self._writing.add(writing)
         writing.add_done_callback(self._ended)
-        return await asyncio.shield(writing)
+        try:
+            return await asyncio.shield(writing)
+        finally:
+            del writing  # the frames of what it raises would lead back to it (exception_frames.py)
 
     async def _write(self, change: CommitRequest, setting: ActiveConfig, now: datetime) -> Committed:
         began, token, answered = self.clock.monotonic(), new_token(), False

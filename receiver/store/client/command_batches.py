@@ -101,7 +101,7 @@ class CommandBatches:
                 try:
                     replies = await self._connection.exchange(_merged(batch))
                 except (DataError, UnicodeError) as error:
-                    spoiled = error  # before anything was sent
+                    spoiled = error.with_traceback(None)  # before anything was sent; its frames would lead back to it
         except StoreAway as condition:
             self._fail(batch, condition)
         except BaseException:

@@ -123,7 +123,7 @@ class ConnectionLanes:
                 try:
                     reply = await connection.read_response()
                 except ResponseError as error:
-                    reply = error
+                    reply = error.with_traceback(None)  # its frames would lead back to the replies
                 else:
                     callback = callbacks.get(command[0])
                     reply = callback(reply) if callback is not None else reply

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from receiver.metrics import Metrics
+from receiver.pipeline.exception_frames import drop_frames
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
 from receiver.store.client.store_errors import StoreLostData
 
@@ -91,19 +92,23 @@ def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) ->
             return await handler(request)
         except Refusal as refusal:
             noted(request, refusal)
+            drop_frames(refusal)
             return problem(refusal.status, refusal.detail, refusal.errors, refusal.headers)
         except StoreAway as away:
             condition, reason = away.condition, str(away)
             log.warning(
                 "request_failed", method=request.method, path=shown_path(request), condition=condition, reason=reason
             )
+            drop_frames(away)
             return problem(503, _words(away))
         except web.HTTPException as error:
+            drop_frames(error)
             return _known(request, error)
-        except Exception:
+        except Exception as error:
             # The caller gets no details; the log has all of them. Alertmanager retries after a 5xx.
             metrics.loop_errors.labels("web").inc()
             log.exception("request_spoiled", method=request.method, path=shown_path(request))
+            drop_frames(error)
             return problem(500, "internal error; see the log")
 
     return turn

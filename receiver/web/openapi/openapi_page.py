@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from aiohttp import web
 from pydantic.json_schema import models_json_schema
 
 from receiver import __version__
+from receiver.model.json_bytes import json_bytes
 from receiver.web.api.operations import OPERATIONS, Operation, Parameter
 from receiver.web.http.compression import SAME
 from receiver.web.json.answer_schemas import SCHEMAS
@@ -134,7 +134,7 @@ class OpenApiPage:
         root = self.root()
         if self._made is None or self._made[0] != root:
             known: list[Operation] = request.app[OPERATIONS]
-            self._made = root, orjson.dumps(document(known, server=root or "/"))
+            self._made = root, json_bytes(document(known, server=root or "/"))
         response = web.Response(body=self._made[1], content_type="application/json")
         response[SAME] = True
         return response

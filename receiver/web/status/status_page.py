@@ -12,6 +12,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from receiver.model.delivery.public_incident import Impact, PublicComponent
+from receiver.model.json_bytes import fitted
 from receiver.pipeline.status.component_history import on_day
 from receiver.pipeline.status.page_words import Words, chosen
 from receiver.web.app_keys import AppParts
@@ -242,7 +243,7 @@ def _svg(name: str, word: str, color: str) -> web.Response:
 
 def _kept(response: web.Response, fresh: str) -> tuple[bytes, CIMultiDict[str]]:
     # The time of the request is not a change; if it were included, the tag would change every second.
-    body = response.body if isinstance(response.body, bytes) else b""
+    body = fitted(response.body) if isinstance(response.body, bytes) else b""
     tag = f'"{hashlib.sha256(_MOMENT.sub(b"", body)).hexdigest()[:24]}"'
     headers = CIMultiDict(response.headers)
     headers.update({"ETag": tag, "Cache-Control": fresh})

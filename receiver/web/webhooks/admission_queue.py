@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from enum import IntEnum
-from itertools import islice
 
 from receiver.model.severity import Severity
+from receiver.pipeline.intake.hashed_values import HashedValues
 from receiver.store.client.connection_lanes import SIZES, Lane
 from receiver.store.client.store_errors import Overloaded
 
@@ -28,8 +28,10 @@ WEIGHT = 0.1
 """Weight of the newest turn in the mean interval between turns."""
 LONGEST_PAGING = 0.6
 """The same for a SEV-2, which this replica then retries. A SEV-1 is never refused because of the queue's length."""
-GROUPS = 20_000
-"""Maximum number of groups whose last severity is stored."""
+GROUPS = 32_768
+"""Entries of the table of last severities, 8 bytes each: 20,000 groups take three fifths of them."""
+NO_INCIDENT = 0
+"""The value of a group whose last notification opened no incident; other groups have the rank of their severity."""
 
 
 class Place(IntEnum):
@@ -43,6 +45,8 @@ class Place(IntEnum):
 
 
 PLACES = {Severity.SEV1: Place.FIRST, Severity.SEV2: Place.PAGING}
+RANKS: dict[int | None, Place] = {severity.rank: place for severity, place in PLACES.items()}
+"""The same by rank; all others are `REST`."""
 
 
 class Admission:
@@ -60,8 +64,8 @@ class Admission:
         self._mean = 0.0
         """Seconds between two turns while notifications wait."""
         self._passed_at: float | None = None
-        # Hashes take a third of the memory of keys; a collision only changes which one is refused first.
-        self._severities: dict[int, Severity | None] = {}
+        # A collision of hashes only changes which group is refused first.
+        self._severities = HashedValues(GROUPS)
 
     @property
     def waiting(self) -> int:
@@ -113,22 +117,15 @@ class Admission:
 
     def learn(self, group: str, severity: Severity | None) -> None:
         """Store the severity of a group's last notification; None if it opens no incident."""
-        key = hash(group)
-        self._severities.pop(key, None)
-        self._severities[key] = severity
-        if len(self._severities) > GROUPS:
-            # The oldest are removed together: finding the first entry of a dictionary passes all removed ones.
-            for old in list(islice(self._severities, max(1, GROUPS // 10))):
-                del self._severities[old]
+        self._severities.put(group, NO_INCIDENT if severity is None else severity.rank)
 
     def known(self, group: str) -> bool:
         """Return whether the last severity of a group is known."""
-        return hash(group) in self._severities
+        return self._severities.get(group) is not None
 
     def place(self, group: str) -> Place:
         """Return the priority of a group by its last severity."""
-        severity = self._severities.get(hash(group))
-        return PLACES.get(severity, Place.REST) if severity is not None else Place.REST
+        return RANKS.get(self._severities.get(group), Place.REST)
 
     @asynccontextmanager
     async def turn(self, limit: float, place: Callable[[], Place]) -> AsyncIterator[None]:

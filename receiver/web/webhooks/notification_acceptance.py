@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 
 from receiver.model.alert.alert import Notification
+from receiver.pipeline.exception_frames import drop_frames_of
 from receiver.pipeline.intake.intake_answer import Answer
 from receiver.pipeline.intake.notification_parts import may_page
 from receiver.pipeline.store_outage.refused_notification import group_name
@@ -83,7 +84,11 @@ class NotificationAcceptance:
         task.add_done_callback(self._forget)
         # Neither the timeout nor a sender that hangs up cancels the task: its work would be wasted, and the sender's
         # next attempt is a repetition of the notification stored in the meantime.
-        await asyncio.wait({task}, timeout=self._left(began, limit) + GRACE)
+        try:
+            await asyncio.wait({task}, timeout=self._left(began, limit) + GRACE)
+        finally:
+            if not task.done():
+                task.add_done_callback(drop_frames_of)
         if not task.done() or task.cancelled():
             raise Overloaded("not decided and committed in time")
         return task.result()

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from receiver.pipeline.exception_frames import drop_frames_of
 from receiver.pipeline.response.pagerduty_events import PagerDutyEventResult, UnknownPage
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
@@ -86,7 +87,11 @@ class PagerDutyEndpoint:
         task = asyncio.create_task(self.parts.pagerduty_events.take(raw, self.parts.clock.now()))
         self._tasks.add(task)
         task.add_done_callback(self._forget)
-        await asyncio.wait({task}, timeout=LIMIT)
+        try:
+            await asyncio.wait({task}, timeout=LIMIT)
+        finally:
+            if not task.done():
+                task.add_done_callback(drop_frames_of)
         if not task.done():
             # It continues; when PagerDuty sends the event again, it is done.
             raise Refusal(503, "slow", AWAY)

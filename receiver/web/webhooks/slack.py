@@ -13,6 +13,7 @@ import orjson
 import structlog
 from aiohttp import web
 
+from receiver.pipeline.exception_frames import drop_frames_of
 from receiver.pipeline.slack.requests import EXCUSED, ForeignWorkspace, error_reply, said
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
@@ -196,6 +197,7 @@ class SlackEndpoint:
         if error is not None:
             # No one waits for it anymore: the user gets no response, and the log has the reason.
             log.error("slack_unanswered", exc_info=error)
+            drop_frames_of(task)
 
     def _refusal(self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None) -> Refusal:
         strangers = dict.fromkeys((401, 403, 408), "unauthorized")

@@ -14,10 +14,12 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.intake.commit_parts import alert_body
 from receiver.pipeline.open_incidents import incident_copies
 from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEAN_BYTES, IncidentCopies
+from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.stored_records import packed
 from tests.incident.given import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
+from tests.store.given import LEASE, MS, NUMBER, opening
 
 RECORD = packed(fired(alert("HighErrorRate"), decision(2), to_ms(NOW))).decode()
 
@@ -154,3 +156,22 @@ def test_the_texts_that_a_commit_leaves_here_take_their_own_size() -> None:
         tracemalloc.stop()
     # With each text in the buffer that it was written into, this would be 8 KB a pair.
     assert taken < sum(len(record) + len(body) + 300 for record, body in kept)
+
+
+def test_what_this_replica_commits_takes_its_size(copies: IncidentCopies) -> None:
+    changes = [opening(alerts=2) for _ in range(100)]
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for change in changes:
+            sent = script_arguments(
+                change, floor=0, mark=None, epoch="", prefix="", ttl_s=1, now_ms=MS, lease_ms=LEASE, token="t",
+                number=NUMBER,
+            )  # fmt: skip
+            copies.committed(change, sent, "INC-1", 1)
+        del sent
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(copies) == 100
+    assert 0.5 < copies.size / (after - before) < 1.5

@@ -11,6 +11,7 @@ import pytest
 from receiver.store.client.connection import Connection, StoreAway
 from receiver.store.client.connection_lanes import Lane, lane
 from receiver.store.client.lua_script import PROBE
+from tests.garbage import left_behind
 from tests.store.given import Rooms
 
 
@@ -68,3 +69,15 @@ async def test_commits_that_are_made_in_the_same_moment_share_a_call(
     monkeypatch.setattr(Connection, "exchange", counted)
     await asyncio.gather(*(connection.write(PROBE, keys, []) for _ in range(5)))
     assert calls == [["EVALSHA"] * 5]
+
+
+async def test_what_the_store_refuses_leaves_no_garbage(rooms: Rooms) -> None:
+    async def refused(number: int) -> None:
+        name = rooms.named(f"text{number}")
+        await rooms.connection.call("SET", name, "a text")
+        with pytest.raises(StoreAway):
+            await rooms.connection.call("HGET", name, "a field")
+        with pytest.raises(UnicodeError):
+            await rooms.connection.call("SET", name, "\ud800")
+
+    assert await left_behind(refused) == []
