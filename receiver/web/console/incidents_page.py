@@ -43,6 +43,8 @@ RECENT, QUIET_RECENT = 5, 10
 """Number of resolved incidents below the open ones, and if none is open."""
 NAMED = 20
 """Maximum number of cards with the next contact, because each needs a read of the incident."""
+CARD_VERBS = ("acknowledge", "escalate", "resolve")
+"""Verbs of the buttons of one card."""
 VERBS = ("acknowledge", "resolve", "noise", "merge")
 ALSO = ("wall", "done", "mine", "drill", "month", "week")
 """Parameters of the page that the API's list does not have."""
@@ -171,11 +173,10 @@ class IncidentsPage:
         return max(known, default=None), from_ms(beat) if beat else None
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /`: acknowledge one card, act on the selected ones, or declare an incident. Raises Refusal."""
-        if fields.get("acknowledge"):
-            once = {name: text for name, text in fields.items() if name == ONCE}
-            done = await self.forms.run(fields["acknowledge"], "acknowledge", once, visitor)
-            return self.frame.back("/", "acknowledge", f"card-{done.incident.id}")
+        """`POST /`: act on one card or on the selected ones, or declare an incident. Raises Refusal."""
+        for verb in CARD_VERBS:
+            if fields.get(verb):
+                return await self._card(request, visitor, verb, fields)
         if fields.get("declare"):
             return await self._declare(visitor, fields)
         if fields.get("sample"):
@@ -196,6 +197,19 @@ class IncidentsPage:
                 fires=self.parts.respond.still_firing(firing) if verb == "resolve" else None,
             )  # fmt: skip
         return await self._several(visitor, verb, chosen, fields)
+
+    async def _card(
+        self, request: web.Request, visitor: SignedInPerson, verb: str, fields: dict[str, str]
+    ) -> web.Response:
+        # One form serves all cards, so the button names the incident and, where it matters, the version it shows.
+        number, _, shown = fields[verb].partition(" ")
+        said = {name: fields[name] for name in (ONCE, "text") if name in fields} | ({ONCE: shown} if shown else {})
+        if verb == "resolve" and fields.get("confirmed") != "yes":
+            kept = {verb: number, ONCE: said.get(ONCE, "")}
+            return await self.forms.ask(request, visitor, number, verb, kept, back="/")
+        done = await self.forms.run(number, verb, said, visitor)
+        place = "" if verb == "resolve" else f"card-{done.incident.id}"
+        return self.frame.back("/", "repeated" if done.repeated else verb, place)
 
     async def _chosen(self, numbers: list[str], visitor: SignedInPerson) -> list[Incident]:
         wanted = set(numbers)

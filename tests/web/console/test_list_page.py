@@ -11,6 +11,7 @@ from receiver.store.client.connection import StoreAway
 from tests.stories.test_storms import burst
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
+from tests.web.console.test_forms import HERE, ID, Person
 
 BROWSER = {**READ, "Accept": "text/html"}
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -96,3 +97,24 @@ async def test_the_end_of_a_storm_is_seen_where_it_stands(house: House) -> None:
     assert f'Grouped incident: <a href="/incidents/{child.id}">' in text
     assert f"{said}, which ended <time" in await page(house, f"/incidents/{child.id}")
     assert any("the storm has ended; " in str(one) for one in world.slack.messages)
+
+
+async def test_a_card_escalates_once_and_resolves_after_a_question(house: House) -> None:
+    await house.world.post(notification(alert(**HIGH)))
+    person = await Person(house, "respond-token").sign_in()
+    shown = re.findall(r'name="escalate" value="([^"]+)"', await person.page("/"))[0]
+    assert await person.send("/", escalate=shown) == f"/?done=escalate#card-{ID}"
+    path = f"/api/v1/incidents/{ID}/timeline"
+    log = (await house.get(path))[1]["items"]
+    assert await person.send("/", escalate=shown) == f"/?done=repeated#card-{ID}"
+    again = await person.send(f"{HERE}/escalate", once=shown.partition(" ")[2])
+    assert again.startswith(f"{HERE}?done=repeated"), "the incident's page was as old as the list"
+    assert (await house.get(path))[1]["items"] == log, "nothing was done twice"
+    asked = await person.send("/", 200, resolve=ID)
+    assert "still fires and will page nobody" in asked and 'href="/">Cancel' in asked
+    assert (await house.get(f"/api/v1/incidents/{ID}"))[1]["state"] == "open", "asking changes nothing"
+    assert await person.send("/", resolve=ID, confirmed="yes", text="The old release is back") == "/?done=resolve"
+    assert (await house.get(f"/api/v1/incidents/{ID}"))[1]["state"] == "resolved"
+    assert "The old release is back" in str((await house.get(path))[1]["items"])
+    await person.send("/", 404, escalate="INC-2026-7777")
+    assert 'name="escalate"' not in await person.page("/"), "it is over"
