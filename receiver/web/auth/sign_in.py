@@ -80,11 +80,12 @@ class SignIn:
             if visitor is None:
                 raise Refusal(401, "no_session", "sign in at /login")
 
+            caller_of = self._renewed_caller(request)
+
             def allowed() -> Caller:
                 if visitor.session is None:
                     return self.gate.admit(request, scope, BASIC)
-                claim = self.sessions.read(cookie_of(request, self._cookie(request)))
-                caller = claim and (claim.caller or self._caller(visitor.session))
+                caller = caller_of(visitor.session)
                 over = self.parts.sessions.ended_here(visitor.session.id)
                 if not caller or over or self.parts.clock.now() - began >= CHECKED:
                     raise Refusal(401, "no_session", "connect anew")
@@ -94,6 +95,21 @@ class SignIn:
             return await listen(request, allowed)
 
         return handle
+
+    def _renewed_caller(self, request: web.Request) -> Callable[[SessionRecord], Caller | None]:
+        # The cookie is verified again only after a change of the configuration, or when a token has expired.
+        valid: tuple[object, list[tuple[bytes, Caller]]] | None = None
+        found: Caller | None = None
+
+        def caller_of(record: SessionRecord) -> Caller | None:
+            nonlocal valid, found
+            now = self.parts.config, self.gate.keys
+            if valid is None or now[0] is not valid[0] or now[1] != valid[1]:
+                claim = self.sessions.read(cookie_of(request, self._cookie(request)))
+                found, valid = claim and (claim.caller or self._caller(record)), now
+            return found
+
+        return caller_of
 
     def form(self, scope: Scope, take: Take, most: int = MOST) -> Handler:
         """Return the handler of a console form: accepted only from the console's own pages and for the same visitor.

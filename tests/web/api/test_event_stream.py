@@ -6,11 +6,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import pytest
 
 from receiver.model.incident.incident import Incident
-from receiver.web.api import event_stream
+from receiver.web.api import event_fanout, event_stream
 from receiver.web.auth import stream_caps
 from tests.faults.waiting import until
 from tests.stories.world import alert, notification
@@ -54,7 +55,7 @@ async def test_who_does_not_read_is_counted_until_it_is_cut_off(
 ) -> None:
     monkeypatch.setattr(stream_caps, "EACH", 1)
     monkeypatch.setattr(event_stream, "STUCK", 3.0)
-    await tell(house, incident, event_stream.BEHIND + 500)
+    await tell(house, incident, event_fanout.BEHIND + 500)
     async with house.client.get(PATH, headers=READ) as response:
         assert response.status == 429, "it holds on to its connection still"
 
@@ -115,3 +116,46 @@ async def test_a_caller_has_ten_streams_and_takes_none_from_others(
             return response.status == 200
 
     await until(taken, "those that ended count no more")
+
+
+async def test_a_change_is_rendered_once_and_written_without_the_tasks_of_its_listeners(
+    house: House, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered, woken = [], []
+    shape, wake = event_stream.incident_shape, event_fanout.Listener._wake
+    monkeypatch.setattr(event_stream, "incident_shape", lambda *one, **more: rendered.append(1) or shape(*one, **more))
+    monkeypatch.setattr(event_fanout.Listener, "_wake", lambda one: woken.append(1) or wake(one))
+    monkeypatch.setattr(event_fanout, "SLICE", 2)
+    async with AsyncExitStack() as held:
+        listeners = [await held.enter_async_context(house.client.get(PATH, headers=READ)) for _ in range(5)]
+        for response in listeners:
+            assert b"listening" in await response.content.readany()
+        await asyncio.sleep(0.05)
+        await tell(house, incident, 2)
+        for response in listeners:
+            read = b""
+            while read.count(b"event: incident") < 2:
+                read += await asyncio.wait_for(response.content.readany(), 5)
+        assert (len(rendered), woken) == (2, [])
+
+
+async def test_a_change_that_cannot_be_rendered_ends_at_its_listener(
+    house: House, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = event_fanout.Listener.take
+    failing: list[event_fanout.Listener] = []
+
+    def take(listener: event_fanout.Listener, news: Any) -> None:
+        if not failing or listener in failing:
+            failing.append(listener)
+            raise ValueError("a mistake of ours")
+        taken(listener, news)
+
+    async with house.client.get(PATH, headers=READ) as first, house.client.get(PATH, headers=READ) as second:
+        for response in (first, second):
+            assert b"listening" in await response.content.readany()
+        monkeypatch.setattr(event_fanout.Listener, "take", take)
+        await tell(house, incident, 3)
+        read = b""
+        while read.count(b"event: incident") < 3:
+            read += await asyncio.wait_for(second.content.readany(), 5)
