@@ -33,7 +33,7 @@ from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import LABEL, Filters, Place, read_filters_of
 from receiver.web.incident_queries import LOOKED_AT as LABELS_READ
 from receiver.web.incident_queries import search_page_of
-from receiver.web.report_period import period_of
+from receiver.web.report_period import PAGED, PERIOD, paged_in, period_of
 
 LOOKED_AT = 5000
 """Maximum number of open incidents that are searched for cards, most severe first; with labels: LABELS_READ."""
@@ -46,7 +46,7 @@ NAMED = 20
 CARD_VERBS = ("acknowledge", "escalate", "resolve")
 """Verbs of the buttons of one card."""
 VERBS = ("acknowledge", "resolve", "noise", "merge")
-ALSO = ("wall", "done", "mine", "drill", "month", "week")
+ALSO = ("wall", "done", "mine", "drill", *PERIOD)
 """Parameters of the page that the API's list does not have."""
 
 
@@ -66,6 +66,8 @@ class Listed:
     """Whether there may be more open incidents, because not every one was checked."""
     found: list[IncidentSummary] = field(default_factory=list)
     following: Place | None = None
+    paged: int = 0
+    """The number of incidents that paged the requested person, if only the newest of them are found."""
     away: bool = False
 
 
@@ -87,7 +89,8 @@ class IncidentsPage:
             # An invalid filter by label hides no incident: the list is shown without it, with a notice.
             plain = MultiDict([pair for pair in query.items() if pair[0] != LABEL])
             filters, wrong = self._filters(plain, visitor), refusal.detail
-        searching = bool(filters.text or filters.open is False or filters.after or filters.opened_from is not None)
+        period = filters.opened_from is not None or PAGED in query
+        searching = bool(filters.text or filters.open is False or filters.after or period)
         listed = await self._listed(filters, query, visitor, searching=searching)
         cache, now = self.parts.incident_cache, self.parts.clock.now()
         total = sum(map(filters.sees, cache.newest_first())) if visitor.caller.teams else len(cache)
@@ -99,7 +102,7 @@ class IncidentsPage:
             loading=not cache.complete, wall=query.get("wall") == "1", sections=parts, found=listed.found,
             searching=searching, query=query, chips=chips(query, counted), text=filters.text,
             unfiltered=listed.away and bool(filters.labels), hidden=hidden_fields(query), label=LABEL,
-            asked_label=query.get(LABEL, "") if wrong else "",
+            paged=listed.paged, asked_label=query.get(LABEL, "") if wrong else "",
             older=with_parameter(query, cursor=str(listed.following)) if listed.following else None,
             severities=list(Severity), quiet=self._quiet(now, filters),
             first_run=not len(cache) and not cache.over(), address=self._address(request),
@@ -120,7 +123,11 @@ class IncidentsPage:
         try:
             await follower.catch_up()
             if searching:
-                listed.found, listed.following = await search_page_of(follower, filters)
+                paged = await paged_in(query, self.parts, follower, filters, visitor.caller)
+                if paged is not None:
+                    listed.found, listed.paged = paged
+                else:
+                    listed.found, listed.following = await search_page_of(follower, filters)
                 return listed
             recent = [one for one in await follower.newest_over(LISTED) if filters.keep(one)]
             if filters.labels:
@@ -129,6 +136,10 @@ class IncidentsPage:
             listed.open, listed.cut = self._open(filters, query, visitor)
             listed.open = await follower.labels.matching(listed.open, filters.labels)
         except StoreAway:
+            if PAGED in query:
+                raise Refusal(
+                    503, "away", "the incident store is unavailable; this list needs it, try again later"
+                ) from None
             # The data in memory has no labels: all open incidents are shown rather than none.
             listed.away, listed.following = True, None
             listed.found = [one for one in cache.over()[:LISTED] if filters.keep(one)]
