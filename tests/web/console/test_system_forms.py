@@ -164,6 +164,31 @@ async def test_a_window_has_a_name_for_the_public(house: House, admin: Person) -
     assert "Database upgrade" in text and "db-7" not in text
 
 
+async def test_a_window_may_recur_every_week_and_no_form_makes_two(house: House, admin: Person) -> None:
+    once = re.findall(r'name="once" value="([0-9a-f]+)"', (await admin.page("/system")).partition("new-weekly")[2])[0]
+    window = {"name": "Backups", "matchers": 'service="db"', "every": "week", "day": "Sunday", "at": "03:00",
+              "timezone": "Europe/Berlin", "minutes": "90", "component.api": "yes", "once": once}  # fmt: skip
+    for _ in range(2):
+        assert await admin.send("/system", **window) == "/system?done=window"
+    (made,) = (await house.get("/api/v1/maintenance"))[1]["items"]
+    assert [made[name] for name in ("weekly", "for", "timezone", "components", "until", "next_at")] == [
+        "Sunday 03:00", 5400, "Europe/Berlin", ["api"], None, "2026-11-29T02:00:00.000Z"
+    ]  # fmt: skip
+    assert "every Sunday 03:00 (Europe/Berlin) for 1 h 30 min" in words(await admin.page("/system"))
+    for wrong, said in (
+        ({"day": "Someday"}, "weekly: not a time of the week"), ({"minutes": "0"}, "for: must be greater"),
+        ({"timezone": "Berlin"}, "timezone: "), ({"minutes": "x"}, "minutes: not a number"),
+        ({"matchers": " "}, "matchers: "), ({"name": ""}, "name: "),
+    ):  # fmt: skip
+        page = await admin.send("/system", 400, **{**window, "once": "", **wrong})
+        assert said in words(page), (wrong, words(page))
+    await admin.send("/system", 409, **{**window, "minutes": "30"})
+    single = {"name": "Once", "matchers": 'service="db"', "until": "2026-11-24T10:00", "once": once[::-1]}
+    for _ in range(2):
+        await admin.send("/console/status", **single)
+    assert len((await house.get("/api/v1/maintenance"))[1]["items"]) == 2
+
+
 PAGES = ("/", "/incidents", f"/incidents/{ID}", "/oncall", "/console/status", "/status/internal", "/system", "/reports",
          "/reports/2026-11", f"/incidents/{ID}/timeline", f"/incidents/{ID}/postmortem")  # fmt: skip
 
