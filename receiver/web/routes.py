@@ -148,7 +148,7 @@ def _console(app: web.Application, parts: AppParts, visitors: SignIn, frame: Con
         ("/oncall", oncall.page), ("/oncall/{schedule}.ics", oncall.calendar),
         ("/console/status", status.page), ("/console/status/subscribers.csv", status.subscribers),
         ("/status/internal", InternalStatus(parts, frame).page),
-        ("/system", system.page), ("/reports", reports.overview),
+        ("/system", system.page), ("/system/archive", system.archive.download), ("/reports", reports.overview),
         ("/reports/{month}", reports.month),
         *((f"/incidents/{{id}}/{name}", documents.page) for name in NAMES),
     ):  # fmt: skip

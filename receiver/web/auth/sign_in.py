@@ -43,7 +43,7 @@ CHECKED = timedelta(minutes=5)
 log = structlog.get_logger("receiver.web")
 
 
-Show = Callable[[web.Request, SignedInPerson], Awaitable[web.Response]]
+Show = Callable[[web.Request, SignedInPerson], Awaitable[web.StreamResponse]]
 Take = Callable[[web.Request, SignedInPerson, dict[str, str]], Awaitable[web.Response]]
 Listen = Callable[[web.Request, Callable[[], Caller]], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -63,7 +63,7 @@ class SignIn:
     def page(self, scope: Scope, show: Show) -> Handler:
         """Return the handler of a page, for a session or a header; without either, it redirects to `/login`."""
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             visitor = await self._visitor(request)
             if visitor is None:
                 return self._led(request)
@@ -106,7 +106,7 @@ class SignIn:
             now = self.parts.config, self.gate.keys
             if valid is None or now[0] is not valid[0] or now[1] != valid[1]:
                 claim = self.sessions.read(cookie_of(request, self._cookie(request)))
-                found, valid = claim and (claim.caller or self._caller(record)), now
+                found, valid = (claim.caller or self._caller(record) if claim else None), now
             return found
 
         return caller_of
@@ -117,7 +117,7 @@ class SignIn:
         `most`: the maximum size of the form in bytes; `MOST_UNKNOWN` without a session that may send it.
         """
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             visitor = await self._visitor(request)
             known, ours = visitor is not None and visitor.may(scope), is_ours(request, self.parts.config.base_url)
             most_here = most if known else min(most, MOST_UNKNOWN)
@@ -249,7 +249,9 @@ class SignIn:
         """Return the address of this service from the view of the browser of `request`."""
         return self.parts.config.base_url or f"{request.scheme}://{request.host}{self.pages.root()}"
 
-    def _renewed(self, request: web.Request, response: web.Response, visitor: SignedInPerson) -> web.Response:
+    def _renewed(
+        self, request: web.Request, response: web.StreamResponse, visitor: SignedInPerson
+    ) -> web.StreamResponse:
         ours = any(name in response.cookies for name in (COOKIE, HOST_COOKIE))
         if visitor.cookie and not ours and not response.prepared:
             self._put(request, response, visitor.cookie)
@@ -258,7 +260,7 @@ class SignIn:
     def _cookie(self, request: web.Request) -> str:
         return HOST_COOKIE if self.secure(request) and not self.pages.root() else COOKIE
 
-    def _put(self, request: web.Request, response: web.Response, value: str) -> None:
+    def _put(self, request: web.Request, response: web.StreamResponse, value: str) -> None:
         limits = self.parts.config.auth.sessions
         response.set_cookie(
             self._cookie(request), value,

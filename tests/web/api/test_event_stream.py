@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from typing import Any
@@ -121,10 +122,22 @@ async def test_a_caller_has_ten_streams_and_takes_none_from_others(
 async def test_a_change_is_rendered_once_and_written_without_the_tasks_of_its_listeners(
     house: House, incident: Incident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rendered, woken = [], []
-    shape, wake = event_stream.incident_shape, event_fanout.Listener._wake
-    monkeypatch.setattr(event_stream, "incident_shape", lambda *one, **more: rendered.append(1) or shape(*one, **more))
-    monkeypatch.setattr(event_fanout.Listener, "_wake", lambda one: woken.append(1) or wake(one))
+    rendered, woken = Counter[str](), Counter[str]()
+    piece, wake = event_stream.Stream._piece, event_fanout.Listener._wake
+
+    def counted_piece(stream: event_stream.Stream, one: Incident) -> bytes:
+        rendered["pieces"] += 1
+        return piece(stream, one)
+
+    def counted_wake(listener: event_fanout.Listener) -> None:
+        woken["tasks"] += 1
+        wake(listener)
+
+    monkeypatch.setattr(event_fanout.Listener, "_wake", counted_wake)
+    for listener in house.replica.incident_cache.listeners:
+        if isinstance(stream := getattr(listener, "__self__", None), event_stream.Stream):
+            kind = event_fanout.EventKind(lambda one: counted_piece(stream, one), lambda: b"", names_others=True)
+            monkeypatch.setattr(stream, "_incidents", kind)
     monkeypatch.setattr(event_fanout, "SLICE", 2)
     async with AsyncExitStack() as held:
         listeners = [await held.enter_async_context(house.client.get(PATH, headers=READ)) for _ in range(5)]
@@ -136,7 +149,7 @@ async def test_a_change_is_rendered_once_and_written_without_the_tasks_of_its_li
             read = b""
             while read.count(b"event: incident") < 2:
                 read += await asyncio.wait_for(response.content.readany(), 5)
-        assert (len(rendered), woken) == (2, [])
+        assert (rendered["pieces"], woken["tasks"]) == (2, 0)
 
 
 async def test_a_change_that_cannot_be_rendered_ends_at_its_listener(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
+from receiver.model.base import Frozen
+from receiver.model.command import Line, Name
 from receiver.model.field_words import first_of
+from receiver.model.oncall.rotation_settings import check_weekly
+from receiver.model.setting_values import check_zone
 from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
-from receiver.web.api.maintenance_request import MaintenanceBody
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
@@ -20,6 +23,18 @@ from receiver.web.console.forms.form_values import SENT_BEFORE, Fields, marked, 
 from receiver.web.http.error_responses import Refusal
 
 LINE = 300
+
+
+class _Weekly(Frozen):
+    """What the form of a weekly window says."""
+
+    name: Line
+    matchers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
+    weekly: Annotated[str, AfterValidator(check_weekly)]
+    minutes: int = Field(ge=1, le=43_200)
+    timezone: Annotated[str, AfterValidator(check_zone)]
+    components: tuple[Name, ...]
+    public_name: Line | None
 
 
 async def take_window(parts: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
@@ -72,10 +87,11 @@ def _single(fields: Fields) -> dict[str, Any]:
 
 
 def _weekly(fields: Fields) -> dict[str, Any]:
-    # Checked as a request of the API is; the field for the start also allows seconds.
+    # Browsers may add seconds to the time.
     starts = f"{fields.get('day', '')} {fields.get('at', '')[:5]}"
-    said = {"weekly": starts, "for": number_of(fields, "minutes") * 60, "timezone": text_of(fields, "timezone")}
-    return MaintenanceBody.model_validate({**_common(fields), **said}).model_dump(exclude={"by"})
+    said = {"weekly": starts, "minutes": number_of(fields, "minutes"), "timezone": text_of(fields, "timezone")}
+    window = _Weekly.model_validate({**_common(fields), **said})
+    return {**window.model_dump(exclude={"minutes"}), "lasts": window.minutes * 60}
 
 
 def refuse_unknown_form() -> web.Response:
