@@ -23,6 +23,8 @@ PAGED, NIGHT, QUARTER = "paged", "night", "quarter"
 """Parameters: the person who was paged, only at night, and the month to whose end a quarter is counted."""
 PERIOD = ("month", "week", QUARTER, PAGED, NIGHT)
 """Parameters of the list that only reports link to."""
+ANYONE = "*"
+"""The value of `paged` that stands for everyone."""
 LISTED = 200
 """Maximum number of incidents that paged a person, newest first."""
 
@@ -67,7 +69,8 @@ async def paged_in(
         raise Refusal(400, "bad_query", "paged: add a month, such as month=2026-11")
     reports, now = parts.reports, parts.clock.now()
     month = reports.month(name, now)
-    ids = await reports.paged(month, now, caller.teams, person, at_night=query.get(NIGHT) == "1")
+    who = None if person == ANYONE else person
+    ids = await reports.paged(month, now, caller.teams, who, at_night=query.get(NIGHT) == "1")
     uids = await follower.incidents.uids_of(ids[:LISTED])
     # Unlike in a period, merged incidents count, because they paged somebody, and older ones that paged again.
     kept = replace(filters, opened_from=None, opened_before=None)

@@ -104,19 +104,20 @@ class Reports:
         return {**said, "error_budget": await self.budgets.measured(said["error_budget"], terms, review.until)}
 
     async def paged(
-        self, month: Month, now: datetime, teams: frozenset[str], person: str, *, at_night: bool
+        self, month: Month, now: datetime, teams: frozenset[str], person: str | None, *, at_night: bool
     ) -> list[str]:
-        """Return the ids of the incidents that paged `person` in `month`, newest first. Raises StoreAway.
+        """Return the ids of the incidents that paged `person` (None: anyone) in `month`, newest first.
 
-        `at_night`: only those that did so at night. They are read as for `monthly`, so the figures agree.
+        `at_night`: only those that did so at night. They are read as for `monthly`, so that the figures agree.
+        Raises StoreAway.
         """
         terms, found = self.setting().terms, list[tuple[datetime, str]]()
         since = MonthlyReview(month, terms, now, HISTORY).since
         async for number, kept in self.review_records.since(to_ms(since)):
-            if not any(page[0] == person for page in kept["pages"]) or not _visible(kept, teams):
+            if not any(person in (None, page[0]) for page in kept["pages"]) or not _visible(kept, teams):
                 continue
             one = read_review_record(kept, number, terms)
-            if any(who == person and night >= at_night for who, night in pages_in(one, month, terms)):
+            if any(person in (None, who) and night >= at_night for who, night in pages_in(one, month, terms)):
                 found.append((one.opened, number))
         return [number for _, number in sorted(found, reverse=True)]
 

@@ -13,7 +13,7 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.web.http.query_parameters import LABEL
-from receiver.web.report_period import NIGHT, PAGED, PERIOD, QUARTER
+from receiver.web.report_period import ANYONE, NIGHT, PAGED, PERIOD, QUARTER
 
 FACETS = 6
 """Maximum number of chips for services and for teams: those with the most open incidents."""
@@ -21,6 +21,7 @@ GIVEN = 10
 """Maximum number of chips for one parameter that occurs several times."""
 _LEFT_OUT = ("done", "cursor")
 _PERIOD_NAMES = {QUARTER: "quarter to the end of"}
+_PERIOD_WORDS = {(NIGHT, "1"): "at night", (PAGED, ANYONE): "paged anyone"}
 
 
 class Chip(NamedTuple):
@@ -72,7 +73,8 @@ def _period_chip(query: MultiMapping[str], name: str, text: str) -> Chip:
     # The month is what the others are about, and they are nothing without it.
     gone = PERIOD if name == "month" else (PAGED, NIGHT) if name == PAGED else (name,)
     kept = [pair for pair in query.items() if pair[0] not in (*gone, *_LEFT_OUT)]
-    return Chip("at night" if name == NIGHT else f"{_PERIOD_NAMES.get(name, name)} {text}", "?" + urlencode(kept), True)
+    said = _PERIOD_WORDS.get((name, text)) or f"{_PERIOD_NAMES.get(name, name)} {text}"
+    return Chip(said, "?" + urlencode(kept), True)
 
 
 def _chip(query: MultiMapping[str], text: str, name: str, value: str) -> Chip:

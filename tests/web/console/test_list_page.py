@@ -96,6 +96,10 @@ async def test_the_pages_of_a_person_lead_to_the_incidents_that_made_them(house:
     text = await page(house, "/reports/2026-11")
     links = re.findall(r'href="(/\?month=2026-11&amp;paged=alice[^"]*)" aria-label="(\d+) pages', text)
     assert [int(count) for _, count in links] == [paged, night]
+    total = f'pages in 2026-11">{review["pages"]["total"]}</a> pages, '
+    assert total in text, "anyone's pages lead to their incidents"
+    assert (await page(house, "/?month=2026-11&paged=*")).count("<article") == 3
+    assert "<bdi>paged anyone</bdi>" in await page(house, "/?month=2026-11&paged=*&night=1")
     found = [await page(house, link.replace("&amp;", "&")) for link, _ in links]
     assert [one.count("<article") for one in found] == [3, 1], "a merged incident paged somebody as well"
     assert "INC-2026-0003" in found[1] and "<bdi>at night</bdi>" in found[1]
