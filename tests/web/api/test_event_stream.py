@@ -7,16 +7,20 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
 
+from receiver.model.base import rfc3339
 from receiver.model.incident.incident import Incident
 from receiver.web.api import event_fanout, event_stream
 from receiver.web.auth import stream_caps
 from tests.faults.waiting import until
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, READ, House
+from tests.web.console.test_forms import Person
 
 PATH = "/api/v1/events"
 
@@ -172,3 +176,35 @@ async def test_a_change_that_cannot_be_rendered_ends_at_its_listener(
         read = b""
         while read.count(b"event: incident") < 3:
             read += await asyncio.wait_for(second.content.readany(), 5)
+
+
+async def test_a_page_whose_session_is_no_longer_valid_hears_nothing_more(house: House, incident: Incident) -> None:
+    people, streams = list[Person](), list[ClientResponse]()
+    async with AsyncExitStack() as held:
+        for token in ("respond-token", "admin-token"):
+            # Each connects at once: the client keeps the cookie of the last who signed in.
+            people.append(await Person(house, token).sign_in())
+            streams.append(await held.enter_async_context(house.client.get("/console/events")))
+        for response in streams:
+            assert b"listening" in await response.content.readany()
+        await tell(house, incident, 1)
+        for response in streams:
+            assert b"event: change" in await asyncio.wait_for(response.content.readany(), 5)
+        auth = house.replica.config.auth
+        changed = tuple(
+            one.model_copy(update={"expires": rfc3339(house.world.clock.now() + timedelta(minutes=1))})
+            if one.token.get_secret_value() == "respond-token" else one
+            for one in auth.tokens
+        )  # fmt: skip
+        update = {"auth": auth.model_copy(update={"tokens": changed})}
+        house.replica.config = house.replica.config.model_copy(update=update)
+        await tell(house, incident, 1)
+        for response in streams:
+            assert b"event: change" in await asyncio.wait_for(response.content.readany(), 5), "they are valid still"
+        house.world.clock.forward("2m")
+        await tell(house, incident, 1)
+        assert await asyncio.wait_for(streams[0].content.read(), 5) == b"", "the token has expired"
+        assert b"event: change" in await asyncio.wait_for(streams[1].content.readany(), 5)
+        await people[1].send("/logout")
+        await tell(house, incident, 1)
+        assert await asyncio.wait_for(streams[1].content.read(), 5) == b"", "the session was ended"
