@@ -104,7 +104,7 @@ class IncidentsPage:
             unfiltered=listed.away and bool(filters.labels), hidden=hidden_fields(query), label=LABEL,
             paged=listed.paged, asked_label=query.get(LABEL, "") if wrong else "",
             older=with_parameter(query, cursor=str(listed.following)) if listed.following else None,
-            severities=list(Severity), quiet=self._quiet(now, filters),
+            severities=list(Severity), teams=self._teams(visitor), quiet=self._quiet(now, filters),
             first_run=not len(cache) and not cache.over(), address=self._address(request),
             last_news=await self._last_news(away=listed.away) if nothing else (None, None),
             next_of=await self._next_of(parts, now, away=listed.away),
@@ -242,11 +242,17 @@ class IncidentsPage:
             raise Refusal(409, "illegal", "; ".join(failed))
         return self.frame.back("/", "bulk")
 
+    def _teams(self, visitor: SignedInPerson) -> list[str]:
+        # Those that may own a declared incident; "" is the top level.
+        mine = visitor.caller.teams
+        return [one for one in ("", *self.parts.config.teams_in_order) if not mine or one in mine]
+
     async def _declare(self, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         try:
             asked = Declare.model_validate(
                 {"title": text_of(fields, "title"), "severity": fields.get("severity"),
-                 "service": text_of(fields, "service"), "drill": fields.get("drill") == "yes"}
+                 "service": text_of(fields, "service"), "drill": fields.get("drill") == "yes",
+                 "summary": text_of(fields, "summary"), "team": fields.get("team", "")}
             )  # fmt: skip
         except ValueError:
             raise Refusal(400, "bad_form", "write a title of up to 300 characters and choose a severity") from None
@@ -254,6 +260,8 @@ class IncidentsPage:
         if len(teams) == 1 and not asked.team:
             asked = asked.model_copy(update={"team": next(iter(teams))})
         allow_team(visitor.caller, asked.team)
+        if asked.team and asked.team not in self.parts.config.teams:
+            raise Refusal(409, "unknown_team", "no such team; it may have been removed from the configuration")
         once, what = form_repetition(fields, visitor, "declare")
         now = self.parts.clock.now()
         try:

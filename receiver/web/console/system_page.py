@@ -66,6 +66,7 @@ class SystemPage:
         return await self.frame.show(
             "system", request, visitor, away=away, channels=_timed(self.parts.channel_test.channels()),
             letters=letters[:LETTERS], more_letters=max(0, len(letters) - LETTERS), unknowns=unknowns[:UNKNOWNS],
+            letter_channels=sorted({one["channel"] for one in letters}),
             windows=windows, components=self.parts.setting().policy.parts, version=__version__,
             edition=self.parts.setting().edition[:12], durability=self.parts.connection.server.level,
             simulated=simulated, payload=payload, imported=imported, people=sorted(self.frame.people),

@@ -60,7 +60,8 @@ async def test_what_administrators_do_in_the_console_leaves_a_line(house: House,
     house.world.slack.refused.clear()
     with capture_logs() as lines:
         await admin.send("/system", drop=letters[0])
-        assert await admin.send("/system", retry_all="yes") == "/system?done=retry-all"
+        assert await admin.send("/system", retry_all="yes", channel="chat") == "/system?done=retry-all"
+        await admin.send("/system", 404, retry_all="yes", channel="nowhere")
         await admin.send("/system", 404, retry=letters[0])
         await admin.send("/system", test="chat")
         house.world.slack.script.append(Answer(body={"ok": False, "error": "invalid_auth"}))
@@ -69,8 +70,8 @@ async def test_what_administrators_do_in_the_console_leaves_a_line(house: House,
     found = [(line["action"], line["outcome"], line["caller"]) for line in audits(lines)]
     assert found == [
         ("dead_letter_drop", "done", "admin"), ("dead_letter_replay", "done", "admin"),
-        ("dead_letter_replay", "refused", "admin"), ("channel_test", "done", "admin"),
-        ("channel_test", "refused", "admin"), ("reload", "done", "admin"),
+        ("dead_letter_replay", "refused", "admin"), ("dead_letter_replay", "refused", "admin"),
+        ("channel_test", "done", "admin"), ("channel_test", "refused", "admin"), ("reload", "done", "admin"),
     ]  # fmt: skip
     await house.world.quiet()
     assert "No delivery has failed permanently." in await admin.page("/system")
