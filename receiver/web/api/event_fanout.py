@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 
 from aiohttp import web
@@ -21,18 +21,19 @@ BEHIND = 1000
 SLICE = 250
 """Maximum number of listeners that are written to before other work of the loop has its turn."""
 
-Render = Callable[[Incident], bytes]
+Seen = tuple[Incident, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EventKind:
     """What a stream sends."""
 
-    render: Render
+    render: Callable[[Incident], bytes]
     beat: Callable[[], bytes]
     """What is sent when nothing has changed for a while."""
-    names_others: bool
-    """Whether an event names other incidents, which its listener may not see: then the store may have to be asked."""
+    whole: bool
+    """Whether an event has the whole incident. Then it may name others, which its listener may not see, so that the
+    store may have to be asked. Otherwise, changes of one incident that are sent together are one event."""
 
 
 class Listener:
@@ -71,36 +72,37 @@ class Listener:
         self.queue.clear()
         self._wake()
 
-    def take(self, news: _Round) -> None:
-        """Write one change to the connection, or queue it."""
+    def take(self, batch: Batch) -> None:
+        """Write the changes to the connection, or queue them."""
         if self.over:
             return
         try:
-            caller = self.allowed()
+            seen = batch.seen_by(self.allowed())
         except Refusal:
             return self.end()
-        if not caller.sees(news.incident):
+        if not seen:
             return None
-        writer = self._writer
-        if writer is None or (self.kind.names_others and news.others) or not self._written(writer, news):
-            self._queue(news.incident)
+        if (self.kind.whole and batch.names_others) or not self._written(batch, seen):
+            self._queue(seen)
         return None
 
-    def _written(self, writer: AbstractStreamWriter, news: _Round) -> bool:
-        transport = self.request.transport
+    def _written(self, batch: Batch, seen: Seen) -> bool:
+        writer, transport = self._writer, self.request.transport
+        if writer is None:
+            return False
         if transport is None or transport.is_closing():
             self.end()
             return True
         if transport.get_write_buffer_size():
             return False
-        plain, chunk = news.rendered(self.kind.render)
+        plain, chunk = batch.rendered(self.kind, seen)
         transport.write(chunk if getattr(writer, "chunked", False) else plain)
         return True
 
-    def _queue(self, incident: Incident) -> None:
-        if len(self.queue) >= BEHIND:
+    def _queue(self, seen: Seen) -> None:
+        if len(self.queue) + len(seen) > BEHIND:
             return self.end()
-        self.queue.append(incident)
+        self.queue.extend(seen)
         return self._wake()
 
     def _wake(self) -> None:
@@ -108,23 +110,41 @@ class Listener:
         self._woken.set()
 
 
-@dataclass
-class _Round:
-    """One change, and the listeners that are still to be told of it."""
+class Batch:
+    """Changes that are sent together, and the listeners that are still to be told of them."""
 
-    incident: Incident
-    left: Iterator[Listener]
-    others: bool
-    """Whether it names other incidents."""
-    _rendered: dict[Render, tuple[bytes, bytes]] = field(default_factory=dict)
+    def __init__(self, incidents: Seen, listeners: Iterable[Listener]) -> None:
+        """Nothing is rendered before a listener needs it."""
+        self.incidents = incidents
+        self.left = iter(listeners)
+        self.names_others = any(map(others_of, incidents))
+        self._seen: dict[Caller, Seen] = {}
+        self._rendered: dict[tuple[EventKind, tuple[int, ...]], tuple[bytes, bytes]] = {}
+        self._pieces: dict[tuple[EventKind, int], bytes] = {}
 
-    def rendered(self, render: Render) -> tuple[bytes, bytes]:
-        """Return the event as it is, and as a chunk of a response."""
-        found = self._rendered.get(render)
+    def seen_by(self, caller: Caller) -> Seen:
+        """Return the changes that `caller` may see."""
+        found = self._seen.get(caller)
         if found is None:
-            piece = render(self.incident)
-            found = self._rendered[render] = piece, b"%x\r\n%b\r\n" % (len(piece), piece)
+            found = tuple(filter(caller.sees, self.incidents))
+            found = self._seen[caller] = self.incidents if len(found) == len(self.incidents) else found
         return found
+
+    def rendered(self, kind: EventKind, seen: Seen) -> tuple[bytes, bytes]:
+        """Return the events as they are, and as a chunk of a response."""
+        key = kind, () if seen is self.incidents else tuple(map(id, seen))
+        found = self._rendered.get(key)
+        if found is None:
+            pieces = [self._piece(kind, one) for one in seen]
+            text = b"".join(pieces if kind.whole else dict.fromkeys(pieces))
+            found = self._rendered[key] = text, b"%x\r\n%b\r\n" % (len(text), text)
+        return found
+
+    def _piece(self, kind: EventKind, incident: Incident) -> bytes:
+        key = kind, id(incident)
+        if key not in self._pieces:
+            self._pieces[key] = kind.render(incident)
+        return self._pieces[key]
 
 
 class Fanout:
@@ -133,7 +153,8 @@ class Fanout:
     def __init__(self) -> None:
         """Create it without listeners."""
         self._open: dict[Listener, None] = {}
-        self._rounds: deque[_Round] = deque()
+        self._news: list[Incident] = []
+        self._batch: Batch | None = None
 
     def __bool__(self) -> bool:
         """Return whether there is a listener."""
@@ -154,24 +175,31 @@ class Fanout:
             listener.end()
 
     def tell(self, incident: Incident) -> None:
-        """Send a change to every listener, a slice of them in each turn of the loop."""
+        """Send a change to every listener, a slice of them in each turn of the loop.
+
+        What changes before all have been told of it is sent together after that: the busier the replica is, the less a
+        change costs.
+        """
         if not self._open:
             return
-        self._rounds.append(_Round(incident, iter(tuple(self._open)), bool(others_of(incident))))
-        if len(self._rounds) == 1:
+        self._news.append(incident)
+        if self._batch is None and len(self._news) == 1:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        current, told = self._rounds[0], 0
+        if self._batch is None:
+            news, self._news = tuple(self._news), []
+            self._batch = Batch(news, tuple(self._open))
+        told = 0
         try:
-            for listener in islice(current.left, SLICE):
+            for listener in islice(self._batch.left, SLICE):
                 told += 1
-                listener.take(current)
+                listener.take(self._batch)
         except BaseException:
             told = SLICE  # one that cannot be told of it keeps it from no other
             raise
         finally:
             if told < SLICE:
-                self._rounds.popleft()
-            if self._rounds:
+                self._batch = None
+            if self._batch is not None or self._news:
                 asyncio.get_running_loop().call_soon(self._turn)

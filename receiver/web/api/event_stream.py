@@ -45,8 +45,8 @@ class Stream:
         self.gate = gate
         self.caps = StreamCaps()
         self._fanout = Fanout()
-        self._incidents = EventKind(self._piece, lambda: STILL, names_others=True)
-        self._changes = EventKind(_change, self._state, names_others=False)
+        self._incidents = EventKind(self._piece, lambda: STILL, whole=True)
+        self._changes = EventKind(_change, self._state, whole=False)
 
     def changed(self, incident: Incident) -> None:
         """Send a change to every listener; one that is too slow is disconnected."""
@@ -121,7 +121,7 @@ class Stream:
         # A reload may have limited the token to teams since.
         caller, kind = listener.allowed(), listener.kind
         if caller.sees(incident):
-            shown = await shown_to(self.parts.incidents, [incident], caller) if kind.names_others else [incident]
+            shown = await shown_to(self.parts.incidents, [incident], caller) if kind.whole else [incident]
             await self._tell(listener, writer, kind.render(shown[0]))
 
     async def _tell(self, listener: Listener, writer: AbstractStreamWriter, piece: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -140,7 +141,7 @@ async def test_a_change_is_rendered_once_and_written_without_the_tasks_of_its_li
     monkeypatch.setattr(event_fanout.Listener, "_wake", counted_wake)
     for listener in house.replica.incident_cache.listeners:
         if isinstance(stream := getattr(listener, "__self__", None), event_stream.Stream):
-            kind = event_fanout.EventKind(lambda one: counted_piece(stream, one), lambda: b"", names_others=True)
+            kind = event_fanout.EventKind(lambda one: counted_piece(stream, one), lambda: b"", whole=True)
             monkeypatch.setattr(stream, "_incidents", kind)
     monkeypatch.setattr(event_fanout, "SLICE", 2)
     async with AsyncExitStack() as held:
@@ -154,6 +155,29 @@ async def test_a_change_is_rendered_once_and_written_without_the_tasks_of_its_li
             while read.count(b"event: incident") < 2:
                 read += await asyncio.wait_for(response.content.readany(), 5)
         assert (rendered["pieces"], woken["tasks"]) == (2, 0)
+
+
+async def test_changes_at_the_same_time_are_one_event_of_a_page_and_each_one_of_a_program(
+    house: House, incident: Incident
+) -> None:
+    async with (
+        house.client.get("/console/events", headers=READ) as page,
+        house.client.get(PATH, headers=READ) as program,
+    ):
+        for response in (page, program):
+            assert b"listening" in await response.content.readany()
+        other = incident.model_copy(update={"id": "INC-2026-0002", "uid": "0" * 16})
+        for one in (incident, incident, other, incident):
+            for listener in house.replica.incident_cache.listeners:
+                listener(one)
+        said = f"event: change\ndata: {incident.id}\n\nevent: change\ndata: INC-2026-0002\n\n".encode()
+        assert await asyncio.wait_for(page.content.readexactly(len(said)), 5) == said
+        read = b""
+        while read.count(b"event: incident") < 4:
+            read += await asyncio.wait_for(program.content.readany(), 5)
+        assert re.findall(rb"id: (INC-2026-000.)", read)[:4] == [
+            b"INC-2026-0001", b"INC-2026-0001", b"INC-2026-0002", b"INC-2026-0001"
+        ]  # fmt: skip
 
 
 async def test_a_change_that_cannot_be_rendered_ends_at_its_listener(
