@@ -26,6 +26,8 @@ from bench.growth import Sized
 from bench.reading import body
 
 HISTORY, ASKED, WARM, AT_ONCE = 10_000, 60, 5, 16
+SETTLE, IDLE = 120, 0.05
+"""Maximum number of seconds to wait until service and store use less than this CPU in a second."""
 LISTENERS, CHANGES = 1000, 5
 BESIDE = {"repeated": 50.0, "opened": 2.0, "pages": 5.0}
 """Notifications that repeat, incidents that open (each is a change for every listener) and pages, a second."""
@@ -87,6 +89,15 @@ async def _resolve(client: aiohttp.ClientSession, url: str) -> None:
     async with asyncio.TaskGroup() as group:
         for first in range(AT_ONCE):
             group.create_task(some(numbers[first::AT_ONCE]))
+
+
+async def _settled(service: Sized) -> None:
+    """Wait until the service has indexed what was resolved: that work is not the cost of a page."""
+    for _ in range(SETTLE):
+        before = service.cpu()
+        await asyncio.sleep(1)
+        if service.cpu() - before < IDLE:
+            return
 
 
 async def _pages(client: aiohttp.ClientSession, service: Sized) -> dict[str, float]:
@@ -207,6 +218,7 @@ async def main(checkout: Path) -> Mapping[str, float]:
             try:
                 await service.start(client)
                 await _resolve(client, service.url)
+                await _settled(service)
                 figures = {"load": load, **await _pages(client, service), **await _streams(client, service)}
             finally:
                 service.stop()

@@ -28,7 +28,6 @@ class MonthlyReview:
         self.until = min(month.ends, now)
         self.last = before(month, terms.zone)
         self.quarter = quarter_of(month, terms.zone)
-        self.begins, self.ends = to_ms(month.begins), to_ms(month.ends)
         self.here, self.then = Figures(), Figures()
         self.sev1 = 0
         self.spent = [Spent(budget, self.until) for budget in terms.budgets]
@@ -114,10 +113,9 @@ class MonthlyReview:
         }
 
     def _calls(self, one: ReviewRecord) -> None:
-        for person, _, at in one.pages:
-            if self.begins <= at < self.ends:
-                self.pages[person] += 1
-                self.nights[person] += self._night(person, at)
+        for person, night in pages_in(one, self.month, self.terms):
+            self.pages[person] += 1
+            self.nights[person] += night
 
     def _promises(self, one: ReviewRecord) -> None:
         day = self.until.astimezone(ZoneInfo(self.terms.zone)).date().isoformat()
@@ -131,9 +129,17 @@ class MonthlyReview:
                 late = item["due"] is not None and item["due"] < day
                 self.outstanding.append({"incident": one.id, **line, "overdue": late})
 
-    def _night(self, person: str, at: int) -> bool:
-        hour = from_ms(at).astimezone(ZoneInfo(self.terms.zones.get(person, self.terms.zone))).hour
-        return hour >= NIGHT[0] or hour < NIGHT[1]
+
+def pages_in(one: ReviewRecord, month: Month, terms: ReviewTargets) -> list[tuple[str, bool]]:
+    """Return the person of each page of an incident in `month`, and whether it was night there; none of a drill."""
+    begins, ends = to_ms(month.begins), to_ms(month.ends)
+    pages = [(person, at) for person, _, at in one.pages if begins <= at < ends] if not one.drill else []
+    return [(person, _at_night(at, terms.zones.get(person, terms.zone))) for person, at in pages]
+
+
+def _at_night(at: int, zone: str) -> bool:
+    hour = from_ms(at).astimezone(ZoneInfo(zone)).hour
+    return hour >= NIGHT[0] or hour < NIGHT[1]
 
 
 def _in_history(month: Month, figures: Figures) -> dict[str, Any]:

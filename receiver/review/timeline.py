@@ -93,7 +93,7 @@ def rows(
             if authors is not None and event.kind is Kind.NOTE and event.actor.kind in _PEOPLE:
                 by = str(event.data.get("by") or event.actor.name)
                 line = f"{line} ({escaped(authors.get(by, by), 100)})"
-            at = datetime.fromisoformat(said["at"]) if "at" in said else _at(event)
+            at = datetime.fromisoformat(said["at"]) if "at" in said else happened_at(event)
             told.append((at, event.seq, line))
     for receipt in receipts:
         if receipt.get("room"):
@@ -151,7 +151,8 @@ def _cause(event: Event, before: Sequence[Event]) -> str:
     return _said(before) if event.reason == "status_update" else event.text.partition(": ")[2]
 
 
-def _at(event: Event) -> datetime:
+def happened_at(event: Event) -> datetime:
+    """Return when something happened: of a note, the time that its author gave."""
     said = event.data.get("at")
     if event.kind is Kind.NOTE and isinstance(said, str):
         try:

@@ -146,8 +146,9 @@ def _console(app: web.Application, parts: AppParts, visitors: SignIn, frame: Con
     for path, show in (
         ("/", incidents.page), ("/incidents", incidents.page), ("/incidents/{id}", incident.page),
         ("/oncall", oncall.page), ("/oncall/{schedule}.ics", oncall.calendar),
-        ("/console/status", status.page), ("/status/internal", InternalStatus(parts, frame).page),
-        ("/system", system.page), ("/reports", reports.overview),
+        ("/console/status", status.page), ("/console/status/subscribers.csv", status.subscribers),
+        ("/status/internal", InternalStatus(parts, frame).page),
+        ("/system", system.page), ("/system/archive", system.archive.download), ("/reports", reports.overview),
         ("/reports/{month}", reports.month),
         *((f"/incidents/{{id}}/{name}", documents.page) for name in NAMES),
     ):  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from receiver.model.delivery.notice import Document
 from receiver.model.incident.event import Destination
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.review.error_budgets import ErrorBudgets
-from receiver.review.monthly_figures import MonthlyReview
+from receiver.review.monthly_figures import MonthlyReview, pages_in
 from receiver.review.monthly_report import brief, review_text
 from receiver.review.review_record import read_review_record
 from receiver.review.review_targets import Month, before, month_at, month_of
@@ -98,15 +98,28 @@ class Reports:
         terms = self.setting().terms
         review = MonthlyReview(month, terms, now, history)
         async for number, kept in self.review_records.since(to_ms(review.since)):
-            if team is not None and kept.get("team", "") != team:
-                continue
-            if (seen_by := kept.get("private")) is not None and (
-                teams is None or (teams and teams.isdisjoint(seen_by))
-            ):
-                continue
-            review.see(read_review_record(kept, number, terms))
+            if (team is None or kept.get("team", "") == team) and _visible(kept, teams):
+                review.see(read_review_record(kept, number, terms))
         said = review.told(await self.review_records.absorbed_in(month.name) if team is None else 0)
         return {**said, "error_budget": await self.budgets.measured(said["error_budget"], terms, review.until)}
+
+    async def paged(
+        self, month: Month, now: datetime, teams: frozenset[str], person: str | None, *, at_night: bool
+    ) -> list[str]:
+        """Return the ids of the incidents that paged `person` (None: anyone) in `month`, newest first.
+
+        `at_night`: only those that did so at night. They are read as for `monthly`, so that the figures agree.
+        Raises StoreAway.
+        """
+        terms, found = self.setting().terms, list[tuple[datetime, str]]()
+        since = MonthlyReview(month, terms, now, HISTORY).since
+        async for number, kept in self.review_records.since(to_ms(since)):
+            if not any(person in (None, page[0]) for page in kept["pages"]) or not _visible(kept, teams):
+                continue
+            one = read_review_record(kept, number, terms)
+            if any(person in (None, who) and night >= at_night for who, night in pages_in(one, month, terms)):
+                found.append((one.opened, number))
+        return [number for _, number in sorted(found, reverse=True)]
 
     def absorb(self, now: datetime) -> None:
         """Count a duplicate notification."""
@@ -184,6 +197,11 @@ class Reports:
                     log.debug("figures_not_read")
             await asyncio.sleep(FLUSH)
             wait -= FLUSH
+
+
+def _visible(kept: Mapping[str, Any], teams: frozenset[str] | None) -> bool:
+    seen_by = kept.get("private")
+    return seen_by is None or (teams is not None and not (teams and teams.isdisjoint(seen_by)))
 
 
 def _morning(month: Month, zone: str) -> datetime:

@@ -196,6 +196,14 @@ class IncidentReader:
             found: list[str | None] = await client.hmget(self.keys.named("ids"), self.readings(number))
         return next((uid for uid in found if uid), None)
 
+    async def uids_of(self, numbers: Sequence[str]) -> list[str]:
+        """Return the uids of those of `numbers` that exist, each as it stands in full. Raises StoreAway."""
+        if not numbers:
+            return []
+        async with self.connection.guarded() as client:
+            found: list[str | None] = await client.hmget(self.keys.named("ids"), list(numbers))
+        return [uid for uid in found if uid]
+
     async def events(self, uid: str, after: int = 0) -> list[Event]:
         """Return the log of `uid` after sequence number `after`, oldest first."""
         return [event_of(row) for row in await self.compressed.events(uid, after)]

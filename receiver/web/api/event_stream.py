@@ -8,12 +8,14 @@ from itertools import chain, islice
 
 import orjson
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.response.incident_outlook import upcoming
 from receiver.store.client.connection import StoreAway
+from receiver.web.api.event_fanout import EventKind, Fanout, Listener
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.stream_caps import StreamCaps
 from receiver.web.auth.tokens import Caller, TokenCheck
@@ -24,8 +26,6 @@ from receiver.web.json.incident_json import incident_shape
 
 BEAT = 15.0
 """Seconds between two keep-alive comments: shorter than the idle timeout of proxies."""
-BEHIND = 1000
-"""Maximum number of queued changes per listener; a slower listener is disconnected, and connects again."""
 STUCK = 10.0
 """Seconds that a listener may leave what it was sent unread; then it is cut off. Shorter than `shutdown_grace`."""
 STILL = b": still here\n\n"
@@ -44,30 +44,21 @@ class Stream:
         self.parts = parts
         self.gate = gate
         self.caps = StreamCaps()
-        self._waiting: set[asyncio.Queue[Incident | None]] = set()
+        self._fanout = Fanout()
+        self._incidents = EventKind(self._piece, lambda: STILL, whole=True)
+        self._changes = EventKind(_change, self._state, whole=False)
 
     def changed(self, incident: Incident) -> None:
         """Send a change to every listener; one that is too slow is disconnected."""
-        for queue in list(self._waiting):
-            try:
-                queue.put_nowait(incident)
-            except asyncio.QueueFull:
-                self._cut(queue)
+        self._fanout.tell(incident)
 
     def listening(self) -> bool:
         """Return whether there is a listener."""
-        return bool(self._waiting)
+        return bool(self._fanout)
 
     async def end(self, app: web.Application) -> None:
         """End every stream, because the service is stopping. The next replica sends the queued changes."""
-        for queue in list(self._waiting):
-            self._cut(queue)
-
-    def _cut(self, queue: asyncio.Queue[Incident | None]) -> None:
-        self._waiting.discard(queue)
-        while not queue.empty():
-            queue.get_nowait()
-        queue.put_nowait(None)
+        self._fanout.end()
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Return an `incident` event for each change; its id has the incident and its version.
@@ -77,50 +68,7 @@ class Stream:
         """
         self.gate.admit(request, Scope.READ)
         no_query(request)
-        return await self._stream(request, lambda: self.gate.admit(request, Scope.READ), self._piece, lambda: STILL)
-
-    async def _stream(
-        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes],
-        beat: Callable[[], bytes],
-    ) -> web.StreamResponse:  # fmt: skip
-        if request.method == "HEAD":
-            return web.Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        if self.parts.state.draining:
-            raise Refusal(503, "draining", "this replica is stopping; connect again")
-        with self.caps.counted(request, allowed()):
-            return await self._listen(request, allowed, piece_of, beat)
-
-    async def _listen(
-        self, request: web.Request, allowed: Callable[[], Caller], piece_of: Callable[[Incident], bytes],
-        beat: Callable[[], bytes],
-    ) -> web.StreamResponse:  # fmt: skip
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        )
-        queue: asyncio.Queue[Incident | None] = asyncio.Queue(BEHIND)
-        self._waiting.add(queue)
-        try:
-            await response.prepare(request)
-            await self._tell(request, response, b"retry: 2000\n\n: listening\n\n")
-            if "Last-Event-ID" in request.headers:
-                async for incident in self._missed(request.headers["Last-Event-ID"]):
-                    if (caller := allowed()).sees(incident):
-                        await self._tell(request, response, piece_of(await self._shown(incident, caller)))
-            while (news := await self._next(queue, beat)) is not None:
-                # A reload may have taken the token away since, or limited it to teams.
-                caller = allowed()
-                if isinstance(news, bytes):
-                    await self._tell(request, response, news)
-                elif caller.sees(news):
-                    await self._tell(request, response, piece_of(await self._shown(news, caller)))
-        except (ConnectionError, Refusal, StoreAway):
-            pass  # the listener is gone, is no longer allowed, or reconnects for data that cannot be read now
-        finally:
-            self._waiting.discard(queue)
-        return response
-
-    async def _shown(self, incident: Incident, caller: Caller) -> Incident:
-        return (await shown_to(self.parts.incidents, [incident], caller))[0]
+        return await self._stream(request, lambda: self.gate.admit(request, Scope.READ), self._incidents)
 
     async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
         """Return a `change` event, whose data is the incident's id, for each change: for pages of the console.
@@ -128,28 +76,68 @@ class Stream:
         `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore. Each sign of
         life is a `state` event: whether the store is away, and how many pagers are, so that an open page says so.
         """
-        return await self._stream(request, allowed, _change, self._state)
+        return await self._stream(request, allowed, self._changes)
+
+    async def _stream(self, request: web.Request, allowed: Callable[[], Caller], kind: EventKind) -> web.StreamResponse:
+        if request.method == "HEAD":
+            return web.Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        if self.parts.state.draining:
+            raise Refusal(503, "draining", "this replica is stopping; connect again")
+        with self.caps.counted(request, allowed()):
+            return await self._listen(Listener(request, allowed, kind))
+
+    async def _listen(self, listener: Listener) -> web.StreamResponse:
+        request, response = (
+            listener.request,
+            web.StreamResponse(
+                headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+            ),
+        )
+        self._fanout.add(listener)
+        try:
+            writer = await response.prepare(request)
+            if writer is not None:
+                await self._serve(listener, writer)
+        except (ConnectionError, Refusal, StoreAway):
+            pass  # the listener is gone, is no longer allowed, or reconnects for data that cannot be read now
+        finally:
+            self._fanout.remove(listener)
+        return response
+
+    async def _serve(self, listener: Listener, writer: AbstractStreamWriter) -> None:
+        await self._tell(listener, writer, b"retry: 2000\n\n: listening\n\n")
+        if "Last-Event-ID" in listener.request.headers:
+            async for incident in self._missed(listener.request.headers["Last-Event-ID"]):
+                await self._show(listener, writer, incident)
+        while not listener.over:
+            if not await listener.wait(writer, BEAT):
+                # A reload may have taken the token away since.
+                listener.allowed()
+                await self._tell(listener, writer, listener.kind.beat())
+            while listener.queue:
+                await self._show(listener, writer, listener.queue.popleft())
+
+    async def _show(self, listener: Listener, writer: AbstractStreamWriter, incident: Incident) -> None:
+        # A reload may have limited the token to teams since.
+        caller, kind = listener.allowed(), listener.kind
+        if caller.sees(incident):
+            shown = await shown_to(self.parts.incidents, [incident], caller) if kind.whole else [incident]
+            await self._tell(listener, writer, kind.render(shown[0]))
+
+    async def _tell(self, listener: Listener, writer: AbstractStreamWriter, piece: bytes) -> None:
+        try:
+            async with asyncio.timeout(STUCK):
+                await writer.write(piece)
+                await writer.drain()
+        except TimeoutError:
+            if listener.request.transport is not None:
+                listener.request.transport.abort()
+            raise ConnectionAbortedError("what was sent is not read") from None
 
     def _state(self) -> bytes:
         rows = self.parts.channel_test.channels()
         resting = sum(row["resting"] and "paging" in row["uses"] for row in rows)
         return b"event: state\ndata: %s %d\n\n" % (b"away" if self.parts.monitor.away else b"here", resting)
-
-    async def _tell(self, request: web.Request, response: web.StreamResponse, piece: bytes) -> None:
-        try:
-            async with asyncio.timeout(STUCK):
-                await response.write(piece)
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionAbortedError("what was sent is not read") from None
-
-    async def _next(self, queue: asyncio.Queue[Incident | None], beat: Callable[[], bytes]) -> Incident | bytes | None:
-        try:
-            incident = await asyncio.wait_for(queue.get(), BEAT)
-        except TimeoutError:
-            return beat()
-        return incident
 
     async def _missed(self, last: str) -> AsyncIterator[Incident]:
         # Recently ended incidents, then the open ones, oldest first; read in pages, as fast as the client reads.

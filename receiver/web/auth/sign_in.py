@@ -43,7 +43,7 @@ CHECKED = timedelta(minutes=5)
 log = structlog.get_logger("receiver.web")
 
 
-Show = Callable[[web.Request, SignedInPerson], Awaitable[web.Response]]
+Show = Callable[[web.Request, SignedInPerson], Awaitable[web.StreamResponse]]
 Take = Callable[[web.Request, SignedInPerson, dict[str, str]], Awaitable[web.Response]]
 Listen = Callable[[web.Request, Callable[[], Caller]], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -63,7 +63,7 @@ class SignIn:
     def page(self, scope: Scope, show: Show) -> Handler:
         """Return the handler of a page, for a session or a header; without either, it redirects to `/login`."""
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             visitor = await self._visitor(request)
             if visitor is None:
                 return self._led(request)
@@ -80,11 +80,12 @@ class SignIn:
             if visitor is None:
                 raise Refusal(401, "no_session", "sign in at /login")
 
+            caller_of = self._renewed_caller(request)
+
             def allowed() -> Caller:
                 if visitor.session is None:
                     return self.gate.admit(request, scope, BASIC)
-                claim = self.sessions.read(cookie_of(request, self._cookie(request)))
-                caller = claim and (claim.caller or self._caller(visitor.session))
+                caller = caller_of(visitor.session)
                 over = self.parts.sessions.ended_here(visitor.session.id)
                 if not caller or over or self.parts.clock.now() - began >= CHECKED:
                     raise Refusal(401, "no_session", "connect anew")
@@ -95,13 +96,28 @@ class SignIn:
 
         return handle
 
+    def _renewed_caller(self, request: web.Request) -> Callable[[SessionRecord], Caller | None]:
+        # The cookie is verified again only after a change of the configuration, or when a token has expired.
+        valid: tuple[object, list[tuple[bytes, Caller]]] | None = None
+        found: Caller | None = None
+
+        def caller_of(record: SessionRecord) -> Caller | None:
+            nonlocal valid, found
+            now = self.parts.config, self.gate.keys
+            if valid is None or now[0] is not valid[0] or now[1] != valid[1]:
+                claim = self.sessions.read(cookie_of(request, self._cookie(request)))
+                found, valid = (claim.caller or self._caller(record) if claim else None), now
+            return found
+
+        return caller_of
+
     def form(self, scope: Scope, take: Take, most: int = MOST) -> Handler:
         """Return the handler of a console form: accepted only from the console's own pages and for the same visitor.
 
         `most`: the maximum size of the form in bytes; `MOST_UNKNOWN` without a session that may send it.
         """
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             visitor = await self._visitor(request)
             known, ours = visitor is not None and visitor.may(scope), is_ours(request, self.parts.config.base_url)
             most_here = most if known else min(most, MOST_UNKNOWN)
@@ -233,7 +249,9 @@ class SignIn:
         """Return the address of this service from the view of the browser of `request`."""
         return self.parts.config.base_url or f"{request.scheme}://{request.host}{self.pages.root()}"
 
-    def _renewed(self, request: web.Request, response: web.Response, visitor: SignedInPerson) -> web.Response:
+    def _renewed(
+        self, request: web.Request, response: web.StreamResponse, visitor: SignedInPerson
+    ) -> web.StreamResponse:
         ours = any(name in response.cookies for name in (COOKIE, HOST_COOKIE))
         if visitor.cookie and not ours and not response.prepared:
             self._put(request, response, visitor.cookie)
@@ -242,7 +260,7 @@ class SignIn:
     def _cookie(self, request: web.Request) -> str:
         return HOST_COOKIE if self.secure(request) and not self.pages.root() else COOKIE
 
-    def _put(self, request: web.Request, response: web.Response, value: str) -> None:
+    def _put(self, request: web.Request, response: web.StreamResponse, value: str) -> None:
         limits = self.parts.config.auth.sessions
         response.set_cookie(
             self._cookie(request), value,

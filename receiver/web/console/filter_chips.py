@@ -13,12 +13,15 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.web.http.query_parameters import LABEL
+from receiver.web.report_period import ANYONE, NIGHT, PAGED, PERIOD, QUARTER
 
 FACETS = 6
 """Maximum number of chips for services and for teams: those with the most open incidents."""
 GIVEN = 10
 """Maximum number of chips for one parameter that occurs several times."""
 _LEFT_OUT = ("done", "cursor")
+_PERIOD_NAMES = {QUARTER: "quarter to the end of"}
+_PERIOD_WORDS = {(NIGHT, "1"): "at night", (PAGED, ANYONE): "paged anyone"}
 
 
 class Chip(NamedTuple):
@@ -45,8 +48,8 @@ def chips(query: MultiMapping[str], open_now: Iterable[IncidentSummary]) -> list
         rows += [(f"{name} {value}", name, value) for value in dict.fromkeys([*given[:GIVEN], *known])]
     found = [_chip(query, *row) for row in rows]
     found += [Chip(text, without(query, LABEL, text), True) for text in query.getall(LABEL, [])[:GIVEN]]
-    for name in ("month", "week"):
-        found += [Chip(f"{name} {text}", without(query, name, text), True) for text in query.getall(name, [])[:1]]
+    for name in PERIOD:
+        found += [_period_chip(query, name, text) for text in query.getall(name, [])[:1]]
     return found
 
 
@@ -64,6 +67,14 @@ def with_parameter(query: MultiMapping[str], **more: str) -> str:
 def without(query: MultiMapping[str], name: str, value: str) -> str:
     """Return the address of the same list without one parameter."""
     return "?" + urlencode([pair for pair in query.items() if pair != (name, value) and pair[0] not in _LEFT_OUT])
+
+
+def _period_chip(query: MultiMapping[str], name: str, text: str) -> Chip:
+    # The month is what the others are about, and they are nothing without it.
+    gone = PERIOD if name == "month" else (PAGED, NIGHT) if name == PAGED else (name,)
+    kept = [pair for pair in query.items() if pair[0] not in (*gone, *_LEFT_OUT)]
+    said = _PERIOD_WORDS.get((name, text)) or f"{_PERIOD_NAMES.get(name, name)} {text}"
+    return Chip(said, "?" + urlencode(kept), True)
 
 
 def _chip(query: MultiMapping[str], text: str, name: str, value: str) -> Chip:

@@ -42,6 +42,7 @@ DONE = {
     "just-called": "You paged this contact less than a minute ago; nobody was paged again.",
     "offer": "Shifts offered.", "take": "Shift taken over.", "withdraw": "Offer withdrawn.",
     "prove": "Test pages sent.", "announce": "Announcement published.", "unannounce": "Announcement removed.",
+    "subscriber-erase": "Subscriber deleted.", "subscriber-stop": "Mail to this subscriber stopped.",
     "retry-all": "Deliveries queued for another attempt.", "reload": "Configuration reloaded.",
 }  # fmt: skip
 """The confirmation after a form, by the key in the address; no text from the address is shown."""
@@ -121,7 +122,8 @@ class ConsoleFrame:
             f"console/{name}.html", visitor=visitor, now=now, here=name, away=away, product=self.title,
             unanswered=open_now, drafts_waiting=drafts, dead=letters, on_call=self.on_call(), said=said,
             resting=self.resting(), may=visitor.may("respond") and not away, stream=not away,
-            admin=visitor.may("admin") and not away, names=self.people, pagers=self.pagers(), **values,
+            admin=visitor.may("admin") and not away, names=self.people, pagers=self.pagers(),
+            zone=self.parts.config.service.timezone, **values,
         )  # fmt: skip
         response.set_status(status)
         return response

@@ -13,7 +13,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import CHECKLIST, ROLE_TITLES, Role
 from receiver.model.incident.state import State
 from receiver.pipeline.outbox.page_delivery import Delivery, PageDelivery, page_delivery
-from receiver.review.timeline import corrections
+from receiver.review.timeline import corrections, happened_at
 
 SHOWN = 40
 """Number of timeline entries that a page shows at first, newest first."""
@@ -123,6 +123,8 @@ def entries(events: Sequence[Event], wanted: str, *, waits: bool = True) -> tupl
         for event in reversed(events)
         if not said.get(event.seq, {}).get("hidden") and event.kind is not Kind.CORRECTED
     ]
+    # By when it happened: a note may be about an earlier time.
+    found.sort(key=lambda one: one.at, reverse=True)
     if wanted in ("people", "machine"):
         found = [one for one in found if one.person is (wanted == "people")]
     most = len(found) if wanted == "all" else SHOWN
@@ -134,7 +136,7 @@ def _entry(event: Event, said: Mapping[str, Any], *, waits: bool) -> TimelineEnt
     source = _ACTORS[event.actor.kind]
     by = event.actor.name if event.actor.kind in PEOPLE else ""
     words = " · ".join(part for part in (by, source) if part)
-    at = datetime.fromisoformat(said["at"]) if "at" in said else event.at
+    at = datetime.fromisoformat(said["at"]) if "at" in said else happened_at(event)
     text = str(said.get("text") or event.text)
     text = text if waits or event.kind is not Kind.STATUS_UPDATE else WAITS.sub("", text, 1)
     head = "" if text.lower().startswith(head.lower()) and event.kind is not Kind.NOTE else head

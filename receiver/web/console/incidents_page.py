@@ -33,7 +33,7 @@ from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import LABEL, Filters, Place, read_filters_of
 from receiver.web.incident_queries import LOOKED_AT as LABELS_READ
 from receiver.web.incident_queries import search_page_of
-from receiver.web.report_period import period_of
+from receiver.web.report_period import PAGED, PERIOD, paged_in, period_of
 
 LOOKED_AT = 5000
 """Maximum number of open incidents that are searched for cards, most severe first; with labels: LABELS_READ."""
@@ -43,8 +43,10 @@ RECENT, QUIET_RECENT = 5, 10
 """Number of resolved incidents below the open ones, and if none is open."""
 NAMED = 20
 """Maximum number of cards with the next contact, because each needs a read of the incident."""
+CARD_VERBS = ("acknowledge", "escalate", "resolve")
+"""Verbs of the buttons of one card."""
 VERBS = ("acknowledge", "resolve", "noise", "merge")
-ALSO = ("wall", "done", "mine", "drill", "month", "week")
+ALSO = ("wall", "done", "mine", "drill", *PERIOD)
 """Parameters of the page that the API's list does not have."""
 
 
@@ -64,6 +66,8 @@ class Listed:
     """Whether there may be more open incidents, because not every one was checked."""
     found: list[IncidentSummary] = field(default_factory=list)
     following: Place | None = None
+    paged: int = 0
+    """The number of incidents that paged the requested person, if only the newest of them are found."""
     away: bool = False
 
 
@@ -85,7 +89,8 @@ class IncidentsPage:
             # An invalid filter by label hides no incident: the list is shown without it, with a notice.
             plain = MultiDict([pair for pair in query.items() if pair[0] != LABEL])
             filters, wrong = self._filters(plain, visitor), refusal.detail
-        searching = bool(filters.text or filters.open is False or filters.after or filters.opened_from is not None)
+        period = filters.opened_from is not None or PAGED in query
+        searching = bool(filters.text or filters.open is False or filters.after or period)
         listed = await self._listed(filters, query, visitor, searching=searching)
         cache, now = self.parts.incident_cache, self.parts.clock.now()
         total = sum(map(filters.sees, cache.newest_first())) if visitor.caller.teams else len(cache)
@@ -97,9 +102,9 @@ class IncidentsPage:
             loading=not cache.complete, wall=query.get("wall") == "1", sections=parts, found=listed.found,
             searching=searching, query=query, chips=chips(query, counted), text=filters.text,
             unfiltered=listed.away and bool(filters.labels), hidden=hidden_fields(query), label=LABEL,
-            asked_label=query.get(LABEL, "") if wrong else "",
+            paged=listed.paged, asked_label=query.get(LABEL, "") if wrong else "",
             older=with_parameter(query, cursor=str(listed.following)) if listed.following else None,
-            severities=list(Severity), quiet=self._quiet(now, filters),
+            severities=list(Severity), teams=self._teams(visitor), quiet=self._quiet(now, filters),
             first_run=not len(cache) and not cache.over(), address=self._address(request),
             last_news=await self._last_news(away=listed.away) if nothing else (None, None),
             next_of=await self._next_of(parts, now, away=listed.away),
@@ -118,7 +123,11 @@ class IncidentsPage:
         try:
             await follower.catch_up()
             if searching:
-                listed.found, listed.following = await search_page_of(follower, filters)
+                paged = await paged_in(query, self.parts, follower, filters, visitor.caller)
+                if paged is not None:
+                    listed.found, listed.paged = paged
+                else:
+                    listed.found, listed.following = await search_page_of(follower, filters)
                 return listed
             recent = [one for one in await follower.newest_over(LISTED) if filters.keep(one)]
             if filters.labels:
@@ -127,6 +136,10 @@ class IncidentsPage:
             listed.open, listed.cut = self._open(filters, query, visitor)
             listed.open = await follower.labels.matching(listed.open, filters.labels)
         except StoreAway:
+            if PAGED in query:
+                raise Refusal(
+                    503, "away", "the incident store is unavailable; this list needs it, try again later"
+                ) from None
             # The data in memory has no labels: all open incidents are shown rather than none.
             listed.away, listed.following = True, None
             listed.found = [one for one in cache.over()[:LISTED] if filters.keep(one)]
@@ -171,11 +184,10 @@ class IncidentsPage:
         return max(known, default=None), from_ms(beat) if beat else None
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /`: acknowledge one card, act on the selected ones, or declare an incident. Raises Refusal."""
-        if fields.get("acknowledge"):
-            once = {name: text for name, text in fields.items() if name == ONCE}
-            done = await self.forms.run(fields["acknowledge"], "acknowledge", once, visitor)
-            return self.frame.back("/", "acknowledge", f"card-{done.incident.id}")
+        """`POST /`: act on one card or on the selected ones, or declare an incident. Raises Refusal."""
+        for verb in CARD_VERBS:
+            if fields.get(verb):
+                return await self._card(request, visitor, verb, fields)
         if fields.get("declare"):
             return await self._declare(visitor, fields)
         if fields.get("sample"):
@@ -197,6 +209,19 @@ class IncidentsPage:
             )  # fmt: skip
         return await self._several(visitor, verb, chosen, fields)
 
+    async def _card(
+        self, request: web.Request, visitor: SignedInPerson, verb: str, fields: dict[str, str]
+    ) -> web.Response:
+        # One form serves all cards, so the button names the incident and, where it matters, the version it shows.
+        number, _, shown = fields[verb].partition(" ")
+        said = {name: fields[name] for name in (ONCE, "text") if name in fields} | ({ONCE: shown} if shown else {})
+        if verb == "resolve" and fields.get("confirmed") != "yes":
+            kept = {verb: number, ONCE: said.get(ONCE, "")}
+            return await self.forms.ask(request, visitor, number, verb, kept, back="/")
+        done = await self.forms.run(number, verb, said, visitor)
+        place = "" if verb == "resolve" else f"card-{done.incident.id}"
+        return self.frame.back("/", "repeated" if done.repeated else verb, place)
+
     async def _chosen(self, numbers: list[str], visitor: SignedInPerson) -> list[Incident]:
         wanted = set(numbers)
         uids = [one.uid for one in self.parts.incident_cache.open() if one.id in wanted and visitor.caller.sees(one)]
@@ -217,11 +242,17 @@ class IncidentsPage:
             raise Refusal(409, "illegal", "; ".join(failed))
         return self.frame.back("/", "bulk")
 
+    def _teams(self, visitor: SignedInPerson) -> list[str]:
+        # Those that may own a declared incident; "" is the top level.
+        mine = visitor.caller.teams
+        return [one for one in ("", *self.parts.config.teams_in_order) if not mine or one in mine]
+
     async def _declare(self, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
         try:
             asked = Declare.model_validate(
                 {"title": text_of(fields, "title"), "severity": fields.get("severity"),
-                 "service": text_of(fields, "service"), "drill": fields.get("drill") == "yes"}
+                 "service": text_of(fields, "service"), "drill": fields.get("drill") == "yes",
+                 "summary": text_of(fields, "summary"), "team": fields.get("team", "")}
             )  # fmt: skip
         except ValueError:
             raise Refusal(400, "bad_form", "write a title of up to 300 characters and choose a severity") from None
@@ -229,6 +260,8 @@ class IncidentsPage:
         if len(teams) == 1 and not asked.team:
             asked = asked.model_copy(update={"team": next(iter(teams))})
         allow_team(visitor.caller, asked.team)
+        if asked.team and asked.team not in self.parts.config.teams:
+            raise Refusal(409, "unknown_team", "no such team; it may have been removed from the configuration")
         once, what = form_repetition(fields, visitor, "declare")
         now = self.parts.clock.now()
         try:

@@ -43,8 +43,8 @@ class Figure(NamedTuple):
     met: bool | None
     kind: str
     """How it is written: `seconds`, `percent` or `count`."""
-    of_month: bool = True
-    """Whether it is about the incidents of the month alone."""
+    query: Mapping[str, str]
+    """The parameters of the list of the incidents that it is about."""
 
 
 class Spark(NamedTuple):
@@ -82,7 +82,7 @@ class ReportPages:
         row = [await self._said(one, visitor.caller.teams, history=0) for one in months[:SPARK]] if said else []
         return await self.frame.show(
             "reports", request, visitor, months=months, due=due, away=away or said is None, final=ReviewStatus.FINAL,
-            figures=_figures(said["targets"]) if said else [], current=months[0], sparks=_sparks(row),
+            figures=_figures(said["targets"], months[0].name) if said else [], current=months[0], sparks=_sparks(row),
         )  # fmt: skip
 
     async def month(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
@@ -97,7 +97,7 @@ class ReportPages:
         earlier = self._month(f"{(month.begins - timedelta(days=1)):%Y-%m}")
         return await self.frame.show(
             "month", request, visitor, month=month, earlier=earlier, review=said, body=body,
-            figures=_figures(said["targets"]),
+            figures=_figures(said["targets"], month.name),
             months=Markup(months_svg(said["history"])),  # noqa: S704  (a chart of this package)
             weeks=Markup(weeks_svg(said["weeks"])),  # noqa: S704
             load=Markup(load_svg(said["pages"]["people"], self.frame.people)),  # noqa: S704
@@ -125,12 +125,12 @@ class ReportPages:
             raise Refusal(404, "unknown", f"month: {error.args[0]}") from None
 
 
-def _figures(targets: Sequence[Mapping[str, Any]]) -> list[Figure]:
+def _figures(targets: Sequence[Mapping[str, Any]], month: str) -> list[Figure]:
     found = []
     for one in targets:
         kind = "seconds" if one["metric"] in LASTS else "percent" if one["metric"] in PERCENT else "count"
-        alone = one["metric"] != OF_QUARTER
-        found.append(Figure(NAMES[one["metric"]], one["actual"], one["target"], one["met"], kind, alone))
+        query = {"quarter": month, "severity": "SEV-1"} if one["metric"] == OF_QUARTER else {"month": month}
+        found.append(Figure(NAMES[one["metric"]], one["actual"], one["target"], one["met"], kind, query))
     return found
 
 

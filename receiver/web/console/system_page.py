@@ -16,6 +16,7 @@ from receiver.pipeline.whatif.dry_run import dry_run
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
+from receiver.web.console.archive_page import ArchivePage
 from receiver.web.console.forms.admin_forms import AdminForms
 from receiver.web.console.forms.maintenance_forms import refuse_unknown_form, take_window
 from receiver.web.console.frame import COUNTED, ConsoleFrame, vendors_of
@@ -40,6 +41,7 @@ class SystemPage:
         self.parts = parts
         self.frame = frame
         self.admin = AdminForms(parts, frame)
+        self.archive = ArchivePage(parts)
         self._threads = Offload("console-simulate", at_once=1, waiting=4, wait=10)
 
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
@@ -48,7 +50,7 @@ class SystemPage:
 
     async def _show(
         self, request: web.Request, visitor: SignedInPerson, simulated: list[dict[str, Any]] | None = None,
-        payload: str = "",
+        payload: str = "", imported: dict[str, Any] | None = None,
     ) -> web.Response:  # fmt: skip
         away, letters, unknowns = False, list[dict[str, Any]](), list[dict[str, Any]]()
         hits, now = list[RuleHits](), self.parts.clock.now()
@@ -64,9 +66,10 @@ class SystemPage:
         return await self.frame.show(
             "system", request, visitor, away=away, channels=_timed(self.parts.channel_test.channels()),
             letters=letters[:LETTERS], more_letters=max(0, len(letters) - LETTERS), unknowns=unknowns[:UNKNOWNS],
+            letter_channels=sorted({one["channel"] for one in letters}),
             windows=windows, components=self.parts.setting().policy.parts, version=__version__,
             edition=self.parts.setting().edition[:12], durability=self.parts.connection.server.level,
-            simulated=simulated, payload=payload, people=sorted(self.frame.people),
+            simulated=simulated, payload=payload, imported=imported, people=sorted(self.frame.people),
             hits=hits[:HITS], more_hits=max(0, len(hits) - HITS), vendors=vendors_of(self.parts),
             addresses=self._addresses(),
             grouped=sum(one.held == "storm" for one in islice(self.parts.incident_cache.worst_first(), COUNTED)),
@@ -86,6 +89,9 @@ class SystemPage:
         """`POST /system`: act on a dead letter, test a channel, try a payload, or change a window. Raises Refusal."""
         if "payload" in fields:
             return await self._show(request, visitor, await self._simulated(fields["payload"]), fields["payload"])
+        if "archive" in fields:
+            said = await self.archive.take(request, visitor, fields["archive"])
+            return await self._show(request, visitor, imported=said)
         done = await take_window(self.parts, visitor, fields)
         if done is None:
             done = await self.admin.take(request, visitor, fields)

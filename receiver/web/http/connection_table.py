@@ -91,6 +91,11 @@ class ConnectionTable(Generic[Item]):
             peer.standings[standing][item] = None
             self._places[item] = (peer, standing)
 
+    def standing(self, item: Item) -> ConnectionState | None:
+        """Return the state of a connection; None if it is not in the table."""
+        place = self._places.get(item)
+        return place[1] if place is not None else None
+
     def remove(self, item: Item) -> None:
         """Remove a connection; do nothing if it is not in the table."""
         place = self._places.pop(item, None)

@@ -83,7 +83,9 @@ class Connection(RequestHandler):
     def trust(self, *, sender: bool) -> None:
         """Note that the current request had a valid token; `sender`: the token of a sender of alerts."""
         self.shown = sender or bool(self.shown)
-        self.listener.table.move(self, _SENDER_BUSY if self.shown else _CALLER_BUSY)
+        # The token of an event stream is checked before each event, and the connection stays a stream.
+        if self.listener.table.standing(self) is not ConnectionState.STREAMING:
+            self.listener.table.move(self, _SENDER_BUSY if self.shown else _CALLER_BUSY)
 
     def abort(self) -> None:
         """Close the connection at once; unwritten data is dropped."""

@@ -18,7 +18,8 @@ from tests.web.conftest import Opened
 FOR_PEOPLE = {
     "/", "/incidents", "/incidents/{id}", "/oncall", "/oncall/{schedule}.ics",
     "/oncall/{schedule}/accept", "/reports/{month}", "/login", "/logout",
-    "/incidents/{id}/{verb}", "/console/status", "/console/events", "/system", "/reports", "/assets/{name}",
+    "/incidents/{id}/{verb}", "/console/status", "/console/status/subscribers.csv", "/console/events", "/system",
+    "/system/archive", "/reports", "/assets/{name}",
     *(f"/incidents/{{id}}/{name}" for name in ("timeline", "postmortem", "customer-email")),
     "/login/oidc", "/login/oidc/callback", "/sessions", "/sessions/{session}/end",
     "/api/docs", "/status", "/status/history", "/status/incidents/{id}", "/status/components/{id}",

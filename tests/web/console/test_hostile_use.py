@@ -72,15 +72,15 @@ async def test_back_and_a_second_press_in_a_browser(house: House, chromium: Brow
     await chromium.go(f"{url}{HERE}")
     # Pressed twice before the first answer has come: one form is sent.
     await chromium.ask("document.querySelector('#note').value = 'once'")
-    await chromium.press("form[action$='/note'] button", text="once")
+    await chromium.press(".note-box button", text="once")
     assert "Note added." in await chromium.text()
     await chromium.ask("history.back()")
     await chromium.until("!location.search && document.readyState == 'complete' && !!document.querySelector('#note')")
-    await chromium.press("form[action$='/note'] button", text="twice")
+    await chromium.press(".note-box button", text="twice")
     assert "Note added." in await chromium.text(), "the button works again after Back"
     assert await kinds(house, "note") == 2
     await chromium.ask(
-        "(() => { const form = document.querySelector(\"form[action$='/note']\");"
+        "(() => { const form = document.querySelector('.note-box form');"
         " form.elements.text.value = 'thrice'; const button = form.querySelector('button');"
         " button.click(); button.click(); })()"
     )

@@ -102,8 +102,17 @@ async def test_every_other_key_of_the_list_of_keys_acts(house: House, chromium: 
     assert await chromium.ask(picked) == first
     await chromium.key("x")
     assert await chromium.ask("document.querySelectorAll('article input:checked').length") == 1
-    await chromium.key("e")
-    assert await chromium.ask("location.pathname") == "/", "a card has nothing to escalate with"
+    await chromium.leads("e")
+    assert "Escalated to the next step." in await chromium.text(), "a card escalates"
+    assert "eng-lead" in {page["person"] for page in (await house.get(f"/api/v1/incidents/{first}"))[1]["pages"]}
+    await chromium.key("j")
+    assert await chromium.ask(picked) == first, "the most severe is still the first"
+    await chromium.leads("r")
+    assert f"Resolve {first}?" in await chromium.text(), "a card asks before it resolves"
+    assert (await house.get(f"/api/v1/incidents/{first}"))[1]["state"] == "open", "r asks first"
+    await chromium.press("main .row a.button")
+    assert await chromium.ask("location.pathname") == "/"
+    await chromium.key("j")
     await chromium.leads("Enter")
     assert await chromium.ask("location.pathname") == f"/incidents/{first}"
     where = "document.activeElement.closest('details').id"

@@ -11,6 +11,7 @@ from receiver.store.client.connection import StoreAway
 from tests.stories.test_storms import burst
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
+from tests.web.console.test_forms import HERE, ID, Person
 
 BROWSER = {**READ, "Accept": "text/html"}
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
@@ -69,15 +70,42 @@ async def test_each_figure_of_a_report_leads_to_its_incidents(house: House) -> N
     assert f'<a href="{link}" aria-label="2 SEV-2 in the week of 2026-11-23">2</a>' in text
     card = '<a href="/?month=2026-11" aria-label="Incidents per month: 2, show the incidents">2</a>'
     assert card in text and card in await page(house, "/reports")
-    assert 'aria-label="SEV-1 incidents per quarter' not in text, "those are not of this month alone"
+    quarter = '<a href="/?quarter=2026-11&amp;severity=SEV-1" aria-label="SEV-1 incidents per quarter: 0,'
+    assert quarter in text and quarter in await page(house, "/reports")
     for path, found in (
         (link.replace("&amp;", "&"), 2), ("/?month=2026-11", 2), ("/?month=2026-11&severity=SEV-1", 0),
-        ("/?month=2026-11&week=2026-11-16", 0), ("/?month=2026-10", 0),
+        ("/?month=2026-11&week=2026-11-16", 0), ("/?month=2026-10", 0), ("/?quarter=2026-11&severity=SEV-2", 2),
+        ("/?quarter=2026-10&severity=SEV-2", 0), ("/?quarter=2026-09", 0),
     ):  # fmt: skip
         assert (await page(house, path)).count("<article") == found, path
-    for wrong in ("/?month=november", "/?month=2026-11&week=monday", "/?month=2027-01"):
+    for wrong in ("/?quarter=4", "/?paged=alice", "/?month=november", "/?month=2026-11&week=monday", "/?month=2027-01"):
         async with house.client.get(wrong, headers=BROWSER) as response:
             assert response.status == 400, wrong
+
+
+async def test_the_pages_of_a_person_lead_to_the_incidents_that_made_them(house: House) -> None:
+    for name in ("a", "b"):
+        await house.world.post(notification(alert(name, **HIGH), group=name))
+    house.world.clock.forward("12h")
+    await house.world.post(notification(alert("c", **HIGH), group="c"))
+    await house.client.post(f"/api/v1/incidents/{ID}/merge", json={"into": "INC-2026-0002"}, headers=READ)
+    review = (await house.get("/api/v1/reports/monthly?month=2026-11"))[1]
+    people = {one["person"]: one for one in review["pages"]["people"]}
+    paged, night = people["alice"]["count"], people["alice"]["at_night"]
+    assert 0 < night < paged, "some by day, some at night"
+    text = await page(house, "/reports/2026-11")
+    links = re.findall(r'href="(/\?month=2026-11&amp;paged=alice[^"]*)" aria-label="(\d+) pages', text)
+    assert [int(count) for _, count in links] == [paged, night]
+    total = f'pages in 2026-11">{review["pages"]["total"]}</a> pages, '
+    assert total in text, "anyone's pages lead to their incidents"
+    assert (await page(house, "/?month=2026-11&paged=*")).count("<article") == 3
+    assert "<bdi>paged anyone</bdi>" in await page(house, "/?month=2026-11&paged=*&night=1")
+    found = [await page(house, link.replace("&amp;", "&")) for link, _ in links]
+    assert [one.count("<article") for one in found] == [3, 1], "a merged incident paged somebody as well"
+    assert "INC-2026-0003" in found[1] and "<bdi>at night</bdi>" in found[1]
+    assert '<a href="/?" aria-current="true"><bdi>month 2026-11</bdi></a>' in found[1], "the others need the month"
+    for path in ("/?month=2026-11&paged=nobody", "/?month=2026-10&paged=alice", "/?month=2026-11&paged=alice&q=zzz"):
+        assert (await page(house, path)).count("<article") == 0, path
 
 
 async def test_the_end_of_a_storm_is_seen_where_it_stands(house: House) -> None:
@@ -96,3 +124,24 @@ async def test_the_end_of_a_storm_is_seen_where_it_stands(house: House) -> None:
     assert f'Grouped incident: <a href="/incidents/{child.id}">' in text
     assert f"{said}, which ended <time" in await page(house, f"/incidents/{child.id}")
     assert any("the storm has ended; " in str(one) for one in world.slack.messages)
+
+
+async def test_a_card_escalates_once_and_resolves_after_a_question(house: House) -> None:
+    await house.world.post(notification(alert(**HIGH)))
+    person = await Person(house, "respond-token").sign_in()
+    shown = re.findall(r'name="escalate" value="([^"]+)"', await person.page("/"))[0]
+    assert await person.send("/", escalate=shown) == f"/?done=escalate#card-{ID}"
+    path = f"/api/v1/incidents/{ID}/timeline"
+    log = (await house.get(path))[1]["items"]
+    assert await person.send("/", escalate=shown) == f"/?done=repeated#card-{ID}"
+    again = await person.send(f"{HERE}/escalate", once=shown.partition(" ")[2])
+    assert again.startswith(f"{HERE}?done=repeated"), "the incident's page was as old as the list"
+    assert (await house.get(path))[1]["items"] == log, "nothing was done twice"
+    asked = await person.send("/", 200, resolve=ID)
+    assert "still fires and will page nobody" in asked and 'href="/">Cancel' in asked
+    assert (await house.get(f"/api/v1/incidents/{ID}"))[1]["state"] == "open", "asking changes nothing"
+    assert await person.send("/", resolve=ID, confirmed="yes", text="The old release is back") == "/?done=resolve"
+    assert (await house.get(f"/api/v1/incidents/{ID}"))[1]["state"] == "resolved"
+    assert "The old release is back" in str((await house.get(path))[1]["items"])
+    await person.send("/", 404, escalate="INC-2026-7777")
+    assert 'name="escalate"' not in await person.page("/"), "it is over"

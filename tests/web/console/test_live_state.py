@@ -67,7 +67,7 @@ async def test_an_open_page_becomes_read_only_and_comes_back(
         assert await chromium.ask("document.querySelector('#note').value") == "typed at 3 am"
     await chromium.until("!document.querySelector('#strips').innerText.includes('read-only')")
     await chromium.until(f"!({locked})")
-    await chromium.press("form[action$='/note'] button")
+    await chromium.press(".note-box button")
     assert "typed at 3 am" in await chromium.text()
     # A page that cannot be made without the store stays, with what was typed into it.
     await chromium.go(f"{url}{HERE}/postmortem?edit=1")

@@ -67,6 +67,21 @@ async def test_an_entry_of_the_timeline_is_corrected_in_place(house: House, admi
     assert "Restarted" not in await admin.page(HERE)
 
 
+async def test_a_note_may_be_about_an_earlier_time(house: House, admin: Person) -> None:
+    await house.world.post(notification(alert()))
+    assert 'name="at" required' in (await admin.page(HERE)).partition('id="d-note"')[2]
+    sent = {"text": "Deployed 1.3", "at": "2026-11-23T13:40", "once": "0123456789abcdef"}
+    assert await admin.send(f"{HERE}/note", **sent) == f"{HERE}?done=note#timeline"
+    assert await admin.send(f"{HERE}/note", **sent) == f"{HERE}?done=repeated#timeline"
+    log = (await house.get(f"/api/v1/incidents/{ID}/timeline"))[1]["items"]
+    assert [one["data"]["at"] for one in log if one["text"] == "Deployed 1.3"] == ["2026-11-23T13:40:00.000Z"]
+    await admin.send(f"{HERE}/note", text="Rolled back")
+    listed = (await admin.page(HERE)).partition('<ol class="plain" reversed>')[2]
+    assert listed.index("Rolled back") < listed.index("Opened") < listed.index("Deployed 1.3"), "newest first"
+    assert '<time datetime="2026-11-23T13:40:00' in listed
+    await admin.send(f"{HERE}/note", 400, text="x", at="yesterday")
+
+
 async def test_a_hand_off_shows_its_packet_and_calendars_are_offered(house: House, admin: Person) -> None:
     await house.world.post(notification(alert("ApiDown")))
     assert "What is handed over" not in await admin.page("/oncall")

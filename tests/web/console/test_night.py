@@ -116,7 +116,7 @@ class Night:
         chromium = self.chromium
         await chromium.press("form[action$='/checklist'] button[value='1']")
         await chromium.press("#head form[action$='/role'] button", person="alice")
-        await chromium.press("form[action$='/note'] button", text="p99 went up <b>at once</b>")
+        await chromium.press(".note-box button", text="p99 went up <b>at once</b>")
         await chromium.press("form[action$='/mitigation'] button", option="rollback", text="to 1.2")
         text = await chromium.text()
         for said in ("p99 went up <b>at once</b>", "Checklist (1 of 6)", "Rollback deployment", "IC Alice"):

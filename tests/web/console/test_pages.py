@@ -12,19 +12,23 @@ from tests.web.api.test_teams import with_teams
 from tests.web.browser import Browser
 from tests.web.conftest import READ, House, Opened
 from tests.web.console.conftest import sign_in, violations
+from tests.web.status.conftest import subscribable
 
 pytestmark = pytest.mark.e2e
 LARGEST = 60 * 1024
 """Bytes that a page may transfer with a cold cache."""
 INCIDENT = "/incidents/INC-2026-0001"
 PATHS = (
-    "/", "/?q=api", "/?wall=1", INCIDENT, f"{INCIDENT}?correct=1", f"{INCIDENT}/timeline",
-    f"{INCIDENT}/postmortem?edit=1", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002",
+    "/", "/?q=api", "/?month=2026-11&paged=alice&night=1", "/?wall=1", INCIDENT, f"{INCIDENT}?correct=1",
+    f"{INCIDENT}/timeline", f"{INCIDENT}/postmortem?edit=1", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002",
     "/oncall?packet=primary", "/console/status", "/status/internal", "/system", "/reports", "/reports/2026-11",
     "/sessions", "/nope", "/login", "/api/docs",
 )  # fmt: skip
 
-ALIKE = {"/?q=api", f"{INCIDENT}/timeline", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002"}
+ALIKE = {
+    "/?q=api", "/?month=2026-11&paged=alice&night=1", f"{INCIDENT}/timeline", f"{INCIDENT}/customer-email",
+    "/incidents/INC-2026-0002",
+}  # fmt: skip
 """Pages of the same template as another one: only their width and size are looked at."""
 
 
@@ -35,6 +39,7 @@ async def in_use(house: House) -> None:
         ("/oncall/offers", {"dates": ["2026-11-25"], "schedule": "primary", "by": "alice"}),
         ("/oncall/prove", {"people": ["alice"]}), ("/announcements", {"title": "New regions", "text": "Soon."}),
         ("/maintenance", {"name": "upkeep", "matchers": ['service="db"'], "until": "2026-11-24T10:00:00Z"}),
+        ("/maintenance", {"name": "w", "matchers": ['a="b"'], "weekly": "Sunday 03:00", "for": 3600}),
     ):  # fmt: skip
         async with house.client.post(f"/api/v1{path}", json=body, headers=READ) as response:
             assert response.status < 300, await response.text()
@@ -42,7 +47,7 @@ async def in_use(house: House) -> None:
 
 
 async def test_every_page_is_accessible_narrow_and_small(opened: Opened, chromium: Browser, axe: str) -> None:
-    house = await opened(with_teams)
+    house = await opened(lambda config: subscribable(with_teams(config)), SMTP_URL="smtp://127.0.0.1:9?tls=never")
     world = house.world
     both = (alert(annotations={"error_rate": "7.3%"}), alert("Slow"))
     await world.post(notification(*both, group="api"))
@@ -62,6 +67,7 @@ async def test_every_page_is_accessible_narrow_and_small(opened: Opened, chromiu
         wrong += [f"light {path} {one}" for one in await violations(chromium, axe)]
         await chromium.view(390, 844, "dark")
         wrong += [f"dark {path} {one}" for one in await violations(chromium, axe, colors=True)]
+        assert (path == "/console/status") is await chromium.ask("!!document.querySelector('#subscriber')"), path
     assert wrong == []
     assets = sum(len(gzip.compress(content)) for content, _ in HtmlPages().assets.values())
     async with house.client.post("/login", data={"token": "admin-token"}, allow_redirects=False) as response:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from structlog.testing import capture_logs
 
 from receiver.config import ConfigError, Problem
 from receiver.pipeline.intake.rule_hits import RuleHitCounter, RuleHits
+from receiver.pipeline.review import incident_archive
 from receiver.store.client.connection import StoreAway
 from tests.fakes import Answer
 from tests.stories.world import START, alert, notification
@@ -57,7 +60,8 @@ async def test_what_administrators_do_in_the_console_leaves_a_line(house: House,
     house.world.slack.refused.clear()
     with capture_logs() as lines:
         await admin.send("/system", drop=letters[0])
-        assert await admin.send("/system", retry_all="yes") == "/system?done=retry-all"
+        assert await admin.send("/system", retry_all="yes", channel="chat") == "/system?done=retry-all"
+        await admin.send("/system", 404, retry_all="yes", channel="nowhere")
         await admin.send("/system", 404, retry=letters[0])
         await admin.send("/system", test="chat")
         house.world.slack.script.append(Answer(body={"ok": False, "error": "invalid_auth"}))
@@ -66,8 +70,8 @@ async def test_what_administrators_do_in_the_console_leaves_a_line(house: House,
     found = [(line["action"], line["outcome"], line["caller"]) for line in audits(lines)]
     assert found == [
         ("dead_letter_drop", "done", "admin"), ("dead_letter_replay", "done", "admin"),
-        ("dead_letter_replay", "refused", "admin"), ("channel_test", "done", "admin"),
-        ("channel_test", "refused", "admin"), ("reload", "done", "admin"),
+        ("dead_letter_replay", "refused", "admin"), ("dead_letter_replay", "refused", "admin"),
+        ("channel_test", "done", "admin"), ("channel_test", "refused", "admin"), ("reload", "done", "admin"),
     ]  # fmt: skip
     await house.world.quiet()
     assert "No delivery has failed permanently." in await admin.page("/system")
@@ -162,6 +166,81 @@ async def test_a_window_has_a_name_for_the_public(house: House, admin: Person) -
     async with house.client.get("/status") as response:
         text = await response.text()
     assert "Database upgrade" in text and "db-7" not in text
+
+
+async def test_a_window_may_recur_every_week_and_no_form_makes_two(house: House, admin: Person) -> None:
+    once = re.findall(r'name="once" value="([0-9a-f]+)"', (await admin.page("/system")).partition("new-weekly")[2])[0]
+    window = {"name": "Backups", "matchers": 'service="db"', "every": "week", "day": "Sunday", "at": "03:00",
+              "timezone": "Europe/Berlin", "minutes": "90", "component.api": "yes", "once": once}  # fmt: skip
+    for _ in range(2):
+        assert await admin.send("/system", **window) == "/system?done=window"
+    (made,) = (await house.get("/api/v1/maintenance"))[1]["items"]
+    assert [made[name] for name in ("weekly", "for", "timezone", "components", "until", "next_at")] == [
+        "Sunday 03:00", 5400, "Europe/Berlin", ["api"], None, "2026-11-29T02:00:00.000Z"
+    ]  # fmt: skip
+    assert "every Sunday 03:00 (Europe/Berlin) for 1 h 30 min" in words(await admin.page("/system"))
+    for wrong, said in (
+        ({"day": "Someday"}, "weekly: no such day"), ({"minutes": "0"}, "minutes: must be greater"),
+        ({"timezone": "Berlin"}, "timezone: "), ({"minutes": "x"}, "minutes: not a number"),
+        ({"matchers": " "}, "matchers: "), ({"name": ""}, "name: "),
+    ):  # fmt: skip
+        page = await admin.send("/system", 400, **{**window, "once": "", **wrong})
+        assert said in words(page), (wrong, words(page))
+    await admin.send("/system", 409, **{**window, "minutes": "30"})
+    single = {"name": "Once", "matchers": 'service="db"', "until": "2026-11-24T10:00", "once": once[::-1]}
+    for _ in range(2):
+        await admin.send("/console/status", **single)
+    assert len((await house.get("/api/v1/maintenance"))[1]["items"]) == 2
+
+
+async def test_finished_incidents_are_downloaded_and_imported(
+    house: House, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        await house.client.post("/api/v1/incidents", json={"title": f"T{number}", "severity": "SEV-4"}, headers=READ)
+    for number in (1, 2):
+        await house.client.post(f"/api/v1/incidents/INC-2026-000{number}/resolve", json={}, headers=READ)
+    monkeypatch.setattr(incident_archive, "PART", 1)
+    headers = {"Cookie": admin.cookie, "Accept": "text/html"}
+    with capture_logs() as lines:
+        async with house.client.get("/system/archive?since=&until=", headers=headers) as response:
+            text = await response.text()
+    assert response.headers["Content-Disposition"] == 'attachment; filename="incidents-2026-11-23.jsonl"'
+    assert sorted(json.loads(line)["id"] for line in text.splitlines()) == ["INC-2026-0001", "INC-2026-0002"]
+    assert [(one["action"], one["outcome"]) for one in audits(lines)] == [("export", "done")]
+    await admin.page("/system/archive?since=yesterday", 400)
+    async with house.client.get("/system/archive?since=2027-01-01T00:00", headers=headers) as response:
+        assert await response.text() == ""
+    bad = json.dumps({"id": "<b>INC</b>"})
+    said = await admin.send("/system", 200, archive=f"{text}\r\n{bad}\r\n")
+    assert "0 imported, 2 already present, 1 rejected." in said and "&lt;b&gt;INC&lt;/b&gt;" in said
+    first = json.loads(text.splitlines()[0])
+    await house.parts.incident_archive.archive.forget(first)
+    assert "1 imported, 1 already present, 0 rejected." in await admin.send("/system", 200, archive=text)
+    assert (await house.get(f"/api/v1/incidents/{first['id']}"))[1]["state"] == "resolved"
+    for wrong in ("", "[]", "{", "\n"):
+        await admin.send("/system", 400, archive=wrong)
+    responder = await Person(house, "respond-token").sign_in()
+    await responder.page("/system/archive", 403)
+    await responder.send("/system", 403, archive=text)
+    assert "Import incidents" not in await responder.page("/system")
+
+
+async def test_a_download_that_the_store_cuts_short_is_no_whole_file(
+    house: House, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [([{"id": "INC-2026-0001"}], "next")]
+
+    async def page(*_: object) -> tuple[list[dict[str, str]], str]:
+        if not parts:
+            raise StoreAway("gone")
+        return parts.pop()
+
+    monkeypatch.setattr(house.parts.incident_archive, "page", page)
+    with pytest.raises(ClientError):
+        async with house.client.get("/system/archive", headers={"Cookie": admin.cookie}) as response:
+            await response.read()
+    await admin.page("/system/archive", 503)
 
 
 PAGES = ("/", "/incidents", f"/incidents/{ID}", "/oncall", "/console/status", "/status/internal", "/system", "/reports",

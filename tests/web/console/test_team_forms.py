@@ -38,6 +38,16 @@ async def person(house: House) -> Person:
     return await Person(house, "respond-token").sign_in()
 
 
+async def test_a_declared_incident_has_a_summary_and_a_team(house: House, person: Person) -> None:
+    form = (await person.page("/")).partition('<details id="declare">')[2].partition("</form>")[0]
+    assert re.findall(r'<option value="(\w*)">', form) == ["", "data", "payments"]
+    told = {"declare": "yes", "title": "By hand", "severity": "SEV-4", "summary": "Seen by\r\na customer"}
+    assert (await person.send("/", **told, team="data")).startswith("/incidents/INC-2026-0002")
+    made = (await house.get("/api/v1/incidents/INC-2026-0002"))[1]
+    assert (made["team"], made["summary"]) == ("data", "Seen by\na customer")
+    assert "no such team" in await person.send("/", 409, **told, team="nobody")
+
+
 async def test_an_incident_is_handed_over_to_a_team_which_is_paged(house: House, person: Person) -> None:
     form = (await person.page(HERE)).partition(f'action="{HERE}/team"')[2].partition("</form>")[0]
     assert re.findall(r'<option value="(\w*)">', form) == ["data", "payments"], "not to the one that has it"

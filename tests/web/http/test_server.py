@@ -14,6 +14,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from receiver.metrics import Metrics
+from receiver.web.auth.request_marks import mark_streaming, mark_trusted
 from receiver.web.http import server
 from receiver.web.http.file_descriptors import Caps
 from receiver.web.http.parser_rejections import LINES, Rejections
@@ -58,7 +59,13 @@ async def served() -> AsyncIterator[Served]:
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="small")
 
+    async def stream(request: web.Request) -> web.Response:
+        mark_streaming(request)
+        mark_trusted(request, sender=False)
+        return web.Response(text=str(listener.table.streams))
+
     app, metrics = web.Application(), Metrics()
+    app.router.add_get("/stream", stream)
     app.router.add_get("/fail", fail)
     app.router.add_get("/large", large)
     app.router.add_get("/small", small)
@@ -82,6 +89,11 @@ async def test_a_failure_of_ours_is_no_fault_of_the_sender(served: Served) -> No
     assert json.loads(body)["status"] == 500
     assert b"secret" not in body
     assert b"small" in await served.ask(get("/small"))
+
+
+async def test_a_stream_whose_token_is_checked_again_is_still_a_stream(served: Served) -> None:
+    assert (await served.ask(get("/stream"))).endswith(b"\r\n\r\n1")
+    assert served.listener.table.streams == 0, "it is over"
 
 
 async def test_an_answer_has_a_deadline(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

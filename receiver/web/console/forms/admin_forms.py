@@ -39,6 +39,8 @@ class AdminForms:
         if verb is None:
             return None
         more = {"channel": fields["test"], "to": text_of(fields, "to")} if verb == "test" else {}
+        if verb == "retry_all":
+            more = {"channel": text_of(fields, "channel")}
         with audited(self.parts, request, visitor.caller, ACTIONS[verb], **more):
             try:
                 return await self._take(visitor, verb, fields)
@@ -61,7 +63,7 @@ class AdminForms:
         elif verb == "drop":
             await self.frame.letters.drop(fields["drop"])
         else:
-            await self.frame.letters.replay_all(None, now)
+            await self.frame.letters.replay_all(text_of(fields, "channel"), now)
         self.frame.forget_letters()
         return "retry-all" if verb == "retry_all" else verb
 

@@ -56,7 +56,7 @@ class IncidentForms:
         if verb not in COMMANDS and verb not in ("merge", "silence", "split"):
             raise Refusal(404, "unknown", "page not found")
         if fields.get("confirmed") != "yes" and _asks(verb, fields):
-            return await self._ask(request, visitor, verb, fields)
+            return await self.ask(request, visitor, number, verb, fields, back=f"/incidents/{number}")
         done = await self.run(number, verb, fields, visitor)
         back, said = fields.get("back", ""), "repeated" if done.repeated else verb
         if not visitor.caller.sees(done.incident):
@@ -116,15 +116,17 @@ class IncidentForms:
             raise ImpossibleCommand(f"unknown person {command.person} (people: {', '.join(sorted(people))})")
         return command
 
-    async def _ask(self, request: web.Request, visitor: SignedInPerson, verb: str, fields: Fields) -> web.Response:
-        incident = await by_id(self.parts.incidents, request.match_info["id"], visitor.caller)
+    async def ask(
+        self, request: web.Request, visitor: SignedInPerson, number: str, verb: str, fields: Fields, *, back: str
+    ) -> web.Response:
+        """Return the page that asks whether that form is to be carried out; Cancel leads to `back`. Raises Refusal."""
+        incident = await by_id(self.parts.incidents, number, visitor.caller)
         kept = {name: value for name, value in fields.items() if name != "word"}
         draft = next((one for one in incident.updates if str(one.n) == fields.get("n")), None)
         return await self.frame.show(
             "confirm", request, visitor, verb=verb, fields=kept, incident=incident,
             chosen=[], told=self.told(incident, verb, fields), draft=draft if verb == "approve" else None,
-            fires=self.parts.respond.still_firing(incident.firing) if verb == "resolve" else None,
-            back=f"/incidents/{incident.id}",
+            fires=self.parts.respond.still_firing(incident.firing) if verb == "resolve" else None, back=back,
         )  # fmt: skip
 
     def told(self, incident: Incident, verb: str, fields: Fields) -> list[str]:

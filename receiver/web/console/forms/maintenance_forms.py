@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from typing import Annotated, Any
 
+from aiohttp import web
+from pydantic import AfterValidator, Field, ValidationError
+
+from receiver.model.base import Frozen
+from receiver.model.command import Line, Name
+from receiver.model.field_words import first_of
+from receiver.model.oncall.rotation_settings import check_weekly
+from receiver.model.setting_values import check_zone
 from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of
-from receiver.pipeline.response.command_handler import InvalidField
+from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.tokens import allow_every_team
-from receiver.web.console.forms.form_values import Fields, marked, moment_of, text_of
+from receiver.web.console.forms.form_values import SENT_BEFORE, Fields, marked, moment_of, number_of, text_of
 from receiver.web.http.error_responses import Refusal
 
 LINE = 300
+
+
+class _Weekly(Frozen):
+    """What the form of a weekly window says."""
+
+    name: Line
+    matchers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
+    weekly: Annotated[str, AfterValidator(check_weekly)]
+    minutes: int = Field(ge=1, le=43_200)
+    timezone: Annotated[str, AfterValidator(check_zone)]
+    components: tuple[Name, ...]
+    public_name: Line | None
 
 
 async def take_window(parts: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
@@ -32,25 +53,45 @@ async def take_window(parts: AppParts, visitor: SignedInPerson, fields: Fields) 
     if "matchers" not in fields:
         return None
     allow_every_team(visitor.caller)  # its matchers may suppress the alerts of any team
-    name, matchers = text_of(fields, "name"), (text_of(fields, "matchers") or "").splitlines()
+    once, _ = form_repetition(fields, visitor, "window")
     try:
-        until = moment_of(fields, "until")
-        if not name or len(name) > LINE or until is None or not matchers:
-            raise Refusal(400, "bad_form", "write a name, at least one matcher, and when the window ends")
-        given = {
-            "name": name, "matchers": tuple(line.strip() for line in matchers if line.strip()),
-            "from_": moment_of(fields, "from"), "until": until, "timezone": "UTC",
-            "components": tuple(marked(fields, "component.")),
-            "public_name": (text_of(fields, "public_name") or "")[:200],
-        }  # fmt: skip
-        await parts.maintenance_windows.add(window_of(given, now), actor, now)
+        given = _weekly(fields) if fields.get("every") == "week" else _single(fields)
+        await parts.maintenance_windows.add(window_of(given, now), actor, now, once=once)
     except InvalidField as unfit:
         raise Refusal(409, "unfit", f"{unfit.path}: {unfit}") from None
     except SharedDocumentsFull as full:
         raise Refusal(409, "full", str(full)) from None
+    except IdempotencyKeyReused:
+        raise Refusal(409, "reused_key", SENT_BEFORE) from None
+    except ValidationError as wrong:
+        raise Refusal(400, "bad_form", first_of(wrong)) from None
     except ValueError as wrong:
         raise Refusal(400, "bad_form", str(wrong)) from None
     return "window"
+
+
+def _common(fields: Fields) -> dict[str, Any]:
+    matchers = (text_of(fields, "matchers") or "").splitlines()
+    return {
+        "name": text_of(fields, "name"), "matchers": tuple(line.strip() for line in matchers if line.strip()),
+        "components": tuple(marked(fields, "component.")),
+        "public_name": (text_of(fields, "public_name") or "")[:200] or None,
+    }  # fmt: skip
+
+
+def _single(fields: Fields) -> dict[str, Any]:
+    given, until = _common(fields), moment_of(fields, "until")
+    if not given["name"] or len(given["name"]) > LINE or until is None or not given["matchers"]:
+        raise Refusal(400, "bad_form", "write a name, at least one matcher, and when the window ends")
+    return {**given, "from_": moment_of(fields, "from"), "until": until, "timezone": "UTC"}
+
+
+def _weekly(fields: Fields) -> dict[str, Any]:
+    # Browsers may add seconds to the time.
+    starts = f"{fields.get('day', '')} {fields.get('at', '')[:5]}"
+    said = {"weekly": starts, "minutes": number_of(fields, "minutes"), "timezone": text_of(fields, "timezone")}
+    window = _Weekly.model_validate({**_common(fields), **said})
+    return {**window.model_dump(exclude={"minutes"}), "lasts": window.minutes * 60}
 
 
 def refuse_unknown_form() -> web.Response:
