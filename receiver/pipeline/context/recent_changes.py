@@ -107,7 +107,8 @@ class RecentChangesReader:
         try:
             found = await GitHub(self.source_client, url, token.get_secret_value()).changes(repository)
         except SourceError as error:
-            self._failed[repository] = (now, error)
+            # Not `error` itself, which holds the frames of its request.
+            self._failed[repository] = (now, SourceError(error.reason, str(error)))
             raise
         finally:
             self._asked.discard(repository)
