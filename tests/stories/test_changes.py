@@ -65,6 +65,14 @@ async def test_github_that_does_not_answer_holds_nothing_up_and_is_said(world: W
     assert len(await told(world)) == 1
 
 
+async def test_a_failure_that_is_remembered_holds_nothing_of_its_request(world: World) -> None:
+    await world.open()
+    await world.post(notification(alert("HighErrorRate", **HIGH)))
+    await world.quiet()
+    ((_, error),) = world.one.changes._failed.values()
+    assert (error.__traceback__, error.__context__) == (None, None)
+
+
 async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await world.open()
     for number in range(5):

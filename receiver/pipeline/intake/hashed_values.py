@@ -41,9 +41,10 @@ class HashedValues:
     def put(self, text: str, value: int) -> None:
         """Store a value of at most 32 bits; it becomes the newest of its row."""
         start, mark = self._place(text)
-        others = [entry for entry in self._table[start : start + self._ways] if entry >> HALF != mark]
-        row = [mark << HALF | value, *others[: self._ways - 1]]
-        self._table[start : start + len(row)] = array("Q", row)
+        entry, row = mark << HALF | value, self._table[start : start + self._ways]
+        if row[0] != entry:
+            others = [other for other in row if other >> HALF != mark]
+            self._table[start : start + self._ways] = array("Q", [entry, *others[: self._ways - 1]])
 
     def _place(self, text: str) -> tuple[int, int]:
         # An entry of 0 is empty, so no mark is 0.

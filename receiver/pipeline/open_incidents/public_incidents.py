@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from datetime import UTC, datetime
+from sys import intern
 from typing import NamedTuple
 
 from receiver.model.base import to_ms
@@ -13,7 +14,7 @@ from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 OVER = 1_000
-"""Incidents that are over of which the record is kept, for the bars and months of the status page: about 3 MB."""
+"""Incidents that are over of which the record is kept, for the bars and months of the status page: about 2 MB."""
 
 
 class PublishedUpdate(NamedTuple):
@@ -61,19 +62,28 @@ def public_record(incident: Incident) -> PublicRecord | None:
     if incident.drill or not told:
         return None
     return PublicRecord(
-        incident.uid, incident.version, incident.severity, incident.state, incident.labels, incident.parts,
-        _utc(incident.parts_at), told, incident.opened_at.astimezone(UTC), _utc(incident.monitoring_at),
-        _utc(incident.resolved_at), _utc(incident.closed_at),
+        incident.uid, incident.version, incident.severity, incident.state, shared_labels(incident.labels),
+        incident.parts, _utc(incident.parts_at), told, incident.opened_at.astimezone(UTC),
+        _utc(incident.monitoring_at), _utc(incident.resolved_at), _utc(incident.closed_at),
     )  # fmt: skip
 
 
 def published_update(update: StatusUpdate) -> PublishedUpdate:
     """Return what the status page shows of `update`."""
     return PublishedUpdate(
-        update.n, update.status, update.text, update.components, update.by, update.at.astimezone(UTC),
+        update.n, update.status, _shared(update.text), update.components, _shared(update.by), update.at.astimezone(UTC),
         _utc(update.published_at), _utc(update.next_update), update.cause, _utc(update.expected_resolution),
         update.template,
     )  # fmt: skip
+
+
+def shared_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Return the same labels: names and values that several incidents have are one object."""
+    return {_shared(name): _shared(value) for name, value in labels.items()}
+
+
+def _shared(text: str) -> str:
+    return intern(str(text))  # freed with the last incident that has it
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -22,6 +22,7 @@ from receiver.pipeline.open_incidents.public_incidents import (
     PublicRecord,
     public_record,
     published_update,
+    shared_labels,
 )
 from receiver.store.client.store_errors import StoreAway
 from receiver.store.public_history import PublicHistoryStore
@@ -130,7 +131,7 @@ def _read(text: str) -> PublicRecord | None:
         values = orjson.loads(text)
         values["updates"] = tuple(published_update(StatusUpdate.model_validate(one)) for one in values["updates"])
         values["severity"], values["state"] = Severity(values["severity"]), State(values["state"])
-        values["parts"] = tuple(values["parts"])
+        values["parts"], values["labels"] = tuple(values["parts"]), shared_labels(values["labels"])
         for name in _TIMES:
             values[name] = from_ms(values[name]) if values[name] is not None else None
         return PublicRecord(**{name: values[name] for name in PublicRecord._fields})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -113,3 +114,13 @@ async def test_a_repetition_is_answered_with_it(house: House, monkeypatch: pytes
     assert [line for line in answers[1][0] if not line.startswith(b"Content-Length")] == [
         line for line in answers[0][0] if not line.startswith(b"Content-Length")
     ]
+
+
+def test_it_takes_no_more_memory_than_its_bytes() -> None:
+    tracemalloc.start()
+    try:
+        kept = [ReadyAnswer(VALUE) for _ in range(100)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / len(kept) < len(kept[0].value) + 500
