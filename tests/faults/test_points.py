@@ -51,8 +51,8 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         await made.sender.deliver(probe)
         await made.paged(probe)
         if nth == 1 and point not in OF_A_TIMER:
-            await until(watching.done, f"{point}:{nth} to be reached", 30)
-            await until(lambda: made.owes(0), "what the dead one owed", 30)
+            await until(watching.done, f"{point}:{nth} to be reached")
+            await until(lambda: made.owes(0), "what the dead one owed")
         await made.sender.deliver(probe, firing=False)
         await asyncio.wait_for(watching, 60)
         assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
