@@ -14,7 +14,7 @@ from tests.e2e.test_upstream import fires
 from tests.faults.programs import free_port
 from tests.faults.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 FILE = """
 route:

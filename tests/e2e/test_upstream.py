@@ -15,7 +15,7 @@ from tests.e2e.programs import Alertmanager
 from tests.e2e.test_process import INGEST, READ, House
 from tests.faults.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
 class Asked(House):
