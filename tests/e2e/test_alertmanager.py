@@ -213,7 +213,7 @@ async def test_a_wrong_token_does_nothing(bench: Bench) -> None:
     await alertmanager.post("alerts", fires())
 
     async def refused() -> bool:
-        return "401" in (alertmanager.folder / "log").read_text()
+        return "unexpected status code 401" in (alertmanager.folder / "log").read_text()
 
     await until(refused, "a refusal in Alertmanager's log")
     assert await bench.incidents() == []
