@@ -89,6 +89,7 @@ async def test_a_page_that_rings_again_has_its_seconds_before_a_fallback_channel
     await world.forward("4m")
     await world.post(notification(alert("AuthFailing", firing=False)))
     await world.forward("2m")
+    # Its next episode has a page of its own, with a row of its own; how old the rows before it are does not matter.
     await put_back(world)
     triggers = len(world.sent())
     world.pagerduty.script += [Answer(status=500), Answer(status=500)]
