@@ -21,6 +21,8 @@ WIDEST = 120
 """Columns; longer lines are hard to read."""
 DEFAULT_URL = "http://127.0.0.1:8080"
 """The default address of the service for the command line."""
+DEFAULT_CONFIG = "the default"
+"""What the record of the start says where the service runs without a configuration of the user's own."""
 FOR_ALERTMANAGER = "A complete alertmanager.yml. If you already have one, add the lines that it lacks:"
 ROUTE = (
     "route:",
@@ -89,7 +91,7 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     pages = [str(one) for one in record.get("pages", ())]
     only_here = all(one.endswith("(log)") for one in pages)
     messages = [str(one) for one in record.get("messages", ())]
-    hint = "" if messages else f" ({me} init sets up a pager)"
+    hint = "" if messages else f" ({pager_hint(record.get('config'))})"
     facts = {
         "Console": record.get("console"),
         "Pages go to": f"this terminal only, which calls no one{hint}" if only_here else ", ".join(pages),
@@ -111,6 +113,11 @@ def banner(record: Record, where: str) -> list[RenderableType]:
         text.append("\n\nTo try it, in another terminal:\n\n")
         text.append(f"{me} send-alert --alertname ApiDown --label service=api{where}{token_of(record)}\n", "cyan")
     return [Rule(Text(f"receiver {__version__} has started", "bold green"), style="green"), text, Rule(style="green")]
+
+
+def pager_hint(config: object) -> str:
+    """Return how to set up a pager: `receiver init` would replace a configuration that is there."""
+    return f"{command()} init sets up a pager" if config == DEFAULT_CONFIG else "to add a pager: docs/channels.md"
 
 
 def alertmanager_lines(record: Record) -> list[str]:

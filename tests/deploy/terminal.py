@@ -34,7 +34,7 @@ class Terminal:
         """Type them."""
         os.write(self.screen, keys.encode())
 
-    def shows(self, text: str, within: float = 40.0) -> bool:
+    def shows(self, text: str, within: float = 90.0) -> bool:
         """Return whether the text comes up after what was seen before."""
         end = time.monotonic() + within
         while text.encode() not in self.seen:

@@ -40,7 +40,8 @@ def container(image: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def wait(container: Container) -> None:
-    for _ in range(30):
+    ends = time.monotonic() + 90
+    while time.monotonic() < ends:
         if container.process.poll() is None and container.run(*container.stage.health).returncode == 0:
             return
         assert container.process.poll() is None, container.log.read_text()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from tests.deploy.dependencies import seed
 from tests.deploy.kustomize import ROOT
 from tests.deploy.sandbox import Build, program
 from tests.deploy.terminal import Terminal
+from tests.faults.programs import free_port
 
 
 class Installed:
@@ -60,19 +59,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 @pytest.fixture
 def service(installed: Installed, tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{door.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     env = {**installed.env, "RECEIVER_DATA_DIR": str(tmp_path / "data")}
     command = [installed.bin / "receiver", "serve", "--listen", url.removeprefix("http://")]
     process = subprocess.Popen(command, env=env, cwd=installed.folder, stderr=subprocess.PIPE, text=True)
     try:
-        for _ in range(300):
+        ends = time.monotonic() + 90
+        while True:
             try:
                 get(f"{url}/readyz")
                 break
-            except urllib.error.URLError:
+            except OSError:
                 assert process.poll() is None, process.stderr and process.stderr.read()
+                assert time.monotonic() < ends, "it is not ready"
                 time.sleep(0.1)
         yield url
     finally:

@@ -70,11 +70,12 @@ def running(
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(["sh", "-euc", script], stdout=log, stderr=log, cwd=folder, env=environment)
     try:
-        for _ in range(100):
+        ends = time.monotonic() + 60
+        while True:
             with socket.socket() as door:
                 if door.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            assert process.poll() is None, (folder / "log").read_text()
+            assert process.poll() is None and time.monotonic() < ends, (folder / "log").read_text()
             time.sleep(0.1)
         assert PASSWORD not in Path(f"/proc/{process.pid}/cmdline").read_text(), "the password is in its arguments"
         yield port

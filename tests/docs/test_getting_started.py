@@ -65,7 +65,7 @@ class Reader:
         if process is not None:
             # A terminal gives Ctrl-C to everything that runs in it.
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(30)
+            process.wait(60)
 
     def run(self, text: str) -> None:
         """Type `text` until it has worked and said something: the page says how long that may take."""
@@ -73,7 +73,7 @@ class Reader:
         kept = "touch kept; . ./kept"
         keep = 'if [ -n "$INC" ]; then declare -p INC > kept; fi'
         lines = f"export PATH=$PWD/.venv/bin:$PATH\n{kept}\n{self.typed(text)}\n{keep}"
-        until = time.monotonic() + 45
+        until = time.monotonic() + 120
         while True:
             done = subprocess.run(
                 ["bash", "-ec", lines], cwd=self.folder, env=self.environment, capture_output=True, text=True,
@@ -134,7 +134,7 @@ def test_it_goes_as_the_page_says(reader: Reader) -> None:
         typed += [block.name.partition("-")[0]] if block.language == "sh" else []
     assert typed == ["first", "second", *["third"] * 6, "first", "third"]
     assert "Drill" in reader.said
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while rung(reader) != {KEY}:
         assert time.monotonic() < until, reader.logs()
         time.sleep(0.1)

@@ -45,7 +45,7 @@ class Program:
             return await self._ready()
 
         run()
-        await until(ready, f"{self.name} to be ready; its log: {log}", 45)
+        await until(ready, f"{self.name} to be ready; its log: {log}", 90)
 
     async def _ready(self) -> bool:
         try:

@@ -25,10 +25,10 @@ from tests.e2e.observed import Observer, alerts, choices, panels, recordings
 from tests.e2e.test_process import INGEST, READ, House, fires
 from tests.fakes import Answer, FakeHook
 from tests.faults.programs import Valkey, free_port
-from tests.faults.waiting import until
+from tests.faults.waiting import PATIENCE, until
 from tests.stories.world import alert, notification
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 STORM = 50
 """Incidents that open at once while the pager hangs."""
 TIMES = {"redis": {"lease": "2s", "send_deadline": "1500ms"}}
@@ -130,7 +130,7 @@ class Stage(House):
         """Print when something has been reached, for whoever wonders where the time goes."""
         sys.stdout.write(f"{time.monotonic() - self.began:5.1f} s  {text}\n")
 
-    async def shows(self, *names: str, within: float = 20) -> None:
+    async def shows(self, *names: str, within: float = PATIENCE) -> None:
         """Wait until those alerts have fired, and look at the panels."""
 
         async def all_of_them() -> bool:
@@ -181,8 +181,8 @@ async def play(stage: Stage) -> None:
     await try_endpoints(stage)
     await configuration(stage)
     await store(stage)
-    await stage.shows("ReceiverDeadLetters", "ReceiverWatchdogSilent", "ReceiverDeliveryLag", within=45)
-    await stage.shows("ReceiverEscalationLate", within=60)
+    await stage.shows("ReceiverDeadLetters", "ReceiverWatchdogSilent", "ReceiverDeliveryLag", within=90)
+    await stage.shows("ReceiverEscalationLate", within=90)
     await process(stage)
     await stage.shows(*(rule["alert"] for rule in alerts()))
 

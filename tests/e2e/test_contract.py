@@ -15,7 +15,7 @@ from tests.faults.programs import ROOT
 
 COMMAND = "import tests.e2e.contract_hooks; from schemathesis.cli import schemathesis; schemathesis()"
 SECONDS = os.environ.get("CONTRACT_SECONDS", "30")
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120 + 2 * int(SECONDS))]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300 + 2 * int(SECONDS))]
 
 
 @pytest.fixture

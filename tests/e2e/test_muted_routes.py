@@ -14,7 +14,7 @@ from tests.e2e.test_upstream import fires
 from tests.faults.programs import free_port
 from tests.faults.waiting import until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 FILE = """
 route:
@@ -109,7 +109,7 @@ async def test_what_the_hours_of_a_route_hold_back_pages_nobody(pair: Pair) -> N
     await until(lambda: pair.looks() >= seen + 6, "it has been looked at the muted ones for longer than unheard_after")
     # Only one of the pair has heard of what no hours hold back.
     await pair.pair[1].post("alerts", fires("IntegrationDown"))
-    await until(lambda: pair.pager.rung >= 1, "the page for what never came in", 40)
+    await until(lambda: pair.pager.rung >= 1, "the page for what never came in")
     seen = pair.looks()
     await until(lambda: pair.looks() >= seen + 3, "three more looks")
     opened = sorted(one["title"].partition(":")[0] for one in await pair.incidents())

@@ -86,7 +86,7 @@ async def service(tmp_path: Path, server: str) -> AsyncIterator[str]:
             return False
 
     try:
-        await until(ready, "a service that is ready", 60)
+        await until(ready, "a service that is ready", 90)
         yield url
     finally:
         program.end()

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -103,7 +104,7 @@ class Valkey(Program):
     async def start(self) -> None:
         """Return once it has loaded its file and answers."""
         self.spawn(self.env)
-        await until(lambda: self.ask("PING").startswith(b"+PONG"), "an answer of the store", 10)
+        await until(lambda: self.ask("PING").startswith(b"+PONG"), "an answer of the store")
 
     def ask(self, *words: str) -> bytes:
         """Return the answer to a command of plain words, nothing when there is none."""
@@ -189,17 +190,28 @@ class Service(Program):
                 except (aiohttp.ClientError, OSError, TimeoutError):
                     return False
 
-            await until(ready, "a service that is ready", 60)
+            await until(ready, "a service that is ready", 90)
 
 
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on.
+SHARES = 50
+"""Processes that run tests side by side draw ports from different shares, by their process id."""
+_given: deque[int] = deque(maxlen=100)
+"""Ports that this process has given away last: their programs may not listen yet, or be about to start again."""
 
-    It is below those that the kernel gives to sockets without a port of their own (from 32,768 on), and drawn at
-    random: tests run side by side, and the program that gets this port listens on it only a moment later.
+
+def free_port(first: int = 10_000, last: int = 32_000, *, beside: int = 0) -> int:
+    """Return a port of the loopback that nobody listens on, from `first` to `last`; nor on the port `beside` it.
+
+    It is below those that the kernel gives to sockets without a port of their own (from 32,768 on). The program that
+    gets it listens on it only a moment later: until then no other test of this machine draws it.
     """
     while True:
-        port = 10_000 + secrets.randbelow(22_000)
-        with suppress(OSError), socket.socket() as door:
-            door.bind(("127.0.0.1", port))
+        port = first + SHARES * secrets.randbelow((last - first) // SHARES) + os.getpid() % SHARES
+        if port in _given or port + beside in _given:
+            continue
+        with suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port))
+            if beside:
+                other.bind(("127.0.0.1", port + beside))
+            _given.extend({port, port + beside})
             return port

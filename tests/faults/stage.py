@@ -187,7 +187,7 @@ class Stage:
         self._mine()
         return self._rung.get(probe.name, [])
 
-    async def paged(self, probe: Probe, within: float = 30.0) -> float:
+    async def paged(self, probe: Probe, within: float = 60.0) -> float:
         """Return the seconds until everybody whom the probe pages was paged."""
 
         def everybody() -> bool:
@@ -195,19 +195,19 @@ class Stage:
 
         return await until(everybody, f"the pages of {probe.name}", within)
 
-    async def owed(self) -> int:
+    async def owed(self, channel: str = "pager") -> int:
         """Return how many pages the store still owes: chat keeps to a message a second, and takes its time."""
         assert self.store is not None
         client = Redis.from_url(self.store.url)
         try:
-            lanes = [key async for key in client.scan_iter(f"{{{self.namespace}}}:due:pager*", count=1000)]
+            lanes = [key async for key in client.scan_iter(f"{{{self.namespace}}}:due:{channel}*", count=1000)]
             return sum([await client.zcard(lane) for lane in lanes])
         finally:
             await client.aclose()
 
-    async def owes(self, count: int) -> bool:
+    async def owes(self, count: int, channel: str = "pager") -> bool:
         """Return whether the store owes that many pages."""
-        return await self.owed() == count
+        return await self.owed(channel) == count
 
     async def settled(self, within: float = 60.0, more: int = 1) -> Verdict:
         """Return the verdict once nothing is owed any more; raise AssertionError when something is wrong."""

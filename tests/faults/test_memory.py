@@ -12,8 +12,8 @@ from tests.faults.sender import ALICE, LEAD, Probe
 from tests.faults.stage import Stage, stage
 from tests.faults.waiting import say, until
 
-STEP = 8.0
-"""Seconds until the engineering lead is paged."""
+STEP = 20.0
+"""Seconds until the engineering lead is paged: the first two are answered or over before that on a busy machine too."""
 
 
 def quick_steps(content: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ async def are(made: Stage, **wanted: str) -> None:
         return {name[-4:]: state for name, state in found.items()} == {n[1:]: state for n, state in wanted.items()}
 
     try:
-        await until(there, f"incidents {wanted}", 30)
+        await until(there, f"incidents {wanted}")
     except AssertionError as error:
         raise AssertionError(f"{error}; last seen: {seen[-1]!r}") from None
 
@@ -69,6 +69,8 @@ async def test_replicas_make_good_what_the_store_has_forgotten(tmp_path: Path) -
         for probe in (first, second):
             await made.sender.deliver(probe)
             await made.paged(probe)
+        # A copy that lacks the receipt of a page owes that page once more.
+        await until(lambda: made.owes(0), "the receipts of the pages")
         began = time.monotonic()
         backup = shutil.copytree(log_of(made).parent, tmp_path / "backup")
         before = log_of(made).stat().st_size

@@ -42,7 +42,7 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         deaths: list[int] = []
 
         async def watch() -> None:
-            deaths.append(await made.services[0].ended(60))
+            deaths.append(await made.services[0].ended(120))
             made.note("service 0", up=False)
             await made.start()
 
@@ -51,10 +51,10 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         await made.sender.deliver(probe)
         await made.paged(probe)
         if nth == 1 and point not in OF_A_TIMER:
-            await until(watching.done, f"{point}:{nth} to be reached", 30)
-            await until(lambda: made.owes(0), "what the dead one owed", 30)
+            await until(watching.done, f"{point}:{nth} to be reached")
+            await until(lambda: made.owes(0), "what the dead one owed")
         await made.sender.deliver(probe, firing=False)
-        await asyncio.wait_for(watching, 60)
+        await asyncio.wait_for(watching, 120)
         assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
         await until(made.resolved, "the incident to be resolved", 60)
         verdict = await made.settled()

@@ -37,7 +37,7 @@ MATRIX = {
     "SEV-1": (("vp-engineering",), ("cto",), ("ceo",)),
     "SEV-2": (("engineering-lead",), ("vp-engineering",)),
 }
-LONGEST = 40.0
+LONGEST = 120.0
 
 
 def hurried(content: dict[str, Any]) -> None:

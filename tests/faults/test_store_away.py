@@ -16,14 +16,37 @@ EMERGENCY_LIMIT = 6.0
 HANG = 5.0
 
 
-def refused_in_time(entries: list[dict[str, Any]]) -> None:
-    """Check that everything that was not taken was told so within two seconds."""
+class Machine:
+    """How long a process that is not under test takes to answer: what a busy machine adds to every answer."""
+
+    def __init__(self, made: Stage) -> None:
+        self.slowest = 0.0
+        self._made = made
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            began = time.monotonic()
+            await self._made.fakes.script("hook")
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            await asyncio.sleep(0.05)
+
+    async def ended(self) -> float:
+        """End the watch, and return the slowest seconds."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        say(f"the vendors took {self.slowest:.2f} s at most for an answer that waits for nothing")
+        return self.slowest
+
+
+def refused_in_time(entries: list[dict[str, Any]], machine: float) -> None:
+    """Check that everything that was not taken was told so within two seconds, and what the machine adds."""
     refused = [entry for entry in entries if entry["status"] != 200]
     assert refused
     assert {entry["status"] for entry in refused} == {503}
     slowest = max(entry["answered"] - entry["at"] for entry in refused)
     say(f"the store is away: {len(refused)} times 503, the slowest after {slowest:.2f} s")
-    assert slowest <= ANSWER_LIMIT
+    assert slowest <= ANSWER_LIMIT + machine
 
 
 async def kinds(made: Stage, incident: str) -> list[str]:
@@ -39,7 +62,7 @@ async def test_a_store_that_hangs_is_away_and_loses_nothing(tmp_path: Path) -> N
         await made.paged(before)
         made.store.signal(signal.SIGSTOP)
         made.note("store", up=False)
-        stopped = time.monotonic()
+        stopped, machine = time.monotonic(), Machine(made)
         after = [made.sender.probe(severe=True), made.sender.probe()]
         sending = asyncio.gather(
             *(made.sender.deliver(probe) for probe in after),
@@ -48,9 +71,10 @@ async def test_a_store_that_hangs_is_away_and_loses_nothing(tmp_path: Path) -> N
         )
         await asyncio.sleep(HANG - (time.monotonic() - stopped))
         during = list(made.sender.entries[1:])
+        added = await machine.ended()
         made.store.signal(signal.SIGCONT)
         made.note("store", up=True)
-        refused_in_time(during)
+        refused_in_time(during, added)
         taken = await sending
         assert all(entry["status"] == 200 for entry in taken)
         for probe in after:
@@ -64,15 +88,15 @@ async def test_a_page_goes_out_without_the_store_and_its_incident_is_made_good(t
     async with stage(tmp_path / "run", services=2) as made:
         await made.kill_store()
         probe, mild = made.sender.probe(severe=True), made.sender.probe()
-        began = time.time()
+        began, machine = time.time(), Machine(made)
         sending = asyncio.gather(made.sender.deliver(probe), made.sender.deliver(mild))
         for one in (probe, mild):
             await made.paged(one)
             rung = [entry["at"] - began for entry in made.triggers(one)]
             say(f"paged without the store after {', '.join(f'{seconds:.1f} s' for seconds in sorted(rung))}")
-            assert sorted(rung)[len(one.pages) - 1] <= EMERGENCY_LIMIT
+            assert sorted(rung)[len(one.pages) - 1] <= EMERGENCY_LIMIT + machine.slowest
         assert not sending.done()
-        refused_in_time(list(made.sender.entries))
+        refused_in_time(list(made.sender.entries), await machine.ended())
         await made.start_store()
         taken = await sending
         incidents = await made.incidents()

@@ -62,8 +62,8 @@ async def storm(made: Stage, gone: int) -> list[Probe]:
     lasting = Escalating(**vars(made.sender.probe(severe=True)))
     await made.sender.deliver(lasting, to=gone)
     await made.kill(gone)
-    await sent
     assert VP not in {entry["body"]["routing_key"] for entry in made.triggers(lasting)}, "its step is the other's to do"
+    await sent
     probes.append(lasting)
     for probe in probes:
         await made.paged(probe)
@@ -90,8 +90,7 @@ async def flaps(made: Stage, *at: int) -> None:
         firing = turn % 2 == 0
         starts = datetime.now(UTC) if firing else starts
         body, url = Probe(number, False, starts).body(firing=firing), made.services[replica].url
-        async with made.sender.session.post(f"{url}/webhooks/alertmanager", data=body) as answer:
-            assert answer.status == 200, await answer.text()
+        await told(made, url, body)
         wanted = turn // 2 + 1
 
         def done(firing: bool = firing, wanted: int = wanted) -> bool:
@@ -108,6 +107,17 @@ async def flaps(made: Stage, *at: int) -> None:
         return all(actions[-1] == "resolve" for actions in pages_of(made, number).values())
 
     await until(over, f"the resolve of every page of an alert that flapped at {at}", QUOTA)
+
+
+async def told(made: Stage, url: str, body: bytes) -> None:
+    """Post a notification to a replica as Alertmanager does: after a 503 it comes again."""
+
+    async def taken() -> bool:
+        async with made.sender.session.post(f"{url}/webhooks/alertmanager", data=body) as answer:
+            assert answer.status in (200, 503), await answer.text()
+            return answer.status == 200
+
+    await until(taken, "a notification to be taken")
 
 
 def written_down(made: Stage, number: int) -> bool:

@@ -8,9 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 POLL = 0.03
+PATIENCE = 60.0
+"""Seconds after which a condition will not come true, where a test names no limit: a busy machine takes less."""
 
 
-async def until(true: Callable[[], bool | Awaitable[bool]], what: str, within: float = 30.0) -> float:
+async def until(true: Callable[[], bool | Awaitable[bool]], what: str, within: float = PATIENCE) -> float:
     """Return the seconds until `true` was. Raises AssertionError, saying `what` was awaited, after `within`."""
     began = time.monotonic()
     while True:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from tests.faults.programs import Fakes, Valkey
 from tests.faults.sender import Probe
 from tests.faults.stage import QUICK, Change, Stage, vendors_and_store
-from tests.faults.waiting import until
+from tests.faults.waiting import PATIENCE, until
 from tests.outages.pager import Pager
 from tests.outages.proxy import FaultProxy, VendorProxy
 
@@ -59,9 +59,8 @@ class Pair(Stage):
         assert entry["status"] == 503, entry
 
     async def taken(self, probe: Probe, to: int, *, firing: bool = True) -> dict[str, Any]:
-        """Post to a replica that stores it, and return what it answers."""
-        entry = await self.sender.post(probe, firing=firing, to=to)
-        assert entry["status"] == 200, entry
+        """Post to a replica that stores it, again after a 503 as Alertmanager does, and return what it answers."""
+        entry = await self.sender.deliver(probe, firing=firing, to=to)
         said: dict[str, Any] = entry["said"]
         return said
 
@@ -83,7 +82,7 @@ class Pair(Stage):
         states = [one["state"] for one in await self.incidents(1)]
         return len(states) == count and set(states) <= OVER
 
-    async def nothing_open(self, count: int, within: float = 20.0) -> None:
+    async def nothing_open(self, count: int, within: float = PATIENCE) -> None:
         """Wait until there are that many incidents, all of them over, and no page is open at the pager."""
 
         async def ended() -> bool:

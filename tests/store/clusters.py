@@ -81,8 +81,8 @@ class Cluster:
         def replicating() -> bool:
             return all(self.do(n, "CLUSTER", "REPLICATE", name) for n, name in zip(self.nodes[3:], names, strict=True))
 
-        await until(replicating, "nodes that know each other", 30)
-        await until(lambda: self.settled, "a cluster", 30)
+        await until(replicating, "nodes that know each other")
+        await until(lambda: self.settled, "a cluster")
 
     def end(self) -> None:
         """End all of them."""

@@ -54,7 +54,7 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
         """Return once the replicas have everything and the Sentinels know each other."""
         await asyncio.gather(*(server.start() for server in self.servers))
         await asyncio.gather(*(sentinel.start() for sentinel in self.sentinels))
-        await until(lambda: self.settled, "replicas and Sentinels that know each other", 30)
+        await until(lambda: self.settled, "replicas and Sentinels that know each other")
 
     def end(self) -> None:
         """End all of them."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import random
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import redis
 
 from receiver.store.embedded.embedded_store import find_program
-from tests.faults.programs import Program
+from tests.faults.programs import Program, free_port
 from tests.faults.waiting import until
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
@@ -41,13 +40,8 @@ def program(name: str) -> str:
 
 
 def low_port() -> int:
-    """Return a free port whose ten thousandth neighbour, which a node of a cluster uses as well, is free too."""
-    while True:
-        port = random.randrange(12_000, 22_000)
-        with suppress(OSError), socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", port))
-            other.bind(("127.0.0.1", port + 10_000))
-            return port
+    """Return a free port whose ten thousandth neighbor, which a node of a cluster uses as well, is free too."""
+    return free_port(12_000, 22_000, beside=10_000)
 
 
 NEW = ("redis7", "redis8", "valkey")
@@ -80,7 +74,7 @@ class Server(Program):
     async def start(self) -> None:
         """Return once it answers."""
         self.spawn()
-        await until(self.answers, f"an answer of the server; its log is {self.log}", 20)
+        await until(self.answers, f"an answer of the server; its log is {self.log}")
 
     def answers(self) -> bool:
         """Return whether it answers anything but that it loads."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from receiver.model.base import to_ms
-from receiver.model.command import Acknowledge, AddNote
+from receiver.model.command import Acknowledge, AddNote, Edit
 from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.severity import Severity
 from tests.fakes import Answer
 from tests.stories.world import World, alert, notification
 
 ALICE = Actor(kind=ActorKind.API, name="alice")
 
 
-async def act(world: World, command: Acknowledge | AddNote) -> None:
+async def act(world: World, command: Acknowledge | AddNote | Edit) -> None:
     await world.one.respond.act("INC-2026-0001", command, ALICE, world.clock.now())
     await world.quiet()
 
@@ -63,12 +64,32 @@ async def test_after_a_quiet_night_one_hiccup_loses_no_message(world: World) -> 
     assert await world.one.due.letters.all() == {}
 
 
+async def test_a_message_that_is_still_owed_gets_no_new_hours_from_the_next_one(world: World) -> None:
+    await world.open()
+    world.slack.script += [Answer(status=500)] * 50
+    await world.post(notification(alert("DataLag")))
+    await put_back(world)
+    await act(world, AddNote(text="the lag is gone"))
+    await world.forward("1m")
+    (letter,) = (await world.one.due.letters.all()).values()
+    assert (letter["channel"], letter["attempts"] > 1) == ("chat", True)
+    # It was given up: what comes next begins anew, with all of its hours.
+    await put_back(world)
+    await act(world, AddNote(text="it is back"))
+    await world.forward("30s")
+    assert await world.one.due.letters.all() == {}
+    world.slack.script.clear()
+    await world.forward("5m")
+    assert len(world.slack.parents) == 1
+
+
 async def test_a_page_that_rings_again_has_its_seconds_before_a_fallback_channel_is_used(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await world.forward("4m")
     await world.post(notification(alert("AuthFailing", firing=False)))
     await world.forward("2m")
+    # Its next episode has a page of its own, with a row of its own; how old the rows before it are does not matter.
     await put_back(world)
     triggers = len(world.sent())
     world.pagerduty.script += [Answer(status=500), Answer(status=500)]
@@ -81,3 +102,44 @@ async def test_a_page_that_rings_again_has_its_seconds_before_a_fallback_channel
     (incident,) = await world.incidents()
     assert len(incident.detoured) == 1, "the second failure does use it"
     assert len(world.sent()) > triggers
+
+
+async def test_a_page_that_is_owed_again_has_its_seconds_before_a_fallback_channel_is_used(world: World) -> None:
+    await world.open()
+    # Lowered before any vendor has accepted it: the row has nothing to send, and keeps the time of that.
+    world.pagerduty.script.append(Answer(status=503))
+    await world.post(notification(alert("Broken", annotations={"error_rate": "7.3%"})))
+    await act(world, Edit(severity=Severity.SEV4))
+    await world.forward("10m")
+    (incident,) = await world.incidents()
+    assert (world.rung(), incident.detoured) == ([], ())
+    # Raised: the same row is owed again. Its first failure is a moment old, not ten minutes.
+    world.pagerduty.script += [Answer(status=503), Answer(status=503)]
+    await act(world, Edit(severity=Severity.SEV2))
+    (incident,) = await world.incidents()
+    assert len(incident.pages) == 1, "no new page, whose row would have begun just now"
+    assert len(world.pagerduty.script) == 1, "the page was tried"
+    assert incident.detoured == ()
+    await world.forward("10s")
+    (incident,) = await world.incidents()
+    assert len(incident.detoured) == 1, "the second failure does use it"
+    await world.forward("1m")
+    assert world.rung() == ["alice"]
+
+
+async def test_a_first_attempt_that_fails_late_uses_a_fallback_channel_at_once(world: World) -> None:
+    await world.open()
+    world.pagerduty.script.append(Answer(status=503))
+    await world.post(notification(alert("Broken", annotations={"error_rate": "7.3%"})))
+    await act(world, Edit(severity=Severity.SEV4))
+    await world.forward("10m")
+    # Owed again by a commit whose replica dies before it sends anything.
+    world.one.work.tasks.stopping.set()
+    await world.one.respond.act("INC-2026-0001", Edit(severity=Severity.SEV2), ALICE, world.clock.now())
+    await world.replica()
+    await world.replicas.pop(0).close()
+    world.pagerduty.script.append(Answer(status=503))
+    await world.forward("30s")
+    assert world.rung() == ["alice"], "its second attempt"
+    (incident,) = await world.incidents()
+    assert len(incident.detoured) == 1, "the first came a lease after the page was owed"

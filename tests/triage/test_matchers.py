@@ -119,9 +119,9 @@ def test_a_text_that_utf8_cannot_carry_is_only_unequal() -> None:
 
 def test_a_catastrophic_pattern_costs_nothing() -> None:
     matcher = parse_matcher('a=~"(a+)+"')
-    started = time.perf_counter()
+    started = time.process_time()
     assert not matcher.matches({"a": "a" * 4000 + "!"})
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_many_values_do_not_pile_up_and_stay_right() -> None:

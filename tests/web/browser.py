@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse
 
-START_S = 30.0
+START_S = 60.0
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
 """Virtual codes of keys that are no characters, and the text that they give."""
 # What DevTools answers to an expression whose page is replaced while it runs.

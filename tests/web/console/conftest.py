@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -40,16 +41,19 @@ def axe() -> str:
     wanted = json.loads((HERE / "axe" / "package.json").read_text())["dependencies"]["axe-core"]
     installed = BUILD / "node_modules" / "axe-core"
     manifest = installed / "package.json"
-    if not manifest.exists() or json.loads(manifest.read_text())["version"] != wanted:
-        BUILD.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "axe" / name, BUILD / name)
-        program = shutil.which("npm")
-        assert program is not None, "npm is missing: `make tools` installs it"
-        subprocess.run(
-            [program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=BUILD, check=True, timeout=100
-        )
-    return (installed / "axe.min.js").read_text()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        # Several processes run tests, and `npm ci` begins with an empty folder.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not manifest.exists() or json.loads(manifest.read_text())["version"] != wanted:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(HERE / "axe" / name, BUILD / name)
+            program = shutil.which("npm")
+            assert program is not None, "npm is missing: `make tools` installs it"
+            subprocess.run(
+                [program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=BUILD, check=True, timeout=100
+            )
+        return (installed / "axe.min.js").read_text()
 
 
 async def sign_in(chromium: Browser, url: str, token: str = "admin-token") -> None:
