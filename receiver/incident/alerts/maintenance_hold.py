@@ -21,10 +21,7 @@ WINDOW = "maintenance: "
 
 
 def in_maintenance(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime) -> tuple[str, datetime] | None:
-    """Return name and end of the maintenance window that covers alerts with these labels;
-
-    None unless it covers all.
-    """
+    """Return name and end of the maintenance window that covers all `alerts` (given by their labels), or None."""
     windows: list[tuple[str, datetime]] = []
     for labels in alerts:
         window = policy.windows(labels, now)

@@ -1,4 +1,4 @@
-"""The configuration as decisions about an incident need it."""
+"""The parts of the configuration that decisions about an incident need."""
 
 from __future__ import annotations
 
