@@ -125,7 +125,7 @@ class ActiveConfig:
     """Alertmanagers to query: members of one cluster, or several."""
 
     dead_man: tuple[str, str, timedelta] | None = None
-    """Channel and topic of the dead man's switch, and how long after the last beat it calls; None: there is none."""
+    """Channel and topic of the dead man's switch, and the time without a heartbeat after which it alerts; None: off."""
     prove_every: timedelta | None = None
     """How long an answered test page is valid; None: test pages are not required."""
     prove_within: timedelta = timedelta(minutes=10)

@@ -98,7 +98,7 @@ def storm_pages(severity: Severity, policy: Policy, began: datetime, now: dateti
 
 
 def storm_began(now: datetime) -> datetime:
-    """Return the time that stands for a storm in its page keys: replicas that cannot agree mostly find the same."""
+    """Return the time that identifies a storm in its page keys; separated replicas mostly get the same one."""
     return now.replace(minute=now.minute - now.minute % STORM_ROUNDED, second=0, microsecond=0)
 
 

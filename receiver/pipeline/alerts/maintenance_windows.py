@@ -71,9 +71,9 @@ class MaintenanceWindows:
         return self.setting().maintenance
 
     async def add(self, window: Window, actor: Actor, now: datetime, *, once: str | None = None) -> Window:
-        """Create a window and return it once it is durable. `once`: a key against repetition.
+        """Create a window and return it once it is durable. `once`: an idempotency key.
 
-        Raises Unfit for times that cannot be, Reused, BoardFull, StoreAway.
+        Raises InvalidField for invalid times, IdempotencyKeyReused, SharedDocumentsFull, StoreAway.
         """
         number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
         before = next((one for one in self.windows() if one.id == number), None)

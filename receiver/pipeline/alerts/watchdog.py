@@ -45,7 +45,7 @@ class WatchdogTimer:
         metrics: Metrics,
         able_since: Callable[[], datetime],
     ) -> None:
-        """`able_since`: since when this replica could hear of anything: its own absence is nobody's silence."""
+        """`able_since`: since when this replica can receive alerts; its own downtime does not count as silence."""
         self.setting = setting
         self.incidents = incidents
         self.due = due

@@ -94,10 +94,8 @@ class ChannelTest:
     async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> ChannelTestResult:
         """Send a message that is marked as a test; a pager pages `person`, and the page is resolved at once.
 
-        Where a message would leave something that stays (a ticket, a page, what the public reads) the vendor is asked
-        something instead, with the same address and credential.
-
-        Raises Impossible with what would be right.
+        If a message would leave something behind (a ticket, a wiki page, a public update), the vendor is queried
+        instead, with the same address and credential. Raises ImpossibleCommand with a correction.
         """
         setting = self.setting()
         if name in self.off():
@@ -175,7 +173,7 @@ class ChannelTest:
 async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
     """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
 
-    A page begins and ends at once, so that nobody is called twice.
+    A page is triggered and resolved at once, so that nobody is paged twice.
     """
     key = f"test/{channel.name}/{to_ms(now)}"
     text = "Test page of receiver: nothing has happened."

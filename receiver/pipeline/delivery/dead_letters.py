@@ -50,7 +50,7 @@ class DeadLetters:
         return sorted(found, key=lambda pair: str(pair[1].get("at", "")), reverse=True)
 
     async def replay(self, wanted: str, now: datetime) -> Letter:
-        """Retry the dead letter with that id and return it. Raises NoSuchDeadLetter, StuckDeadLetter, StoreAway."""
+        """Retry the dead letter with that id and return it. Raises NoSuchDeadLetter, DeadLetter, StoreAway."""
         member, letter = await self._one(wanted)
         if (nowhere := self._nowhere(letter)) is not None:
             raise DeadLetter(f"{nowhere}: configure it, or drop this dead letter")
@@ -64,9 +64,9 @@ class DeadLetters:
         return letter
 
     async def replay_all(self, channel: str | None, now: datetime) -> list[Letter]:
-        """Let all letters, or those of `channel`, be tried again; return those that are.
+        """Retry all dead letters, or those of `channel`, and return those that are retried.
 
-        Raises NoSuchDeadLetter for a channel that nobody knows, Stuck for one that is off or gone, StoreAway.
+        Raises NoSuchDeadLetter for an unknown channel, DeadLetter for one that is off or removed, StoreAway.
         """
         letters = await self.all()
         if channel is not None:

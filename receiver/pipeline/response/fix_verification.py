@@ -57,7 +57,7 @@ class FixVerification:
             try:
                 done = await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
-                return  # somebody changed it: looked at again when the lease has passed
+                return  # it was changed meanwhile: checked again when the lease has expired
             if done.incident is not None:
                 count_events(self.intake.metrics, done.incident, draft.events)
         if verify_due(draft.incident, setting.policy.of(draft.incident)) is not None:
