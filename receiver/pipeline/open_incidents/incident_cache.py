@@ -126,7 +126,10 @@ class IncidentCache:
         return [self._open[uid] for uid in self._held.get(why, ())]
 
     def worst_first(self, *, oldest: bool = False) -> Iterator[IncidentSummary]:
-        """Return the open incidents, the most severe first, then the newest, or the `oldest`; not over an await."""
+        """Return the open incidents, most severe first, then newest (or `oldest`) first.
+
+        Do not keep the iterator over an await.
+        """
         return (self._open[uid] for uid in self._order.worst_first(oldest=oldest))
 
     def oldest_first(self) -> Iterator[IncidentSummary]:

@@ -25,7 +25,8 @@ LONGEST = 2000
 COST = PatternCost(memory=1 << 20, program=2000)
 """Cost limit of a pattern, because any reader can send one: 1 ms to compile, 30 ms for 10,000 characters."""
 KEPT = 5000
-"""Incidents whose labels are kept: an open page with a filter asks for the same ones at each change."""
+"""Maximum number of incidents whose labels are cached: an open page with a filter needs the same ones at each
+change."""
 KEPT_LENGTH = 2000
 """Maximum total length of the cached labels of one incident; longer ones are read each time."""
 

@@ -22,8 +22,8 @@ _ASKING = (
     Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.UPDATED, Kind.REFIRED, Kind.VERIFICATION_FAILED,
     Kind.NOTE,
 )  # fmt: skip
-"""Kinds whose `people` are mentioned each time: the person who has acknowledged is told of alerts that join or fire
-again, and of who asks for them by name."""
+"""Kinds whose `people` are mentioned each time: the person who acknowledged is notified of alerts that join or fire
+again, and of pages to them by name."""
 
 
 def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime) -> Notice | None:
@@ -43,7 +43,7 @@ def inform_notice(
     setting: ActiveConfig,
     now: datetime,
 ) -> Notice | None:
-    """Return the next message of an informing channel: the newest state, and what it has not been sent yet."""
+    """Return the next message of an informing channel: the newest state, and the events that it has not received."""
     fresh = tuple(event for event in events if row.to in event.to)
     if not fresh:
         return None

@@ -12,7 +12,7 @@ PRIVATE = "private incident"
 
 
 def shown_incident(incident: Incident) -> Incident:
-    """Return an incident as messages show it: of a private one only id, severity, state, and who is called."""
+    """Return an incident as messages show it: a private one has only id, severity, state, and paged people."""
     if not incident.private:
         return incident
     decision = incident.decision.model_copy(update={"rule": "private", "reasons": (), "scope": None})

@@ -1,6 +1,6 @@
-"""The checks of `verification`: run while an incident is monitored.
+"""Runs the checks of `verification` while an incident is monitored.
 
-Decided by incident/response/fix_verification.py.
+incident/response/fix_verification.py decides about the results.
 """
 
 from __future__ import annotations

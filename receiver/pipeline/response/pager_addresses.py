@@ -20,7 +20,7 @@ log = structlog.get_logger("receiver.pagerduty")
 
 
 class PagerAddresses:
-    """The address of each pager, which all replicas know, and of the pages that this replica was told of.
+    """The address of each pager, shared by all replicas, and of the pages that this replica knows.
 
     Both are in memory, because they are needed while the store does not answer.
     """

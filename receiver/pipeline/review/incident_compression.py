@@ -44,10 +44,7 @@ class IncidentCompression:
         """When no such replica was last found."""
 
     async def on_timer(self, now: datetime) -> datetime:
-        """Compress what is due, or expand everything where compression is off; return when to look again.
-
-        Raises StoreAway.
-        """
+        """Compress due incidents, or expand all if compression is off; return when to run again. Raises StoreAway."""
         after = self.setting().compress_after
         if after is None:
             count, more = await self.compressor.restore(MOST)

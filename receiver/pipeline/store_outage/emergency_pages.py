@@ -112,8 +112,8 @@ class EmergencyPages:
     ) -> tuple[list[EmergencyPage], bool]:
         """Return the new pages for these parts, and whether a storm holds some back.
 
-        One page lists everything above the limit of storm control. `episodes`: the episode when each correlation key
-        was first refused; without it, that of the alerts now. `in_doubt`: uids of commits whose answer was lost.
+        One page lists everything above the storm limit. `episodes`: the episode when each correlation key was first
+        refused; without it, that of the alerts now. `in_doubt`: uids of commits whose answer was lost.
         """
         episodes, made, capped = episodes or {}, list[EmergencyPage](), False
         self._forget_old_pages(setting.policy, now)

@@ -59,9 +59,10 @@ class RefusedNotification:
 
     @property
     def order(self) -> tuple[bool, bool, bool, int, float]:
-        """By what it is attempted before others.
+        """The sort key for attempts.
 
-        Last what a storm holds back; of what was paged first what nobody has accepted: it is sent again by the store.
+        Notifications held by a storm come last. Among paged ones, those whose page was not accepted come first, because
+        their rows send it again.
         """
         sent = all(page.accepted for page in self.pages)
         return self.capped, bool(self.pages), bool(self.pages) and sent, self.rank, self.since
@@ -80,5 +81,5 @@ def group_name(notification: Notification) -> str:
 
 
 def says_the_same(one: Notification, other: Notification) -> bool:
-    """Return whether two notifications of a group say the same, also where two Alertmanagers with a token each do."""
+    """Return whether two notifications of a group are equal, even from two Alertmanagers with their own tokens."""
     return one == (other if other.sender == one.sender else other.model_copy(update={"sender": one.sender}))
