@@ -32,7 +32,10 @@ class StoreRefused(StoreAway):
 
 
 class StoreFull(StoreRefused):
-    """The server's memory is full (`maxmemory`): it takes nothing new, and what frees or marks all the same."""
+    """The server's memory is full (`maxmemory`).
+
+    It refuses new data, and accepts writes that free memory or mark rows.
+    """
 
     condition = "store_full"
 
