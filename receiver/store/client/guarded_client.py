@@ -1,4 +1,4 @@
-"""The connections to the store: apart by kind of work, under a deadline, every failure a named condition."""
+"""The connections to the store: separate for each kind of work, with deadlines and named conditions for failures."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ Info = Callable[[], Awaitable[Mapping[str, Any] | None]]
 class Settling:
     """Determines the disk and the replicas that a write waits for.
 
-    Where the server is one of several, a write waits for every replica that it has, and for `replicas` at least: those
-    who choose a new primary do not ask which of them have acknowledged.
+    If the server is one of several, a write waits for every replica that it has, and at least for `replicas`: a
+    failover does not check which replicas have acknowledged.
 
-    Sentinels, besides, make a replica the primary while the old one still takes writes, which the replicas that are
-    left acknowledge and lose. So what not all servers that might be made the primary have acknowledged is durable only
-    if the Sentinels, asked after it, say that they make none of them the primary. A replica that follows the primary
-    and is only slow is not left out at all: Sentinels choose by what it reported up to a second ago.
+    Sentinels also promote a replica while the old primary still accepts writes, which the remaining replicas
+    acknowledge and then lose. Therefore a write that not all promotable servers have acknowledged is durable only if
+    the Sentinels, queried after it, are not promoting any of them. A slow replica that follows the primary is never
+    ignored: Sentinels choose by its report of up to a second ago.
     """
 
     def __init__(self, replicas: int, sentinels: Sentinels | None, *, several: bool = False) -> None:
