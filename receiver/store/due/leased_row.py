@@ -65,7 +65,10 @@ def parse_row(member: str, token: str, values: Sequence[Any], snapshot: Sequence
 
 
 def uid_of(member: str) -> str:
-    """Return the uid of the incident whose row is named `member`; of a row without an incident, what is no uid."""
+    """Return the uid of the incident whose row is named `member`.
+
+    For a row without an incident, the result is no uid.
+    """
     return member.partition(" ")[0]
 
 

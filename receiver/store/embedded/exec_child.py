@@ -11,7 +11,7 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
-"""prctl(2), Linux only: a signal for this process when the thread that made it ends. It survives execve."""
+"""prctl(2), Linux only: a signal for this process when the thread that started it ends. It survives execve."""
 
 
 def main() -> None:

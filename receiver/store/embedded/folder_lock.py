@@ -69,7 +69,10 @@ class FolderLock:
             self.fd = None
 
     def _runs(self) -> bool:
-        """Return whether the service that holds it runs; in a container it may have had the number of this one."""
+        """Return whether the service that holds it is running.
+
+        In a container, it may have had the process id of this one.
+        """
         pids = self._pids()
         return bool(pids) and pids[0] != os.getpid() and _is_alive(pids[0])
 

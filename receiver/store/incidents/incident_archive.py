@@ -40,9 +40,9 @@ class Archive:
         self.keys = connection.keys
 
     async def opened(self, since_ms: int, until_ms: int, after: str = "", most: int = 50) -> list[tuple[str, int]]:
-        """Return uid and time (ms) of incidents that opened then, oldest first; `after`: the place of the last one.
+        """Return uid and time (ms) of incidents opened in a period, oldest first.
 
-        The last one need not exist anymore.
+        `after`: the position of the last one, which need not exist anymore.
         """
         index, found, offset = self.keys.named("index"), list[tuple[str, int]](), 0
         mark = (int(after[:_TIME] or "0", 16), after[_TIME:])

@@ -35,7 +35,7 @@ class IncidentCompressor:
         self._place = self.keys.named("compressed")
 
     async def begun_ms(self, now_ms: int) -> int:
-        """Return when a release that compresses first looked at this store, in ms: now, if it is the first look.
+        """Return when a compressing release first used this store, in ms: now, if this is the first time.
 
         Raises StoreAway.
         """

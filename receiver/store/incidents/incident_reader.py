@@ -116,7 +116,7 @@ class IncidentReader:
         return incident, records_of(uid, records), bodies_of(uid, bodies)
 
     async def partial(self, uid: str, now: datetime) -> Incident | None:
-        """Return what can be read of the snapshot of `uid`, whichever version wrote it; None without one."""
+        """Return the readable parts of the snapshot of `uid`, from any version; None without a snapshot."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.hmget(self.keys.incident(uid), ["state", "version", "id", "compressed"])
@@ -201,7 +201,7 @@ class IncidentReader:
         return [event_of(row) for row in await self.compressed.events(uid, after)]
 
     async def led(self, keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
-        """Return for each correlation key the uid that it leads to, "" for none, and whether that incident is open."""
+        """Return the uid that each correlation key points to ("" for none), and whether that incident is open."""
         async with self.connection.guarded() as client:
             uids = [uid or "" for uid in await client.mget([self.keys.named(f"key:{key}") for key in keys])]
             pipe = self.connection.pipeline(client)
@@ -247,7 +247,7 @@ class IncidentReader:
         await self.connection.call("RPUSHX", self.keys.receipts(uid), orjson.dumps(dict(receipt)))
 
     async def receipts_of(self, uids: Sequence[str]) -> list[list[dict[str, Any]]]:
-        """Return what vendors answered about each of `uids`, in one round trip: a page of them, not all.
+        """Return the receipts of each of `uids`, in one round trip: for one page of incidents, not all.
 
         Raises StoreAway.
         """

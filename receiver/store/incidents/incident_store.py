@@ -111,10 +111,9 @@ class IncidentStore(IncidentReader):
     ) -> Committed:
         """Write `change`, or nothing. Raises StaleVersion; StoreAway if it may or may not have been written.
 
-        Raises StoreLostData, and writes nothing, where the store does not have the newest known commit.
-
-        `number` is prefix, width and suffix of an id, used when the incident is new. `token` names the commit and what
-        it leases; drawn where it is not given.
+        Raises StoreLostData, and writes nothing, if the store lacks the newest known commit. `number`: prefix, width
+        and suffix of an id, used if the incident is new. `token` identifies the commit and its leases; generated if not
+        given.
         """
         token = token or new_token()
         incident = change.incident

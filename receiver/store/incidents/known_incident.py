@@ -50,7 +50,7 @@ class Known:
     seen: Seen | None = None
     """The result of the group's last durable notification."""
     unreadable: IncidentUnreadable | None = None
-    """The uid of the incident if this version cannot read it; `incident` is None then."""
+    """The error if this version cannot read the incident; `incident` is None then."""
 
 
 def seen_of(text: str | None) -> Seen | None:
