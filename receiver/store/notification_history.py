@@ -36,7 +36,7 @@ class HistoryList:
         self.size = connection.keys.named("history:size")
 
     async def keep(self, batches: Sequence[tuple[int, str]], now_ms: int, keep_ms: int, most: int) -> None:
-        """Add batches (when the last of it came, its text from `packed`); what is too old or too much leaves.
+        """Add batches (arrival of the last notification, and text from `packed`), and remove old or excess ones.
 
         `most`: maximum total size of the texts in bytes. Raises StoreAway.
         """

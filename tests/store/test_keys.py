@@ -182,6 +182,6 @@ async def test_what_lives_for_a_while_has_an_end(world: World) -> None:
     for key in client.scan_iter():
         name = key.removeprefix(prefix)
         lifetime = next(life for pattern, (_, life) in read.items() if re.fullmatch(pattern, name))
-        if lifetime != "for ever" and not eternal.fullmatch(name):
+        if lifetime != "forever" and not eternal.fullmatch(name):
             assert client.ttl(key) > 0, f"{name} never ends, and the table says {lifetime}"
     client.close()
