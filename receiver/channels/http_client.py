@@ -52,7 +52,7 @@ def encode(body: object) -> bytes:
 
 
 class Http:
-    """The connections that all channels of a process share; opened by the first request."""
+    """The connections that all channels of a process share, opened by the first request."""
 
     def __init__(self, *, connect: float = CONNECT_SECONDS, total: float = TOTAL_SECONDS) -> None:
         """Timeouts in seconds: for opening a connection, and for a whole request."""

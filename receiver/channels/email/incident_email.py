@@ -124,7 +124,7 @@ def domain_of(sender: str) -> str:
 
 
 def mailbox(text: str) -> str | None:
-    """Return the bare address in `text`, None if mail cannot be sent to it."""
+    """Return the bare address in `text`; None if mail cannot be sent to it."""
     address = parseaddr(text)[1]
     if not re.fullmatch(r"[^\s@<>\"(),:;\\\[\]]+@[A-Za-z0-9.-]+", address) or not address.isascii():
         return None

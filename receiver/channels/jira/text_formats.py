@@ -46,7 +46,7 @@ def adf(lines: Sequence[Line]) -> dict[str, Any]:
 
 
 def wiki(lines: Sequence[Line]) -> str:
-    """Return the lines as wiki text, a paragraph each."""
+    """Return the lines as wiki text, one paragraph each."""
     return "\n\n".join("".join(_marked(run) for run in line) for line in _fitting(lines, _marked))
 
 

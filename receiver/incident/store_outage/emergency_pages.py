@@ -37,10 +37,9 @@ def emergency_pages(
 ) -> list[Page]:
     """Return the pages for a notification that cannot be stored. Nothing is resolved here.
 
-    `known`: the newest incident of the key that this replica remembers. Its people are not paged again, and it stays
-    closed if a person has closed it over these alerts. `sent`: the emergency pages so far; `episode`: the episode of
-    the first of them for this key, so that a group that shrinks keeps its page keys. Alerts in a maintenance window
-    page nobody.
+    `known`: the newest incident of the key in this replica's memory. Its people are not paged again, and it stays
+    closed if a person has closed it over these alerts. `sent`: the emergency pages so far. `episode`: that of the first
+    page for this key, so that a shrinking group keeps its page keys. Alerts in a maintenance window page nobody.
     `unconfirmed`: the answer to the commit that opened `known` was lost, so its pages are sent under the same keys.
     """
     firing = [alert for alert in part.alerts if alert.firing]

@@ -109,8 +109,7 @@ class PartDecisions:
                 continue
             about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
             try:
-                # An ignored resolve does not become the group's last digest: the same content from its own sender
-                # counts.
+                # An ignored resolve is not the group's last digest: the same content from its own sender counts.
                 done = await self.writer.commit(
                     verdict, setting, now, part=part, text="" if verdict.reason == FOREIGN else text, seen_as=seen_as,
                     turn=(part.key, known.turn), about=about, adopted=adopted, supersedes=superseded_by(verdict, known),

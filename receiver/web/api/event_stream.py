@@ -107,7 +107,7 @@ class Stream:
                     if (caller := allowed()).sees(incident):
                         await self._tell(request, response, piece_of(await self._shown(incident, caller)))
             while (news := await self._next(queue, beat)) is not None:
-                # A reload may have taken the token away since, or limited it to teams.
+                # A reload may have removed the token since, or limited it to teams.
                 caller = allowed()
                 if isinstance(news, bytes):
                     await self._tell(request, response, news)
@@ -125,8 +125,9 @@ class Stream:
     async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
         """Return a `change` event, whose data is the incident's id, for each change: for pages of the console.
 
-        `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore. Each sign of
-        life is a `state` event: whether the store is away, and how many pagers are, so that an open page says so.
+        `allowed` is called before each event, and raises Refusal once the listener may not listen anymore. Each
+        keep-alive is a `state` event with the availability of the store and the number of unavailable pagers, which an
+        open page shows.
         """
         return await self._stream(request, allowed, _change, self._state)
 

@@ -146,7 +146,7 @@ class TokenCheck:
         return caller
 
     def known(self, presented: str | None) -> tuple[bytes, Caller] | None:
-        """Return the hash of a token and its caller, None for an unknown token."""
+        """Return the hash of a token and its caller; None for an unknown token."""
         if presented is None:
             return None
         given = _hash(presented)

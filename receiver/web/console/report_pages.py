@@ -26,7 +26,7 @@ MONTHS = 12
 FRESH, PAST_FRESH = 30.0, 600.0
 """Seconds for which the figures of this month, and of a past month, are cached."""
 SPARK = 6
-"""Months of a sparkline, this one last."""
+"""Number of months in a sparkline, this one last."""
 KEPT = 24
 """Maximum number of months whose figures are cached."""
 PERCENT = ("postmortem_completion", "action_item_completion", "acknowledged_in_time")
@@ -42,9 +42,9 @@ class Figure(NamedTuple):
     target: str
     met: bool | None
     kind: str
-    """How it is written: `seconds`, `percent` or `count`."""
+    """Its format: `seconds`, `percent` or `count`."""
     of_month: bool = True
-    """Whether it is about the incidents of the month alone."""
+    """Whether it covers only the incidents of the month."""
 
 
 class Spark(NamedTuple):

@@ -69,7 +69,8 @@ async def read_body(
 
 
 def _window(request: web.Request) -> int:
-    # Endpoints of forms read without `check_head`: what is not known is refused here as well, and is no error of ours.
+    # Endpoints of forms read without `check_head`, so an unknown coding is refused here too, and is not an internal
+    # error.
     if "Content-Encoding" not in request.headers:
         return 0
     coding = ",".join(request.headers.getall("Content-Encoding", [])).strip().lower()

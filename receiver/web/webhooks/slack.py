@@ -95,7 +95,7 @@ class SlackEndpoint:
         return web.Response()
 
     async def _verified(self, request: web.Request, kind: str) -> tuple[str, bytes, str]:
-        """Return the name of the channel whose secret has signed the request, its body, and a key against repetition.
+        """Return the name of the channel whose secret signed the request, its body, and an idempotency key.
 
         Raises Refusal: 401 for a wrong or missing signature, or if no secret is configured.
         """

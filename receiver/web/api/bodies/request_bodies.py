@@ -291,4 +291,4 @@ LIFECYCLE: dict[str, type[Command]] = {
     "reopen": Reopen,
     "escalate": Escalate,
 }
-"""The command for the last word of a lifecycle path."""
+"""The command for the last segment of a lifecycle path."""
