@@ -1,4 +1,4 @@
-"""The states of an incident, and the phases that they belong to."""
+"""The states of an incident, and their phases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
 class Phase(StrEnum):
-    """Which part of the seed's process it is in."""
+    """The phase of the seed's process."""
 
     DETECT = "detect"
     TRIAGE = "triage"
