@@ -1,4 +1,4 @@
-"""The files that `receiver check-config` checks: configurations, severity rules and rule tests, told by their keys."""
+"""Checks the files of `receiver check-config`: configurations, severity rules and rule tests, identified by keys."""
 
 from __future__ import annotations
 

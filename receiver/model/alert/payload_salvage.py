@@ -21,7 +21,7 @@ TOLD = 20
 
 
 def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return `body` with what can be read of it, and what was cut or set aside, in words, each with its place."""
+    """Return the readable part of `body`, and a description of each cut or rejected part, with its position."""
     said: list[str] = []
     kept = []
     given = body.get("alerts")
