@@ -41,7 +41,7 @@ from receiver.web.http.server import Listener
 from receiver.web.routes import build, build_status
 
 IDLE_LIMIT = 30.0
-"""Seconds that a connection may be silent, or take for its headers (reliability S16)."""
+"""Seconds that a connection may be silent, or take for its headers."""
 
 log = structlog.get_logger("receiver")
 

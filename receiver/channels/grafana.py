@@ -1,4 +1,4 @@
-"""Grafana: an annotation for the duration of an incident (contracts: observability-links, section 1)."""
+"""Grafana: an annotation for the duration of an incident."""
 
 from __future__ import annotations
 

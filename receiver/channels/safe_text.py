@@ -10,7 +10,7 @@ from receiver.model.alert.annotations import middle_cut
 
 HIDDEN = "***"
 HREF_LIMIT = 3000
-"""Maximum number of characters of a URL in Slack (slack.md, Length limits); PagerDuty documents no limit."""
+"""Maximum number of characters of a URL in Slack (Slack API); PagerDuty documents no limit."""
 
 # Escape sequences that a terminal would act on: CSI (colors, cursor) and OSC (titles, links).
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")

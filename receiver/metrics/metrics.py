@@ -1,4 +1,4 @@
-"""All metrics of one replica, in one registry (surfaces.md, Metrics).
+"""All metrics of one replica, in one registry.
 
 No label takes unbounded values: no incident ids, no names from alerts other than the first hundred services.
 """

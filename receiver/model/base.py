@@ -31,7 +31,7 @@ class Kept(Frozen):
 
 
 def rfc3339(moment: datetime) -> str:
-    """Return `moment` in UTC with milliseconds, as `2026-11-23T14:02:11.611Z` (surfaces.md, Shapes in JSON)."""
+    """Return `moment` in UTC with milliseconds, as `2026-11-23T14:02:11.611Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

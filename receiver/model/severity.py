@@ -17,7 +17,7 @@ _MEANT = re.compile(r"(?:sev(?:erity)?[ _.-]*)?([1-4])", re.IGNORECASE)
 
 
 class Severity(StrEnum):
-    """The severity; SEV-1 is the worst (the seed's severity levels)."""
+    """The severity; SEV-1 is the worst."""
 
     SEV1 = "SEV-1"
     SEV2 = "SEV-2"
@@ -61,7 +61,7 @@ Measured = Annotated[float, BeforeValidator(_read), PlainSerializer(_write, when
 
 
 class Decision(Kept):
-    """The reason for the severity of an alert or an incident (surfaces.md, `decision`)."""
+    """The reason for the severity of an alert or an incident."""
 
     severity: Severity
     rule: str

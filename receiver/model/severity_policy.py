@@ -1,6 +1,6 @@
 """The policy: settings of each severity, escalations, and audiences.
 
-Defaults are those of the seed's process document.
+Defaults are those of docs/process.md.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class PageHours(BusinessHours):
 
 
 class SeveritySettings(Settings):
-    """What happens for an incident of this severity, by the seed's matrix."""
+    """What happens for an incident of this severity."""
 
     title: str
     """The name of the severity."""
@@ -135,7 +135,7 @@ SEVERITY_DEFAULTS: dict[Severity, dict[str, str]] = {
     Severity.SEV3: {"title": "Minor", "respond_within": "1h", "postmortem": "optional"},
     Severity.SEV4: {"title": "Low", "respond_within": "4h", "postmortem": "none"},
 }
-"""Defaults of each severity (the seed's severity levels)."""
+"""Defaults of each severity (docs/process.md)."""
 
 
 class Until(StrEnum):

@@ -1,4 +1,4 @@
-"""Alertmanager's API v2: firing alerts, their groups, and silences (contracts: alertmanager, section 7)."""
+"""Alertmanager's API v2: firing alerts, their groups, and silences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads PagerDuty's webhooks, and queries the alerts of its incidents (contracts: pagerduty, 2 and 3)."""
+"""Reads PagerDuty's webhooks, and queries the alerts of its incidents."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from receiver.store.client.connection import Connection
 
 DAY_S, HOUR_S = 86_400, 3_600
 A_DAY = 3
-"""Maximum number of confirmation mails to one address per day (surfaces.md, Subscriptions)."""
+"""Maximum number of confirmation mails to one address per day."""
 A_PEER = 30
-"""Maximum number of sign-ups from one peer per hour (surfaces.md, Subscriptions)."""
+"""Maximum number of sign-ups from one peer per hour."""
 AN_HOUR = 1_000
 """Maximum number of sign-ups from all peers per hour: more is an attack, and mail servers would block the sender."""
 PAGE = 500

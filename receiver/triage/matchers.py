@@ -19,7 +19,7 @@ from receiver.triage.matcher_grammar import GrammarError, UnknownEscape, Written
 from receiver.triage.safe_text import quoted
 
 PATTERN_LIMIT = 1024
-"""Maximum size of a regular expression in bytes (reliability S13)."""
+"""Maximum size of a regular expression in bytes."""
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 

@@ -21,7 +21,7 @@ from tests.store.servers import Server, ended
 pytestmark = pytest.mark.e2e
 RECEIVER = [sys.executable, "-c", "import sys; sys.argv[0] = 'receiver'; from receiver.cli import main; main()"]
 SOON = 5.0
-"""Seconds (surfaces.md, Decided)."""
+"""Seconds."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Confluence, Cloud (v2) and Server (v1), as contracts/jira-confluence.md has it."""
+"""Confluence, Cloud (v2) and Server (v1), according to its API documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grafana's annotations (contracts/observability-links.md, section 1)."""
+"""Grafana's annotations."""
 
 from __future__ import annotations
 

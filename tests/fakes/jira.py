@@ -1,4 +1,4 @@
-"""Jira, Cloud (API 3, Atlassian documents) and Server (API 2, wiki text), as contracts/jira-confluence.md has it."""
+"""Jira, Cloud (API 3, Atlassian documents) and Server (API 2, wiki text), according to its API documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2, as its documentation has it (contracts/pagerduty.md)."""
+"""PagerDuty's Events API v2, as its documentation has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slack's Web API, as far as the service uses it (contracts/slack.md): HTTP 200 for nearly everything."""
+"""Slack's Web API, as far as the service uses it: HTTP 200 for nearly everything."""
 
 from __future__ import annotations
 

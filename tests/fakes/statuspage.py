@@ -1,4 +1,4 @@
-"""Statuspage's management API, as far as the service uses it (contracts/statuspage.md)."""
+"""Statuspage's management API, as far as the service uses it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.faults.waiting import say, until
 TOPICS = {"push": "alice-7f3k9qxw2m4d", "spare": "alice-spare-p8v2c6n1q"}
 STEP = 6.0
 LATE = 15.0
-"""Seconds: a lease and a look (architecture.md, Delivery)."""
+"""Seconds: a lease and a look."""
 
 
 async def heard(server: str) -> list[tuple[float, str]]:

@@ -1,4 +1,4 @@
-"""A page that was answered 2xx does not wait for the outage to end, whether it was tried or not (reliability F5)."""
+"""A page that was answered 2xx does not wait for the outage to end, whether it was tried or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replica that was cut off from the store comes back with pages for what has ended meanwhile (reliability F2)."""
+"""A replica that was cut off from the store comes back with pages for what has ended meanwhile."""
 
 from __future__ import annotations
 

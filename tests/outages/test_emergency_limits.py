@@ -1,4 +1,4 @@
-"""What holds a page back with the store holds it back without it: windows, people, storms (reliability F6)."""
+"""What holds a page back with the store holds it back without it: windows, people, storms."""
 
 from __future__ import annotations
 

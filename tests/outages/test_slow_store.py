@@ -1,4 +1,4 @@
-"""A store that is too slow for a webhook: SEV-1 and SEV-2 are paged within 5 s all the same (reliability F3)."""
+"""A store that is too slow for a webhook: SEV-1 and SEV-2 are paged within 5 s all the same."""
 
 from __future__ import annotations
 

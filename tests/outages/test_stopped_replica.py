@@ -1,4 +1,4 @@
-"""A replica that was stopped for longer than its leases does not page for what is over by then (reliability F4)."""
+"""A replica that was stopped for longer than its leases does not page for what is over by then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replica that was stopped while it was cut off asks the store before it sends anything (surfaces.md, Delivery).
+"""A replica that was stopped while it was cut off asks the store before it sends anything.
 
 What it knew before (that the store is away, that a page is still to be sent) may be long over when it goes on.
 """

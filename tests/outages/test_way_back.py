@@ -1,4 +1,4 @@
-"""A replica with many emergency pages serves while it adopts them: a probe does not end it (reliability F7)."""
+"""A replica with many emergency pages serves while it adopts them: a probe does not end it."""
 
 from __future__ import annotations
 

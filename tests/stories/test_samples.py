@@ -1,4 +1,4 @@
-"""Captured and written bodies of Alertmanager, each answered as surfaces.md promises."""
+"""Captured and handwritten bodies of Alertmanager, each with the expected response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confluence's calls: v2 on Cloud, v1 on Server (contracts: jira-confluence, section 6)."""
+"""Confluence's calls: v2 on Cloud, v1 on Server."""
 
 from __future__ import annotations
 

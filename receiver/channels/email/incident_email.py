@@ -2,7 +2,7 @@
 
 Subjects begin with the incident's id and never change: Gmail threads by them. Ids consist of the incident's uid,
 which no other installation has, the recipient, and the reported event, so that a mail that is sent twice is recognized
-as the same mail (contracts: email, section 3).
+as the same mail.
 """
 
 from __future__ import annotations

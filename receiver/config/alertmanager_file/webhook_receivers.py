@@ -14,7 +14,7 @@ from receiver.config.settings.service_settings import Scope
 from receiver.triage.safe_text import quoted
 
 WEBHOOK_PATH = "/webhooks/alertmanager"
-"""The path for notifications (surfaces.md, HTTP)."""
+"""The path for notifications."""
 LONGEST = 2 * len(WEBHOOK_PATH)
 """Characters of an address that are compared with it."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^<>]+>|%\w+%|ENC\[.*\]")

@@ -23,9 +23,9 @@ from receiver.model.severity_policy import NewAlert
 STEP = "new_alert"
 """The step of a page for a new alert."""
 SETTLED = timedelta(minutes=10)
-"""The person who has just acknowledged sees alerts that start this soon afterward (surfaces.md, Delivery)."""
+"""The person who has just acknowledged sees alerts that start this soon afterward."""
 AT_MOST_EVERY = timedelta(minutes=15)
-"""Minimum time between two such pages for one incident (surfaces.md, Delivery)."""
+"""Minimum time between two such pages for one incident."""
 NAMED = 10
 
 

@@ -150,7 +150,7 @@ def _adopt_ended(
     adopted: Sequence[Page],
 ) -> IntakeDecision:
     # Alerts that were paged without the store have ended meanwhile: the pages are recorded and resolved, nobody is
-    # notified, and no incident stays open (surfaces.md, Delivery).
+    # notified, and no incident stays open.
     if view.incident is not None:
         draft = Transition(view.incident, sender(part), now)
         adopt_pages(draft, adopted, again=True)

@@ -21,9 +21,9 @@ from receiver.model.incident.page import Page
 from receiver.model.incident.state import TAKEN
 
 CYCLES, CYCLES_WITHIN = 3, timedelta(minutes=30)
-"""If all alerts end this often within this time, they are flapping (surfaces.md, Delivery)."""
+"""If all alerts end this often within this time, they are flapping."""
 NOTIFY_AGAIN = timedelta(minutes=10)
-"""Minimum time between two pages to one person for an incident while its alerts flap (surfaces.md, Delivery)."""
+"""Minimum time between two pages to one person for an incident while its alerts flap."""
 STILL_FIRING = "still_firing"
 """Reason of the pages that are sent when alerts keep firing after a person reported the incident as mitigated."""
 

@@ -1,4 +1,4 @@
-"""Deep links of an incident: metrics, logs, traces, errors, runbook (contracts: observability-links). Pure.
+"""Deep links of an incident: metrics, logs, traces, errors, runbook. Pure.
 
 Every link is built by urllib from a base of the configuration. Labels are untrusted text: they replace a `{{ name }}`,
 escaped for the language of the link, and are never used as a template. A link is left out if its label is missing or it
@@ -18,7 +18,7 @@ from receiver.incident.context.logql_query import in_quotes, query_of
 from receiver.model.delivery.notice import Link
 
 URL_LIMIT = 3000
-"""Maximum number of characters of the URL of a button in Slack (contracts: slack, Length limits)."""
+"""Maximum number of characters of the URL of a button in Slack (Slack API)."""
 BEFORE, AFTER = timedelta(minutes=10), timedelta(minutes=5)
 """How long before and after the incident the time range of a link begins and ends."""
 UNKNOWN_START = timedelta(hours=1)

@@ -19,7 +19,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.severity import Decision, worst
 
 NAMES = 20
-"""Maximum number of names in an event or a message; the others are counted (architecture.md, Many alerts)."""
+"""Maximum number of names in an event or a message; the others are counted."""
 LEAVES_AFTER = timedelta(hours=24)
 """A resolved alert leaves the incident after this time and still counts."""
 

@@ -17,7 +17,7 @@ from receiver.model.severity import Decision
 
 
 class Outcome(StrEnum):
-    """The outcome that is returned to Alertmanager (surfaces.md, What Alertmanager gets)."""
+    """The outcome that is returned to Alertmanager."""
 
     OPENED = "opened"
     UPDATED = "updated"

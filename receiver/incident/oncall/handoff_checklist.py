@@ -1,4 +1,4 @@
-"""The hand-off from one on-call person to the next: its time, and the seed's checklist for it. Pure."""
+"""The hand-off from one on-call person to the next: its time, and its checklist. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from receiver.model.incident.response_records import CHECKLIST, ActionItem, Acti
 from receiver.model.incident.state import State
 
 LOOK_BACK = timedelta(hours=24)
-"""The seed: review recent alerts (last 24h)."""
+"""How far back recent alerts are reviewed."""
 ACCEPT_WITHIN = timedelta(hours=1)
 """Time to accept a hand-off if the schedule has no `respond_within`."""
 GAP = timedelta(days=31)
@@ -89,7 +89,7 @@ def next_hand_off(name: str, roster: Roster, after: datetime, before: datetime) 
 
 
 def checklist(handing: HandOff, standing: HandoffContents, names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Return the seed's On-Call Handoff Checklist: each item with its details.
+    """Return the on-call hand-off checklist: each item with its details.
 
     `names`: display names of people. Titles and names of alerts are untrusted: each is shortened to one line.
     """

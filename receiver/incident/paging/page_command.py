@@ -19,7 +19,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.state import State
 
 AT_MOST_EVERY = timedelta(minutes=1)
-"""Minimum time between two pages from one caller to one person (surfaces.md, Delivery)."""
+"""Minimum time between two pages from one caller to one person."""
 JUST_PAGED = "just_paged"
 """Why a person is not paged: the same caller has paged them less than a minute ago."""
 NOTED = 200

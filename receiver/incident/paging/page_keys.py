@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 KEY_LIMIT = 255
-"""Maximum number of characters of a deduplication key at PagerDuty (contract, Events v2)."""
+"""Maximum number of characters of a deduplication key at PagerDuty (Events API v2)."""
 PAGERDUTY = "pagerduty"
 
 

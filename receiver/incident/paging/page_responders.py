@@ -213,7 +213,7 @@ def _reach(policy: Policy, draft: Transition, contact: str, way: ContactMethod, 
 
 
 def _gather(draft: Transition, policy: Policy, step: str) -> None:
-    # All hands: everyone in the schedules (the seed's "all-hands until resolved").
+    # All hands: everyone in the schedules.
     people = sorted({person for schedule in policy.directory.hands for person in members(schedule, draft.now)})
     known = set(draft.incident.notified)
     fresh = [person for person in people if person not in known]

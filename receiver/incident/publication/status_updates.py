@@ -1,6 +1,6 @@
 """Status updates by the policy of the severity: published at once, drafted with a deadline, or never. Pure.
 
-The text comes from the seed's templates (which lack one for monitoring), filled only with names of components: no
+The text comes from fixed templates, filled only with names of components: no
 label, host or person can get into it. People write anything beyond that, on their own responsibility.
 """
 
@@ -20,7 +20,7 @@ from receiver.model.severity import Severity
 from receiver.model.severity_policy import Publish
 
 TYPICALLY = timedelta(minutes=30)
-"""Until the next update (the seed's template: "typically 30 minutes")."""
+"""Time until the next update."""
 MOST = 200
 _WANTED = {
     State.OPEN: UpdateStatus.INVESTIGATING,
@@ -181,7 +181,7 @@ def refresh_draft(update: StatusUpdate, incident: Incident, policy: Policy, now:
 
 
 def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
-    """Return the seed's template for `status`, filled with names of components and times."""
+    """Return the template for `status`, filled with names of components and times."""
     names = ", ".join(name for _, name in _concerned(incident, policy)) or policy.product
     about = f"{_WORDS[incident.severity]} {names}"
     if status is UpdateStatus.INVESTIGATING:

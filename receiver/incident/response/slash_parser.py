@@ -1,4 +1,4 @@
-"""Parses the text after a slash command (surfaces.md, Slash commands). Pure."""
+"""Parses the text after a slash command. Pure."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class RuleReplay:
         self._watch(own, now)
         if own and not self._incidents[own].state.over:
             return own
-        # A new group whose firing alerts are all held by one open incident joins it (architecture.md, Identities).
+        # A new group whose firing alerts are all held by one open incident joins it.
         owners = {self._owners.get(name, "") for name in firing}
         if len(owners) == 1:
             (other,) = owners

@@ -18,7 +18,7 @@ from receiver.model.field_words import upstream_words
 from receiver.model.visible_text import encodable
 
 VALUE_LIMIT = 4096
-"""Maximum number of stored characters of a label or annotation: rules and messages need no more (reliability S13)."""
+"""Maximum number of stored characters of a label or annotation: rules and messages need no more."""
 MAX_ALERTS = 20_000
 MAX_LABELS = 256
 MAX_TRUNCATED = 1_000_000

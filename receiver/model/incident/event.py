@@ -12,7 +12,7 @@ from receiver.model.base import Kept
 
 
 class ActorKind(StrEnum):
-    """The source of an event (surfaces.md, Event of a timeline)."""
+    """The source of an event."""
 
     ALERTMANAGER = "alertmanager"
     PERSON = "person"

@@ -9,7 +9,7 @@ from receiver.model.base import Kept
 
 
 class ReviewStatus(StrEnum):
-    """The status of a post-mortem (the seed's template: Draft / Final)."""
+    """The status of a post-mortem."""
 
     DRAFT = "draft"
     FINAL = "final"

@@ -10,7 +10,7 @@ from receiver.model.severity import Severity
 
 
 class Role(StrEnum):
-    """The seed's roles, by the names in the slash command."""
+    """The roles, by their names in the slash command."""
 
     IC = "ic"
     TECH = "tech"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
     @property
     def field(self) -> str:
-        """The name in an incident's `roles` (surfaces.md)."""
+        """The name in an incident's `roles`."""
         return ROLE_FIELDS[self]
 
     @property
@@ -29,7 +29,7 @@ class Role(StrEnum):
 
     @property
     def duties(self) -> tuple[str, ...]:
-        """Its duties (the seed's Roles and Responsibilities)."""
+        """Its duties (docs/process.md)."""
         return DUTIES[self]
 
 
@@ -81,13 +81,13 @@ CHECKLIST = (
     "Examine error logs",
     "Identify affected scope (users, tenants, features)",
 )
-"""The seed's investigation checklist; items are numbered from 1."""
+"""The investigation checklist; items are numbered from 1."""
 DEPLOYMENTS = 2
 """The number of the item about recent deployments."""
 
 
 class Option(Kept):
-    """A mitigation option with its risk and effort (the seed's mitigation options)."""
+    """A mitigation option with its risk and effort."""
 
     name: str
     """Its name in the slash command."""
@@ -170,7 +170,7 @@ class Mitigation(Kept):
 
 
 class UpdateStatus(StrEnum):
-    """The public status in a status update (the seed's templates)."""
+    """The public status in a status update."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -236,7 +236,7 @@ class ResponseTimer(Kept):
 
 
 class Roles(Kept):
-    """The people who have the roles (the seed's roles)."""
+    """The people who have the roles."""
 
     incident_commander: str | None = None
     technical_lead: str | None = None

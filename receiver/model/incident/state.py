@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """The state of an incident (surfaces.md, Shapes in JSON)."""
+    """The state of an incident."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -26,7 +26,7 @@ TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
 class Phase(StrEnum):
-    """The phase of the seed's process."""
+    """The phase of the process (docs/process.md)."""
 
     DETECT = "detect"
     TRIAGE = "triage"

@@ -8,7 +8,7 @@ from receiver.model.base import Kept
 
 
 class TicketStatus(StrEnum):
-    """The progress of a ticket: the categories that every workflow's states belong to (contracts: jira, section 4)."""
+    """The progress of a ticket: the categories that every workflow's states belong to (Jira API)."""
 
     NEW = "new"
     BEGUN = "indeterminate"

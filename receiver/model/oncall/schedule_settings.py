@@ -1,4 +1,4 @@
-"""Who is paged and when: people, contacts and schedules. Defaults are those of the seed's process document.
+"""Who is paged and when: people, contacts and schedules. Defaults are those of docs/process.md.
 
 receiver.config checks names (of people, contacts, schedules, channels) against each other, because it knows their
 position in the file.

@@ -75,7 +75,7 @@ class DeliveryAttempts:
         """Send the notice of `row`, and write the result to the store.
 
         Raises StoreAway; the lease then expires. Nothing is sent after `latest`, in monotonic seconds, because the
-        lease might end before the send (reliability P3).
+        lease might end before the send.
         """
         setting = self.setting()
         channel = setting.channels.get(row.to.channel)

@@ -28,7 +28,7 @@ from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
 from receiver.store.incidents.incident_store import IncidentStore
 
 PAGE_BACKOFF = 30.0
-"""Maximum seconds between attempts at a page, which is retried without limit (architecture.md, Delivery)."""
+"""Maximum seconds between attempts at a page, which is retried without limit."""
 INFORM_BACKOFF = 900.0
 INFORM_FOR_MS = 12 * 3600 * 1000
 """Every delivery except a page becomes a dead letter after half a day."""

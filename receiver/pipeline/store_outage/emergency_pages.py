@@ -39,7 +39,7 @@ AT_ONCE = 32
 STUCK_WAIT = 30.0
 """Seconds until a page is retried whose channel a reload has removed."""
 LONGEST_WAIT = 30.0
-"""Maximum seconds between two attempts at a page (architecture.md, Delivery)."""
+"""Maximum seconds between two attempts at a page."""
 
 REMEMBERED, FOR = 4000, 15 * 60.0
 """How many accepted pages are remembered, and for how many seconds, so that their rows do not send them again."""

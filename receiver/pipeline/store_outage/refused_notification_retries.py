@@ -44,8 +44,8 @@ LARGE = 200
 class RefusedNotificationRetries:
     """Commits refused notifications on separate connections; pages those that cannot be committed in time.
 
-    surfaces.md, second part, Delivery: if the store answers, the commit, or the answer that another replica made it,
-    settles the debt. Only a commit that could not be made within `incidents.emergency_after` becomes an emergency page.
+    If the store answers, the commit, or the answer that another replica made it, settles the notification. Only a
+    commit that could not be made within `incidents.emergency_after` becomes an emergency page.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ from receiver.store.client.server_check import WARNINGS, ServerWarning
 from receiver.store.client.store_errors import StoreAway, StoreFull
 
 BUDGET = 1.6
-"""Limit in seconds of loop time for the round trips of a commit: a webhook is answered within 2 s (surfaces.md)."""
+"""Limit in seconds of loop time for the round trips of a commit: a webhook is answered within 2 s."""
 BACK_BUDGET = 1.4
 """The same for a store that was unavailable: it must be well within the limit before it counts as back."""
 STRIKES = 2

@@ -1,6 +1,6 @@
 """Sends accepted pages that cannot be read from, or written back to, the store.
 
-surfaces.md, second part, Delivery: the replica that claimed a page keeps trying for at most 15 minutes while the store
+The replica that claimed a page keeps trying for at most 15 minutes while the store
 is away, under the page's own key, and writes the receipt when the store is back.
 """
 
@@ -46,7 +46,7 @@ CLAIMED_WITHIN = 5.0
 """Seconds after its due time within which a postponed page is claimed again, or the store is known to be
 unavailable."""
 LONGEST_WAIT = 30.0
-"""Maximum seconds between two attempts at a page (architecture.md, Delivery)."""
+"""Maximum seconds between two attempts at a page."""
 
 log = structlog.get_logger("receiver.delivery")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from receiver.clock import Clock
 
 LIMIT = 30.0
-"""Seconds after which an event loop that hangs, or a task that does not run, ends the process (reliability P4)."""
+"""Seconds after which an event loop that hangs, or a task that does not run, ends the process."""
 LOOK = 1.0
 """Seconds between two checks of the thread."""
 COUNTED = 1.5

@@ -38,7 +38,7 @@ class Lane(StrEnum):
     REQUESTS = "requests"
     """People and their tools: console, API, Slack, PagerDuty."""
     DEBTS = "debts"
-    """Refused SEV-1 and SEV-2 notifications (surfaces.md, Delivery)."""
+    """Refused SEV-1 and SEV-2 notifications."""
 
 
 SIZES = {

@@ -34,7 +34,7 @@ class _ClosesAtOnce:
     """Mixin for connections: closing neither waits nor fails.
 
     redis-py waits until the transport is closed. Callers that fail together then share one future, and the deadline of
-    one cancels all of them with a CancelledError that no one requested (reliability F1).
+    one cancels all of them with a CancelledError that no one requested.
     """
 
     leads_there = True

@@ -26,7 +26,7 @@ from receiver.store.client.store_errors import (
 from receiver.store.keys import Keys
 
 COMMAND_LIMIT = 1.2
-"""Deadline in seconds of loop time; with 0.3 for a connection, below the 2 s of a webhook's answer (surfaces.md)."""
+"""Deadline in seconds of loop time; with 0.3 for a connection, below the 2 s of a webhook's answer."""
 CONNECT_LIMIT = 0.3
 ELSEWHERE = (StoreUnreachable, StoreReadOnly, StorePrimaryDown, StoreSlotMoved)
 """Conditions of a server that may no longer be the primary, so that connections to it are useless."""
@@ -35,7 +35,7 @@ ELSEWHERE = (StoreUnreachable, StoreReadOnly, StorePrimaryDown, StoreSlotMoved)
 class GuardedClient:
     """The connections of every lane to the current primary.
 
-    The client's own retries are off: after a lost answer they would apply a command twice (reliability M5).
+    The client's own retries are off: after a lost answer they would apply a command twice.
     """
 
     def __init__(self, endpoint: Endpoint, namespace: str, time: LoopTime) -> None:

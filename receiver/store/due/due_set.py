@@ -154,7 +154,7 @@ class DueSet:
         """End the lease of `row`.
 
         Returns done, more, again, parked, or lost if the lease has moved to another replica. `triggered`: a trigger was
-        sent; if the lease was lost, the row is due again, so that the newest state follows it (reliability P3).
+        sent; if the lease was lost, the row is due again, so that the newest state follows it.
         """
         reply: str = await self.connection.write(
             COMPLETE,

@@ -73,7 +73,7 @@ LOCAL = Caller("local", frozenset(Scope))
 
 
 class TokenCheck:
-    """The tokens of the configuration, hashed once. Empty means off, never open (surfaces.md, Decided)."""
+    """The tokens of the configuration, hashed once. Empty means off, never open."""
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from aiohttp import web
 from receiver.web.http.error_responses import Refusal
 
 BODY_LIMIT = 10.0
-"""Seconds within which a body must arrive (reliability S16)."""
+"""Seconds within which a body must arrive."""
 CODINGS = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
 """Supported content codings, and zlib's parameter for each; 0: not encoded."""
 

@@ -1,4 +1,4 @@
-"""The JSON of incidents in the API (surfaces.md), without internal data. Pure."""
+"""The JSON of incidents in the API, without internal data. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /webhooks/pagerduty: verifies and handles events, and responds within five seconds (pagerduty.md, 2)."""
+"""POST /webhooks/pagerduty: verifies and handles events, and responds within five seconds."""
 
 from __future__ import annotations
 

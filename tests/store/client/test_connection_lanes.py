@@ -93,7 +93,7 @@ async def test_a_command_inside_the_turn_of_another_is_a_mistake_of_ours(connect
 async def test_failing_together_cancels_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Forty callers of a server that takes connections and never answers: each gets its condition, none a cancellation.
 
-    They closed the same idle connections, and the deadline of one cancelled the others (reliability F1).
+    They closed the same idle connections, and the deadline of one cancelled the others.
     """
     path = tmp_path_factory.mktemp("hung") / "store.sock"
     with socket.socket(socket.AF_UNIX) as hung:

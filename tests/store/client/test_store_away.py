@@ -22,7 +22,7 @@ from tests.store.given import MS, Rooms, grown, opening, owing
 pytestmark = pytest.mark.alone
 
 LIMIT = 2.0
-"""Seconds in which a webhook is answered whatever the store does (surfaces.md)."""
+"""Seconds in which a webhook is answered whatever the store does."""
 
 
 async def refused(act: Callable[[], Awaitable[object]]) -> float:

@@ -1,4 +1,4 @@
-"""The API reads what is stored, in the shapes of surfaces.md, and keeps back what is a credential."""
+"""The API returns stored incidents in the documented form, without credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bodies of requests under `/api/v1` (surfaces.md, Shapes in JSON), and the command for each of them."""
+"""The bodies of requests under `/api/v1`, and the command for each of them."""
 
 from __future__ import annotations
 
