@@ -49,7 +49,7 @@ def show(name: str, pairs: list[tuple[float, float]]) -> None:
 
 
 def plain(found: argparse.Namespace) -> int:
-    """Run what takes under two minutes, keep the figures as JSON where asked, and return the exit code."""
+    """Run the benchmarks that take less than two minutes, store figures as JSON if requested; return the exit code."""
     rules.main()
     asyncio.run(review.main([size // 5 for size in review.SIZES]))
     print(f"{'10,000 look-ups of a year / 10,000 additions':44} median  [span of {ROUNDS} rounds]")

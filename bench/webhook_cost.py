@@ -256,7 +256,7 @@ def replicas(rows: Sequence[Row]) -> None:
 
 
 async def start(client: aiohttp.ClientSession, folder: Path, checkout: Path, vendor: Server, first: float) -> Row:
-    """Return the row of the start: until /healthz answers, with an empty data folder, beside the bare handler."""
+    """Return the row of the start: the time until /healthz answers, with an empty data folder."""
     row = Row("start until /healthz / of a bare handler", 4.5)
     for turn in range(ROUNDS):
         own = folder / f"start{turn}"

@@ -1,4 +1,4 @@
-"""The embedded store goes down with its service, comes up with the next one, and is alone on its files."""
+"""The embedded store ends with its service, starts with the next one, and is the only process on its files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.faults.waiting import until
 
 
 def servers_on(folder: Path) -> list[int]:
-    """Return the processes that hold a file of the store in `folder` open, the service's lock on it not counted."""
+    """Return the processes that have a file of the store in `folder` open, excluding the service's lock."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -35,7 +35,7 @@ async def test_a_new_start_takes_the_data_over(tmp_path: Path) -> None:
         made.note("service 0", up=False)
         await made.start()
         assert len(servers_on(data)) == 1
-        # Nobody else can hold the lease of the one that died: the page need not wait for its end.
+        # No other process can have the lease of the dead one, so the page need not wait for its end.
         assert await made.paged(probe) < 2.0
         [incident] = await made.incidents()
         assert (await made.sender.deliver(probe))["said"] == {

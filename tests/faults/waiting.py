@@ -1,4 +1,4 @@
-"""Waiting for something to become true, polled and never without an end; and the figures that a run prints."""
+"""Waits for conditions by polling, with a limit; and prints the figures of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ POLL = 0.03
 
 
 async def until(true: Callable[[], bool | Awaitable[bool]], what: str, within: float = 30.0) -> float:
-    """Return the seconds until `true` was. Raises AssertionError, saying `what` was awaited, after `within`."""
+    """Return the seconds until `true` was true.
+
+    Raises AssertionError with `what` was awaited after `within` seconds.
+    """
     began = time.monotonic()
     while True:
         answer = true()
@@ -23,5 +26,5 @@ async def until(true: Callable[[], bool | Awaitable[bool]], what: str, within: f
 
 
 def say(text: str) -> None:
-    """Print a figure; pytest shows it with `-s`, and when the test fails."""
+    """Print a figure; pytest shows it with `-s`, and if the test fails."""
     sys.stdout.write(f"faults: {text}\n")
