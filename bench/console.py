@@ -2,9 +2,9 @@
 
 The store has 10,000 finished incidents. Each page is requested in turn on one connection; the figures are the median
 time from the request to the last byte, and the CPU of the service and its store for one request, which other programs
-on the machine do not affect. Then 1,000 listeners of `/console/events` on the same replica wait for
-changes; the figure is the time until the last one has received a change, on an idle replica, and on one that accepts
-notifications and serves pages meanwhile.
+on the machine do not affect. Then 1,000 listeners of `/console/events` on the same replica wait for changes; the figure
+is the time until the last one has received a change, on an idle replica, and on one that accepts notifications and
+serves pages meanwhile.
 """
 
 from __future__ import annotations

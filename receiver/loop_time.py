@@ -1,8 +1,8 @@
 """Deadlines that count only the time in which this process ran.
 
 A process that is throttled, stopped or busy sees its own delays as the server's. A wall-clock deadline then fires
-although the answer is already in the socket, and a healthy store is declared away. These
-deadlines advance only while the event loop turns on schedule, so what they expire of is the other side's time.
+although the answer is already in the socket, and a healthy store is declared away. These deadlines advance only while
+the event loop turns on schedule, so what they expire of is the other side's time.
 """
 
 from __future__ import annotations

@@ -4,12 +4,11 @@ A step is the action of a timer: an escalation, a missed response with its backu
 resolution.
 
 A page in the log may never have been sent. FAULT_SEED=422970 once found 38 pages in the logs and 37 at the vendor: a
-replica
-died right after the commit of the last step (`after_step`), which had leased the page to it. The log had every step, so
-the test ended the alerts at once, through the other replica; when that replica claimed the row, a lease later, the page
-was no longer needed. It was right not to page anyone, but this was not recorded. Now the receipt of such a page has the
-outcome `cancelled` and the reason (tests/stories/test_page_ends.py tests it step by step), and each page is either sent
-or canceled.
+replica died right after the commit of the last step (`after_step`), which had leased the page to it. The log had every
+step, so the test ended the alerts at once, through the other replica; when that replica claimed the row, a lease later,
+the page was no longer needed. It was right not to page anyone, but this was not recorded. Now the receipt of such a
+page has the outcome `cancelled` and the reason (tests/stories/test_page_ends.py tests it step by step), and each page
+is either sent or canceled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Status updates by the policy of the severity: published at once, drafted with a deadline, or never. Pure.
 
-The text comes from fixed templates, filled only with names of components: no
-label, host or person can get into it. People write anything beyond that, on their own responsibility.
+The text comes from fixed templates, filled only with names of components: no label, host or person can get into it.
+People write anything beyond that, on their own responsibility.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Takes the next escalation step of known incidents while the store is unavailable, and records it afterward.
 
-At most one step of an incident is taken, only for SEV-1 and SEV-2, and only after the pager,
-where its API can be asked, does not report the page as acknowledged.
+At most one step of an incident is taken, only for SEV-1 and SEV-2, and only after the pager, where its API can be
+asked, does not report the page as acknowledged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sends accepted pages that cannot be read from, or written back to, the store.
 
-The replica that claimed a page keeps trying for at most 15 minutes while the store
-is away, under the page's own key, and writes the receipt when the store is back.
+The replica that claimed a page keeps trying for at most 15 minutes while the store is away, under the page's own key,
+and writes the receipt when the store is back.
 """
 
 from __future__ import annotations
