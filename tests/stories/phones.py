@@ -90,7 +90,7 @@ class PhoneWorld(World):
         return {action["label"]: action for action in found[index]["actions"]}
 
     async def tap(self, action: dict[str, Any]) -> int:
-        """Do what a phone does when a button is tapped; return the status, on which the phone clears its message."""
+        """Tap a button like a phone; return the status, which decides whether the phone clears its message."""
         async with (
             aiohttp.ClientSession() as session,
             session.request(action["method"], action["url"], data=action["body"]) as response,

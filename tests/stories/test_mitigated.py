@@ -1,4 +1,4 @@
-"""Somebody says that it is mitigated: monitored while alerts fire on, and what follows if they still do at its end."""
+"""A person reports an incident as mitigated: it is monitored while alerts keep firing, and may be reopened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An incident's own Slack channel: made once, kept up to date, put away at the end; a limit there holds up nothing."""
+"""An incident's own Slack channel: created once, kept up to date, archived at the end; it delays no other message."""
 
 from __future__ import annotations
 
