@@ -1,4 +1,4 @@
-"""What a notification does to an incident: (known state, notification, now) -> events with a reason."""
+"""What a notification does to an incident: it opens, gains alerts, reopens or ends. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from receiver.model.incident.page import Page
 from receiver.model.incident.state import State
 
 REPLAY = timedelta(hours=1)
-"""How long the end of an alert is kept, so that a late or replayed firing notification is recognized (reliability
-W3)."""
+"""How long the end of an alert is kept, so that a late or replayed firing notification is recognized."""
 
 
 def on_notification(

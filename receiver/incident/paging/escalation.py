@@ -1,4 +1,4 @@
-"""Who is paged when nobody answers: escalation steps, missed responses, and expired acknowledgements. Pure."""
+"""When an escalation step is due and whom it pages; missed responses and expired acknowledgements. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the result of a delivery to the store: sent, to be retried, outdated, or given up."""
+"""Writes the result of a delivery to the store: sent, outdated, given up, or to be retried, with the retry delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457), and the headers of every response."""
+"""Every error as application/problem+json (RFC 9457) with its status, and the security headers of every response."""
 
 from __future__ import annotations
 
