@@ -1,4 +1,4 @@
-"""One run under load: replicas with a share of a core, a sender at a steady rate, and the verdict on it."""
+"""One run under load: replicas with a share of a core, a sender at a steady rate, and the result."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ from tests.load.throttle import PERIOD, Throttle
 from tests.load.watch import ReplicaWatch, ended_tasks
 
 CATCH_UP = 15.0
-"""Seconds after the replica has the CPU again within which every page that is allowed is out (issue 16)."""
+"""Seconds within which every allowed page is sent after the replica has its CPU again (issue 16)."""
 API_LIMIT = 20.0
 """Seconds in which the API has to list every incident."""
 API_PAGE, API_WAIT, API_WAIT_MOST = 100, 0.5, 4.0
-"""Incidents in a page, and seconds between two attempts to read it, where more than one is made."""
+"""Incidents per page, and seconds between attempts to read it."""
 FRESH = 5.0
-"""Seconds: a work loop whose last beat is older has ended or hangs."""
+"""Seconds; if the last beat of a work loop is older, it has ended or hangs."""
 OVERLOADED = "overloaded"
-"""The one reason, or outcome, for which a replica may refuse a notification while its store is fine."""
+"""The only reason, or outcome, with which a replica may refuse a notification while its store works."""
 NOT_TAKEN = ("unavailable", "error", OVERLOADED)
-"""Outcomes of webhooks that were answered with 5xx."""
+"""Outcomes of webhooks with a 5xx response."""
 
 
 @dataclass
 class Report:
-    """What a run showed; everything in `breaches` breaks a promise."""
+    """The result of a run; each entry of `breaches` is a broken guarantee."""
 
     breaches: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
-        """Return the figures in one line, and each breach in one of its own."""
+        """Return the figures in one line, and each breach on a separate line."""
         return "\n".join([" ".join(f"{name}={value}" for name, value in self.figures.items()), *self.breaches])
 
 
 class LoadRun:
-    """Replicas, store, vendors, sender and watches of one run."""
+    """Replicas, store, vendors, sender and monitors of one run."""
 
     def __init__(
         self, stage: Stage, sender: Sender, watches: Sequence[ReplicaWatch], slow: SlowStore | None = None
     ) -> None:
-        """Everything runs already; `slow` is the proxy before the store, where there is one."""
+        """All parts are already running; `slow` is the proxy in front of the store, if there is one."""
         self.slow = slow
         self.stage = stage
         self.sender = sender
         self.watches = list(watches)
         self._known: list[Mapping[str, Any]] = []
         self.reading: float | None = None
-        """Seconds for which a long measurement reads every incident, asking again for what is refused; None: once."""
+        """Seconds during which a long measurement reads all incidents and retries refused requests; None: once."""
         self.caught_up: float | None = None
-        """Seconds until nothing was owed, once the replicas had the whole CPU again; None: it took too long."""
+        """Seconds until no work was pending after the replicas had the whole CPU again; None: it took too long."""
 
     async def throttled(self, share: float, rate: float, seconds: float, *, period: float = PERIOD) -> None:
         """Send while every replica has that share of a core (1: the whole), then give it back and wait.
@@ -75,12 +75,12 @@ class LoadRun:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until everything that was sent is taken and paged, for `CATCH_UP` seconds at most."""
+        """Wait until all notifications are accepted and paged, for at most `CATCH_UP` seconds."""
         with contextlib.suppress(AssertionError):
             self.caught_up = await until(self._nothing_owed, "everything taken and paged", CATCH_UP)
 
     async def _nothing_owed(self) -> bool:
-        # The API is asked again only when everything that it said last has happened: its answers cost the replica CPU.
+        # The API is queried again only after its last response was fulfilled, because responses cost the replica CPU.
         if self.sender.waiting or (self._known and self._missing()):
             return False
         with contextlib.suppress(AssertionError, aiohttp.ClientError, TimeoutError):  # it may be refused under load
