@@ -64,9 +64,9 @@ class LoadRun:
         """Seconds until no work was pending after the replicas had the whole CPU again; None: it took too long."""
 
     async def throttled(self, share: float, rate: float, seconds: float, *, period: float = PERIOD) -> None:
-        """Send while every replica has that share of a core (1: the whole), then give it back and wait.
+        """Send while every replica has that share of a core (1: the whole core), then restore the CPU and wait.
 
-        It returns when nothing is owed any more, or after `CATCH_UP` seconds.
+        Returns when no work is pending, or after `CATCH_UP` seconds.
         """
         with contextlib.ExitStack() as stack:
             for service in self.stage.services if share < 1 else ():
@@ -83,7 +83,7 @@ class LoadRun:
         # The API is queried again only after its last response was fulfilled, because responses cost the replica CPU.
         if self.sender.waiting or (self._known and self._missing()):
             return False
-        with contextlib.suppress(AssertionError, aiohttp.ClientError, TimeoutError):  # it may be refused under load
+        with contextlib.suppress(AssertionError, aiohttp.ClientError, TimeoutError):  # refused under load
             self._known = await self.incidents()
             return not self._missing()
         return False
@@ -92,7 +92,7 @@ class LoadRun:
         return Pages.read(self.stage.fakes.entries()).missing(self._known)
 
     async def incidents(self) -> list[Mapping[str, Any]]:
-        """Return every incident, through the API's pages.
+        """Return every incident, page by page through the API.
 
         Raises TimeoutError after `API_LIMIT` seconds, or after `reading`.
         """
@@ -119,9 +119,9 @@ class LoadRun:
             wait = min(2 * wait, API_WAIT_MOST)
 
     async def report(self) -> Report:
-        """Return the verdict, and the figures behind it."""
+        """Return the result with its figures."""
         report = Report()
-        # First what was taken, then what there is: whatever is taken meanwhile is not lost.
+        # First the accepted groups, then the incidents: a group that is accepted in between does not count as lost.
         taken = [group for group in self.sender.groups if group.taken]
         try:
             incidents = await self.incidents()
@@ -191,7 +191,7 @@ class LoadRun:
             report.breaches.append(f"refused for good: {dropped}")
 
     def _refused(self) -> Counter[str]:
-        """Return the reasons for which webhooks were answered 5xx, and how often; `overloaded` whatever was full."""
+        """Return the number of 5xx responses to webhooks by reason; `overloaded` for any full queue."""
         return Counter(
             OVERLOADED if record["outcome"] == OVERLOADED else str(record.get("reason"))
             for watch in self.watches
@@ -220,7 +220,7 @@ class LoadRun:
 
 
 def with_storm(content: dict[str, Any]) -> None:
-    """Let a storm be what the reference configuration says, and incidents stay open for a while once they are quiet."""
+    """Use the storm limits of the reference configuration, and keep quiet incidents open for a while."""
     content["ingest"]["storm"] = {"incidents": 20, "within": "1m"}
     content["incidents"]["monitor_for"] = "15m"
 
@@ -230,10 +230,10 @@ async def load_run(
     folder: Path, replicas: int = 1, *, embedded: bool = False, change: Change = with_storm, severe_each: int = 20,
     peers: int = 1, slow: bool = False,
 ) -> AsyncIterator[LoadRun]:  # fmt: skip
-    """Start everything, and end it with the block.
+    """Start everything, and stop it at the end of the block.
 
     `embedded`: one replica with its own store. `slow`: the replicas reach the store through a proxy, `LoadRun.slow`,
-    that adds nothing until it is told to.
+    which adds no delay until a test sets one.
     """
     assert not embedded or (replicas == 1 and not slow), "an embedded store serves one replica, which starts it"
     async with contextlib.AsyncExitStack() as stack:

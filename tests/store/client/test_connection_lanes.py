@@ -1,4 +1,4 @@
-"""Each kind of work has connections of its own; what floods one kind leaves the others theirs."""
+"""Each kind of work has separate connections; overload of one kind does not affect the others."""
 
 from __future__ import annotations
 
