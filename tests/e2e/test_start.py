@@ -1,4 +1,4 @@
-"""How the service starts, and what it says where it cannot: one line, exit code 1, soon, and nothing is left behind."""
+"""How the service starts; if it cannot, it soon exits with code 1 and one line, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOON = 5.0
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port at which somebody listens."""
+    """A port on which another program listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_one_line_and_soon(tmp_path: Path, taken: int, data: st
         text=True, timeout=30, check=False, env=environment(tmp_path, RECEIVER_DATA_DIR=data),
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # It waits for nothing, so what it takes is processor time, which a busy machine does not change much.
+    # It waits for nothing, so the time is CPU time, which hardly depends on the load of the machine.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < SOON
     assert done.returncode == 1, done
     (line,) = (done.stdout + done.stderr).splitlines()
@@ -105,7 +105,7 @@ def test_the_first_start_and_a_page_in_a_terminal(tmp_path: Path) -> None:
 
 
 def test_a_service_that_is_told_to_end_while_it_starts_ends(tmp_path: Path) -> None:
-    # The store takes no connection for as long as the service waits for it.
+    # The store accepts no connections for as long as the service waits for it.
     with socket.create_server(("127.0.0.1", 0)) as store:
         url = f"redis://127.0.0.1:{store.getsockname()[1]}"
         process = subprocess.Popen(

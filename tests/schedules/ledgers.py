@@ -44,9 +44,9 @@ def merged(group: Group) -> list[Span]:
 
 
 def excused(schedule: Schedule) -> list[Span]:
-    """Return the spans in which nobody could page: a replica did not run, which may hold a lease, or the pager failed.
+    """Return the spans in which paging was impossible: a stopped replica may hold a lease, or the pager failed.
 
-    After it a page waits for its next attempt, which is at most 30 s away.
+    Afterwards a page waits for its next attempt, for at most 30 s.
     """
     spans = []
     for fault in schedule.faults:

@@ -91,9 +91,9 @@ async def test_a_command_inside_the_turn_of_another_is_a_mistake_of_ours(connect
 
 
 async def test_failing_together_cancels_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Forty callers of a server that takes connections and never answers: each gets its condition, none a cancellation.
+    """Forty callers of a server that accepts connections and never responds all get an error, and no cancellation.
 
-    They closed the same idle connections, and the deadline of one cancelled the others.
+    Before, they closed the same idle connections, and the deadline of one cancelled the others.
     """
     path = tmp_path_factory.mktemp("hung") / "store.sock"
     with socket.socket(socket.AF_UNIX) as hung:

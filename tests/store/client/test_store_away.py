@@ -1,4 +1,4 @@
-"""A store that is full, read-only, hung, gone or forgetful: nothing is half written, and it is said within 2 s."""
+"""A store that is full, read-only, hung, down or emptied: nothing is written in part, and errors come within 2 s."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_a_server_that_hangs_is_replaced(stores: Stores, tmp_path: Path, monkeyp
 
 
 def test_it_outlives_the_thread_that_started_it(stores: Stores) -> None:
-    """The kernel's signal at the parent's death goes by thread: `asyncio.to_thread` must not end the store."""
+    """The kernel's parent-death signal depends on the thread: the end of `asyncio.to_thread` must not end the store."""
     store = stores()
     starter = threading.Thread(target=store.start)
     starter.start()
