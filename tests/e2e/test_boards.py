@@ -204,7 +204,7 @@ async def an_incident(stage: Stage) -> None:
 
 
 async def try_endpoints(stage: Stage) -> None:
-    """Somebody with a good token sends what nobody can read, a stranger knocks, and an alert is badly written."""
+    """Send an unreadable body with a valid token, a request without a token, and an alert with bad measurements."""
     assert await stage.post(b'{"version": "4"}') == 400
     assert await stage.post(says("ApiDown"), token="not-one-of-ours") == 401
     await stage.told(says("HighErrorRate", group="unread", error_rate="rather high"))

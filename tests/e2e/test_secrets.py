@@ -1,6 +1,6 @@
-"""No secret of the configuration is seen anywhere, whatever the vendors answer: the service as a process of its own.
+"""No output of a real service process contains a secret of the configuration, regardless of vendor responses.
 
-Every secret begins with the same word, so that a part of one, or one that is encoded anew, is found too.
+Every secret begins with the same word, so that a part of one, or an encoded one, is found too.
 """
 
 from __future__ import annotations

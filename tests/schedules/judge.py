@@ -11,24 +11,24 @@ more than twice with one, or is accepted more than twice.
 - **for nothing**: a key is triggered for the first time long after the end of all alerts was accepted.
 - **stuck**: the end was accepted, no fault is active, and a page or an incident is still open. A group is left out
 where
-  its sender was never answered 2xx for one of its alerts, neither while that fired nor at its end (`untold_alerts`).
+  its sender never got a 2xx for one of its alerts, neither while that fired nor at its end (`untold_alerts`).
 
-Why that exception is right:
+The reasons for this exception:
 
-- The replica stores and pages a refused SEV-1 or SEV-2 by itself, while Alertmanager believes that nobody knows of it.
-  `DedupStage.needsUpdate` of Alertmanager sends no end where its notification log names no firing alert of the group
-  ("the receiver doesn't know about them"), nor where the log has the end of an earlier spell of the same alert. It
-  drops the alert then, so that no later notification names it.
-- That notification log is written only after a 2xx. Who was answered 2xx once, while the alert fired, is told the end
-  until that is taken as well: such an alert is judged.
-- Nothing that arrives says that such an alert has ended. Silence does not: Alertmanager may have failed together with
-  what it watches. A later notification without it does not: it may have been silenced or inhibited, or the notification
-  may be an older flush that is tried again, or come from the other Alertmanager; a flush has no time in it. An end that
-  was concluded too early resolves a page that is needed, and pages a second time.
-- It is rare. Alertmanager tries a flush again for a whole `group_interval`, with what stood at the flush, so that the
-  store has to be away for the rest of that time. What pages nobody is forgotten after 3 minutes without a repetition
-  (`SENT_AGAIN`). Where `ingest.alertmanagers` is set, Alertmanager is asked, and the people of a SEV-1 or SEV-2 are
-  asked whether it is over (`incident/alerts/missing_alerts.py`). Elsewhere the people that were paged decide.
+- The replica stores and pages a refused SEV-1 or SEV-2 itself, while Alertmanager assumes that the receiver does not
+  know of it. `DedupStage.needsUpdate` of Alertmanager sends no end if its notification log has no firing alert of the
+  group ("the receiver doesn't know about them"), or if the log has the end of an earlier spell of the same alert. It
+  then deletes the alert, so that no later notification contains it.
+- That notification log is written only after a 2xx. If a sender got a 2xx while the alert fired, it sends the end until
+  that is accepted as well: such an alert is judged.
+- No later input shows that such an alert has ended. Silence does not: Alertmanager may have failed together with the
+  systems that it monitors. A later notification without the alert does not: the alert may have been silenced or
+  inhibited, or the notification may be a retry of an older flush, or come from the other Alertmanager; a flush has no
+  timestamp. If the end was concluded too early, a page that is needed would be resolved, and sent a second time.
+- It is rare. Alertmanager retries a flush for a whole `group_interval`, with the state at the flush, so that the store
+  has to be away for the rest of that time. Notifications that page no one are dropped after 3 minutes without a
+  repetition (`SENT_AGAIN`). If `ingest.alertmanagers` is set, Alertmanager is queried, and the people of a SEV-1 or
+  SEV-2 are asked whether it is over (`incident/alerts/missing_alerts.py`). Otherwise the people who were paged decide.
 """
 
 from __future__ import annotations

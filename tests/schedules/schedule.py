@@ -11,7 +11,7 @@ LAST_FAULT, LAST_ALERT = 62.0, 80.0
 """Seconds after which there are no faults and no firing alerts."""
 REPLICAS = ("a", "b")
 PAGER_MOODS = ("error", "limited", "reset", "hang", "lost", "late")
-"""500; 429; connection reset before the request was taken; no answer; taken, and the answer lost; taken, too late."""
+"""500; 429; connection reset before the request; no response; accepted, and the response lost; accepted too late."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Group:
 
     name: str
     severe: bool
-    """SEV-1, which pages two people; else SEV-2, which pages one."""
+    """SEV-1, which pages two people; otherwise SEV-2, which pages one."""
     alerts: tuple[tuple[Spell, ...], ...]
     gossip: bool
     """Whether the Alertmanagers share their notification logs."""
@@ -39,7 +39,7 @@ class Fault:
     """A fault and its duration."""
 
     target: str
-    """`store`, the way to it (`store of a`), a replica (`a`), `pager` or `chat`."""
+    """`store`, the path to it (`store of a`), a replica (`a`), `pager` or `chat`."""
     kind: str
     starts: float
     ends: float
