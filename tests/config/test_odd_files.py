@@ -1,4 +1,4 @@
-"""Every mistake of an entry at once, the wrong word shown, and odd files told of in time."""
+"""All mistakes of an entry are reported at once, with the wrong word; odd files are reported in time."""
 
 from __future__ import annotations
 
@@ -85,6 +85,6 @@ def test_an_odd_file_is_told_of_in_time(tmp_path: Path, kind: str) -> None:
     began = time.process_time()
     found = shown(tmp_path, ODD[kind])
     assert found
-    # Processor time, of which a quadratic pass over any of these takes minutes.
+    # CPU time; a quadratic algorithm would take minutes for any of these.
     assert time.process_time() - began < 15
     assert max(map(len, found.splitlines())) < 2000

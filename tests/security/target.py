@@ -162,7 +162,7 @@ def sign_slack(raw: bytes, *, late: float = 0.0) -> dict[str, str]:
 
 
 class Callers:
-    """Genuine callers beside an attack: each look posts a webhook and asks both listeners, on new connections."""
+    """Legitimate callers during an attack: each round posts a webhook and queries both listeners on new connections."""
 
     WEBHOOK, PROBE = 2.0, 1.0
     """Seconds within which each request must be answered."""

@@ -1,4 +1,4 @@
-"""Every page in a real Chromium: no fault that axe-core knows in either scheme, nothing sideways, and small."""
+"""Every page in a real Chromium: no axe-core violations in either scheme, no sideways scrolling, and a small size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.web.console.conftest import sign_in, violations
 
 pytestmark = pytest.mark.e2e
 LARGEST = 60 * 1024
-"""Bytes that a page may transfer with a cold cache."""
+"""Maximum bytes that a page transfers with an empty cache."""
 INCIDENT = "/incidents/INC-2026-0001"
 PATHS = (
     "/", "/?q=api", "/?wall=1", INCIDENT, f"{INCIDENT}?correct=1", f"{INCIDENT}/timeline",
@@ -25,11 +25,11 @@ PATHS = (
 )  # fmt: skip
 
 ALIKE = {"/?q=api", f"{INCIDENT}/timeline", f"{INCIDENT}/customer-email", "/incidents/INC-2026-0002"}
-"""Pages of the same template as another one: only their width and size are looked at."""
+"""Pages with the same template as another page: only their width and size are checked."""
 
 
 async def in_use(house: House) -> None:
-    """Let every part of the pages have something to show: offers, test pages, announcements, action items."""
+    """Create content for every part of the pages: offers, test pages, announcements, action items."""
     for path, body in (
         (f"{INCIDENT}/actions", {"title": "Add a canary", "owner": "bob", "due": "2026-12-01"}),
         ("/oncall/offers", {"dates": ["2026-11-25"], "schedule": "primary", "by": "alice"}),
