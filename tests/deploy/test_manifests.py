@@ -1,4 +1,4 @@
-"""Every overlay is built, is valid to Kubernetes and to the operator, and fits the service: names, ports, times."""
+"""Every overlay can be built, is valid for Kubernetes and the operator, and matches the service's names and ports."""
 
 from __future__ import annotations
 

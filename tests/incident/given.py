@@ -77,7 +77,7 @@ def at(seconds: float) -> datetime:
 def alert(
     name: str = "A", *, firing: bool = True, starts: float = 0, worst: int = 2, note: str = "", **labels: str
 ) -> Alert:
-    """Return an alert that began `starts` seconds after STARTS and is `worst` by the rules of these tests."""
+    """Return an alert that started `starts` seconds after STARTS, with severity `worst` by the rules of these tests."""
     named = {"alertname": name, **labels}
     return Alert(
         status=AlertStatus.FIRING if firing else AlertStatus.RESOLVED,
