@@ -251,7 +251,7 @@ async def load_run(
         for watch in watches:
             stack.push_async_callback(watch.close)
         yield LoadRun(stage, sender, watches, proxy)
-        assert stage.unended() == [], "pages of a log that neither ended nor are owed"
+        assert stage.unended() == [], "pages of a log that have neither ended nor are pending"
 
 
 def _through(proxy: SlowStore | None, change: Change) -> Change:

@@ -25,7 +25,7 @@ DELAYS = (
     ((0.1, GROUPS), (0.45, GROUPS), (0.75, GROUPS), (None, GROUPS)),
     ((0.6, 1), (0.3, GROUPS), (0.6, GROUPS), (1.0, GROUPS)),
 )
-"""Seconds a command, and groups, of two pairs beside each other; None: fast and slow in turn.
+"""Seconds per command, and groups, of two pairs in parallel; None: fast and slow in turn.
 
 One group alone, with nothing beside it that fails too, was never paged by a release that took the store for away only
 while its probes failed. At one second a command, a page takes four round trips until the store counts as away.

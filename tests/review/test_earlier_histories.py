@@ -1,6 +1,6 @@
-"""Histories that earlier releases have recorded (tests/stories/record_histories.py), folded by this code.
+"""Histories that earlier releases recorded (tests/stories/record_histories.py), read by this code.
 
-State, timeline and figures are those that the earlier release had, whatever this one keeps beside them.
+State, timeline and figures equal those of the earlier release, regardless of additional fields of this one.
 """
 
 from __future__ import annotations

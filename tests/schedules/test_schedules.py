@@ -29,4 +29,4 @@ def test_a_schedule_breaks_no_promise(valkey: str, seed: int) -> None:
     verdict = judge(play(schedule, valkey))
     say(f"{verdict.judged} spells judged, {verdict.pages} pages, {verdict.untold} ends never told")
     assert verdict.breaches == []
-    assert unended(valkey) == [], "pages of a log that neither ended nor are owed"
+    assert unended(valkey) == [], "pages of a log that have neither ended nor are pending"
