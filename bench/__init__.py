@@ -1,1 +1,1 @@
-"""The benchmark: ratios of variants measured side by side in one run, never a verdict on absolute numbers."""
+"""The benchmarks: ratios of variants measured side by side, because absolute numbers depend on the machine."""

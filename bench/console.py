@@ -1,10 +1,10 @@
-"""`python -m bench --console`: what pages of the console cost with a long history, and how soon listeners see a change.
+"""`python -m bench --console`: the cost of console pages with a long history, and the delay of changes for listeners.
 
-The store holds 10,000 incidents that are over. Each page is asked for in turn on one connection; the figure is the
-median from the request to the last byte, and beside it the CPU of the service and its store for one request, which
-other programs on the machine do not lengthen. Then 1,000 listeners of `/console/events` on the same replica wait for
-changes; the figure is when the last one has heard, on a replica that does nothing else, and on one that takes
-notifications and shows pages meanwhile.
+The store has 10,000 finished incidents. Each page is requested in turn on one connection; the figures are the median
+time from the request to the last byte, and the CPU of the service and its store for one request, which other programs
+on the machine do not affect. Then 1,000 listeners of `/console/events` on the same replica wait for changes; the figure
+is the time until the last one has received a change, on an idle replica, and on one that accepts notifications and
+serves pages meanwhile.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SETTLE, IDLE = 120, 0.05
 """Maximum number of seconds to wait until service and store use less than this CPU in a second."""
 LISTENERS, CHANGES = 1000, 5
 BESIDE = {"repeated": 50.0, "opened": 2.0, "pages": 5.0}
-"""Notifications that repeat, incidents that open (each is a change for every listener) and pages, a second."""
+"""Repeated notifications, new incidents (each is a change for every listener) and pages, per second."""
 PAGE_MS, HEARD_S = 20.0, 1.0
-"""Goals (issue "Console"): the median of a page, and the time until the last listener has heard of a change."""
+"""Goals: the median of a page, and the time until the last listener has received a change."""
 INCIDENT = "/incidents/INC-{year}-5000"
 PATHS = (
     "/", "/?q=payments", "/?open=false", INCIDENT, f"{INCIDENT}/timeline", "/oncall", "/console/status", "/system",
@@ -41,27 +41,27 @@ PATHS = (
 
 
 class Overloaded(Exception):
-    """The service refused a notification, which is to be sent again."""
+    """The service refused a notification, which must be sent again."""
 
 
 class Listener(asyncio.Protocol):
-    """One stream of events: it notes when each change arrives."""
+    """One stream of events, which records when each change arrives."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.heard: dict[str, float] = {}
-        """When it first heard of each incident."""
+        """When it first received each incident."""
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the stream."""
+        """Request the stream."""
         self.transport = transport
         head = f"GET /console/events HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAccept: text/event-stream\r\n\r\n"
         transport.write(head.encode())  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        """Note what came."""
+        """Record what arrived."""
         whole, _, self._rest = (self._rest + data).rpartition(b"\n")
         if b": listening" in whole and not self.ready.done():
             self.ready.set_result(None)
@@ -71,13 +71,13 @@ class Listener(asyncio.Protocol):
                 self.heard.setdefault(line[6:].strip().decode(), now)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail where it ends before it has begun."""
+        """Fail if it ends before it has begun."""
         if not self.ready.done():
             self.ready.set_exception(ConnectionError("the stream was refused"))
 
 
 async def _resolve(client: aiohttp.ClientSession, url: str) -> None:
-    # Everything that is open becomes history, as people would do it.
+    # People's commands finish all open incidents.
     async def some(numbers: list[int]) -> None:
         for number in numbers:
             path = f"{url}/api/v1/incidents/INC-{datetime.now(UTC):%Y}-{number:04d}/resolve"
@@ -176,7 +176,7 @@ async def _post(client: aiohttp.ClientSession, service: Sized, group: str) -> st
 
 @asynccontextmanager
 async def _busy(client: aiohttp.ClientSession, service: Sized) -> AsyncIterator[None]:
-    """Let notifications repeat, incidents open and pages be asked for, as many a second as `BESIDE` says."""
+    """Repeat notifications, open incidents and request pages, at the rates in `BESIDE`."""
     count = itertools.count()
 
     async def page() -> None:
@@ -191,7 +191,7 @@ async def _busy(client: aiohttp.ClientSession, service: Sized) -> AsyncIterator[
     async def often(act: Callable[[], Awaitable[object]], a_second: float) -> None:
         while True:
             began = time.monotonic()
-            # What is refused as overloaded is sent again, as Alertmanager does.
+            # A notification refused as overloaded is sent again, as Alertmanager does.
             with suppress(Overloaded):
                 await act()
             await asyncio.sleep(max(0.0, 1 / a_second - (time.monotonic() - began)))
@@ -226,7 +226,7 @@ async def main(checkout: Path) -> Mapping[str, float]:
 
 
 def met(figures: Mapping[str, float]) -> bool:
-    """Return whether every goal was met. Of pages by CPU: on a machine that others use, time is mostly theirs."""
+    """Return whether every goal was met; pages by CPU, because time depends on other programs on the machine."""
     pages = [ms for name, ms in figures.items() if name.endswith(", CPU ms")]
     heard = [seconds for name, seconds in figures.items() if name.startswith("last listener")]
     return max(pages) < PAGE_MS and max(heard) < HEARD_S

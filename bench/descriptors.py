@@ -1,10 +1,10 @@
-"""The file descriptors of a process by kind: which kinds may grow up to a bound of their own, and which may not.
+"""The file descriptors of a process by kind: some kinds may grow up to a limit, the others may not grow.
 
-- `store`: connections to the store over a unix socket. Each kind of work opens as many as it ever needed at once, up to
-  the bound in receiver/store/client/connection_lanes.py, and keeps them.
+- `store`: connections to the store over a unix socket. Each kind of work opens as many as it needs at once, up to the
+limit in receiver/store/client/connection_lanes.py, and keeps them.
 - `in`: connections of senders and readers to the service's own port.
 - `out`: connections to vendors.
-- `other`: files, pipes, listeners, and the event loop's own.
+- `other`: files, pipes, listeners, and those of the event loop.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from receiver.store.client.connection_lanes import SIZES
 
 KINDS = ("store", "in", "out", "other")
 MOST_TO_STORE = 2 * sum(SIZES.values())
-"""Connections to the store at most: twice the turns of each lane (ConnectionLanes)."""
+"""Maximum number of connections to the store: twice the slots of each lane (ConnectionLanes)."""
 LISTENS, ESTABLISHED = "0A", "01"
 """States of a socket in /proc/net/tcp."""
 
 
 def descriptors(pid: int, port: int) -> Counter[str]:
-    """Return how many descriptors of each kind a process has open; `port` is the one that it listens on."""
+    """Return the number of open descriptors of each kind of a process; `port`: the one that it listens on."""
     root = Path(f"/proc/{pid}")
     tcp = {row[9]: _port(row[1]) for row in _rows(pid) if row[3] != LISTENS}
     unix = {line.split()[6] for line in (root / "net" / "unix").read_text().splitlines()[1:]}
@@ -42,7 +42,7 @@ def descriptors(pid: int, port: int) -> Counter[str]:
 
 
 def held_by_peers(pid: int, port: int) -> int:
-    """Return how many connections to `port` peers on this machine hold, in the network namespace of the process."""
+    """Return how many connections to `port` peers on this machine have, in the network namespace of the process."""
     return sum(row[3] == ESTABLISHED and _port(row[2]) == port for row in _rows(pid))
 
 

@@ -1,8 +1,9 @@
-"""`python -m bench --loop`: how much of what is due at once one replica does in a second: timers, and deliveries.
+"""`python -m bench --loop`: the number of due timers and deliveries that one replica processes per second.
 
-Incidents are opened and paged; then the service ends, and what it is to do falls due: the timer `answer` of each, and
-each page once more. It is started again, and what is left of that in the store is counted. The vendor's quota is
-raised, as in the other measurements. On a busy machine the CPU of each is the measure, and not how many a second.
+Incidents are opened and paged; then the service ends, and its work becomes due: the timer `answer` of each incident,
+and each page again. It is started again, and the remaining work in the store is counted. The vendor's quota is raised,
+as in the other measurements. On a busy machine, the CPU time of each item is the relevant figure, not the number per
+second.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ COUNT = 3000
 GOALS = {"timers a second": 1200.0, "deliveries a second": 1000.0}
 MOST = {"events of an incident that ends": 1.0, "seconds until 3,000 have ended": 4.0}
 QUIET, LONGEST = 3.0, 240.0
-"""Seconds without an event after which none is to come any more, and that are waited at most."""
+"""Seconds without an event after which none is expected anymore, and the maximum wait."""
 PREFIX = "{receiver}:"
 DUE = """
 local at = redis.call('TIME')[1] * 1000
@@ -60,7 +61,7 @@ async def _drained(store: Any, lane: str, left: int, most: float = 120.0) -> flo
 
 
 def _ended(raw: bytes) -> bytes:
-    # The same notification, with each alert at its end.
+    # The same notification, with each alert resolved.
     said = json.loads(raw)
     for alert in said["alerts"]:
         alert |= {"status": "resolved", "endsAt": "2026-11-23T15:02:11.611Z"}
@@ -73,16 +74,16 @@ async def _actions(client: aiohttp.ClientSession, vendor: servers.Server) -> dic
 
 
 async def _ends(client: aiohttp.ClientSession, service: servers.Server, vendor: servers.Server) -> dict[str, float]:
-    # All of them end at once. Nobody has acknowledged any, so that one event each is to reach the vendor.
+    # All of them end at once. None was acknowledged, so one event each must reach the vendor.
     before, cpu, began = await _actions(client, vendor), service.cpu(), time.monotonic()
     await _send(client, service, [_ended(_opening(number)) for number in range(COUNT)])
     taken = time.monotonic() - began
     sent: dict[str, int] = {}
     last = began
-    # Until nothing has come for a while: an event too many would come behind the others.
+    # Until nothing has arrived for a while: an excess event would arrive after the others.
     while time.monotonic() - max(last, began + taken) < QUIET and time.monotonic() - began - taken < LONGEST:
         now = await _actions(client, vendor)
-        # Pages that were still under way are not of the end.
+        # Pages that were still in progress do not count as events of the end.
         fresh = {name: count - before.get(name, 0) for name, count in now.items() if name != "trigger"}
         if fresh != sent:
             sent, last = fresh, time.monotonic()
@@ -99,7 +100,7 @@ def _opening(number: int) -> bytes:
 
 
 async def _send(client: aiohttp.ClientSession, service: servers.Server, bodies: Sequence[bytes]) -> None:
-    # Few at once, and what is refused once more.
+    # A few at once, and refused ones again.
     waiting = iter(bodies)
 
     async def one() -> None:
@@ -115,7 +116,7 @@ async def _send(client: aiohttp.ClientSession, service: servers.Server, bodies: 
 
 
 async def main(checkout: Path) -> dict[str, float]:
-    """Run it, print what was done in a second, and return the figures."""
+    """Run it, print the number per second, and return the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kept = EmbeddedStore(folder / "store")

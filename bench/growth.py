@@ -1,7 +1,7 @@
-"""`python -m bench --growth`: what the service costs with 100, 10,000 and (`--large`) 100,000 open incidents.
+"""`python -m bench --growth`: the cost of the service with 100, 10,000 and (`--large`) 100,000 open incidents.
 
-The services run side by side, each on a store of its own that was filled before it started. CPU counts service and
-store. The stall is of the loop's own CPU time, and beside it on the clock, which others on the machine lengthen.
+The services run side by side, each on its own store, which was filled before the start. CPU includes service and store.
+The stall is measured in the loop's own CPU time, and in wall-clock time, which other programs on the machine lengthen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 SIZES = (100, 10_000)
 LARGE = 100_000
 REST = 31.0
-"""Seconds at rest: two looks of the auditor fall into them."""
+"""Seconds at rest, which include two checks of the auditor."""
 ROUNDS = 3
 OPENINGS = 150
 """New incidents in a round, one after another."""
@@ -37,7 +37,7 @@ PATHS = ("/healthz", "/", "/status", "/api/v1/incidents?queue=true", "/api/v1/in
 
 @dataclass
 class Sized:
-    """A service on a store that holds so many open incidents."""
+    """A service on a store with a given number of open incidents."""
 
     size: int
     folder: Path
@@ -82,7 +82,7 @@ class Sized:
         raise SystemExit("a service did not come up")
 
     async def gauge(self) -> float:
-        """Return how many incidents are open by the metrics."""
+        """Return the number of open incidents according to the metrics."""
         async with self.client.get(f"{self.url}/metrics") as answer:
             lines = (await answer.text()).splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith("receiver_incidents_open{"))
@@ -94,11 +94,11 @@ class Sized:
         return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
 
     async def rest(self) -> None:
-        """Measure a service that nobody asks anything."""
+        """Measure an idle service."""
         began, cpu = time.monotonic(), self.cpu(store=False)
         await asyncio.sleep(REST)
         self.figures["idle CPU, %"] = (self.cpu(store=False) - cpu) / (time.monotonic() - began) * 100
-        # The watch over the loop costs CPU itself: it has a time of its own.
+        # Watching the loop costs CPU itself, so it is measured separately.
         self.file.write_text("0 0")
         await asyncio.sleep(REST)
         clock, own = self.file.read_text().split()
@@ -108,7 +108,7 @@ class Sized:
         self.figures["resident memory, MB"] = resident(self.process.pid)
 
     async def answers(self) -> None:
-        """Measure how long each page takes; an answer that is not 200 is counted."""
+        """Measure how long each page takes; responses other than 200 are counted."""
         for path in PATHS:
             taken = []
             for _ in range(ASKED):
@@ -143,7 +143,7 @@ class Sized:
 
 
 async def main(*, large: bool = False, checkout: Path = HERE.parent) -> None:
-    """Run every case and print one column a size. `checkout`: where the service is that is measured, if not here."""
+    """Run every case and print one column per size. `checkout`: the folder of the measured service, if not this one."""
     sizes = (*SIZES, *([LARGE] if large else []))
     with tempfile.TemporaryDirectory() as folder:
         sized = [Sized(size, Path(folder) / str(size), checkout) for size in sizes]

@@ -1,8 +1,9 @@
-"""`python -m bench --bytes`: what an incident of 1 and of 50 alerts takes of the store: open, over, and compressed.
+"""`python -m bench --bytes`: the stored size of an incident with 1 and with 50 alerts: open, over, and compressed.
 
 Incidents are opened and ended by webhooks at one replica. The figure is the growth of `used_memory` divided by the
 number of incidents, with everything that belongs to one: keys, members of indexes, and the store's own overhead. Before
-the last figure, keys that end within a day are deleted, since incidents are compressed a day after their last change.
+the last figure, keys that expire within a day are deleted, because incidents are compressed a day after their last
+change.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.store.incidents.incident_compressor import IncidentCompressor
 
 COUNTS = {1: 2000, 50: 200}
-"""Incidents, by how many alerts each has."""
+"""Number of incidents, by the number of their alerts."""
 GOALS = {"open, 1 alert": 5000.0, "over and compressed, 1 alert": 3000.0}
-"""Bytes of an incident at most."""
+"""Maximum size of an incident in bytes."""
 BEFORE = 100
-"""Incidents that are opened first: what the store needs once is not counted."""
+"""Number of incidents that are opened first, so that one-time costs of the store are not counted."""
 PREFIX = "{receiver}:"
 QUICK = "incidents: {monitor_for: 1s}\n"
 DAY = 86_400
@@ -39,7 +40,7 @@ LONGEST = 120.0
 
 
 async def main(checkout: Path) -> dict[str, float]:
-    """Run it, print the table, and return bytes by what they are of."""
+    """Run it, print the table, and return the bytes of each row."""
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         for alerts, count in COUNTS.items():
@@ -124,7 +125,7 @@ def _ended(raw: bytes) -> bytes:
 
 
 async def _still(store: Any, open_ones: int) -> bool:
-    # So many are open, the index of similar incidents has seen the last commit, and no delivery is due.
+    # This many are open, the index of similar incidents has the last commit, and no delivery is due.
     upto, commits = await store.hget(f"{PREFIX}similar", "upto"), await store.get(f"{PREFIX}commits")
     now = time.time() * 1000
     due = [await store.zcount(key, "-inf", now) async for key in store.scan_iter(f"{PREFIX}due:*", count=1000)]

@@ -1,4 +1,4 @@
-"""What a look-up of who is on call costs, beside adding a duration to a datetime."""
+"""The cost of looking up who is on call, compared with adding a duration to a datetime."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYERED = PLAIN | {
 
 
 def seconds(act: Callable[[datetime], object]) -> float:
-    """Return the CPU seconds of one call for each of the moments of a year."""
+    """Return the CPU seconds of one call for each time in a year."""
     moments = [START + STEP * number for number in range(COUNT)]
     began = time.process_time()
     for moment in moments:
@@ -32,6 +32,6 @@ def seconds(act: Callable[[datetime], object]) -> float:
 
 
 def pairs(settings: dict[str, object], rounds: int) -> list[tuple[float, float]]:
-    """Return, for each round, the seconds of the look-ups of a schedule that nobody asked before, and of additions."""
+    """Return, for each round, the seconds of look-ups in a schedule without cached shifts, and of additions."""
     schedule = Schedule.model_validate(settings)
     return [(seconds(Roster(schedule).at), seconds(lambda moment: moment + STEP)) for _ in range(rounds)]

@@ -1,8 +1,8 @@
-"""Puts many open incidents into a store, as commits of the service would: thousands a second.
+"""Writes many open incidents into a store, as commits of the service would: thousands per second.
 
-`python -m bench.open_incidents URL COUNT`, or `put` from a test. They are decided by the real lifecycle and written by
-the real commit script; one in a hundred is decided, and in the others its uid, keys and fingerprint are replaced. No
-delivery is owed for them and no timer is set, so a service on that store is at rest.
+`python -m bench.open_incidents URL COUNT`, or `put` from a test. The real lifecycle decides them and the real commit
+script writes them; one in a hundred is decided, and the others are copies with different uid, keys and fingerprint.
+They have no deliveries and no timers, so a service on that store is idle.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.incident_store import COMMIT
 
 ALIKE = 100
-"""Incidents that are made of one decision; they open at the same moment."""
+"""Number of incidents created from one decision; they open at the same time."""
 TOGETHER = 200
-"""Commits in one round trip."""
+"""Number of commits in one round trip."""
 SPREAD = timedelta(minutes=4)
-"""From the first opening to the last: long enough ago to be no storm now, and too short for anybody to be late."""
+"""Time from the first opening to the last: long enough to be no storm, and too short for a missed response time."""
 SINCE = timedelta(minutes=2)
 """How long ago the last one opened."""
 SEVERITIES = (Severity.SEV3, Severity.SEV4)
 HISTORY = 86_400
 _NEEDLES = (b"a1" * 12, b"b2" * 16, b"c3" * 8, b"d4" * 16, b"e5" * 12)
-"""uid, correlation key, fingerprint, group and operation in what is decided."""
+"""uid, correlation key, fingerprint, group and operation in the decision."""
 
 
 def _decided(severity: Severity, setting: ActiveConfig, now: datetime, *, older: bool) -> list[bytes]:
@@ -110,9 +110,9 @@ async def put(
     now: datetime | None = None,
     older: bool = False,
 ) -> None:
-    """Open `count` incidents with numbers from `first` on. `older`: without summaries, as a release before them does.
+    """Open `count` incidents with numbers from `first` on.
 
-    `setting` decides; None: that of the configuration that comes with the service.
+    `older`: without summaries, like an earlier release. `setting`: for the decision; None: the default configuration.
     """
     known = setting or build_active_config(load(None, {}), {})
     connection = Connection(url, namespace, durability="memory")

@@ -1,7 +1,7 @@
-"""`python -m bench --latency`: how soon a page is at the vendor's socket, and what the store's disk costs.
+"""`python -m bench --latency`: the delay until a page is at the vendor's socket, and the cost of the store's disk.
 
 SEV-1 notifications of new groups are posted at a steady rate, whether or not earlier ones were answered. The vendor is
-a process of its own and notes when each page arrives; both processes read the same monotonic clock. A bare handler gets
+a separate process that records when each page arrives; both processes use the same monotonic clock. A bare handler gets
 the same load. A row is the 99th percentile of both, and their difference. Afterwards 64 connections post new groups as
 fast as they are answered, to a service whose store syncs each write and to one whose store does not.
 """
@@ -24,12 +24,12 @@ from bench.servers import Server
 from bench.webhook_cost import HEADERS
 
 RATES = {50: 6.0, 200: 75.0, 500: 230.0}
-"""Webhooks a second, and the goal: milliseconds by which a page may come later than a bare answer, at the 99th
-percentile (issue "Fast")."""
+"""Webhooks per second, and the goal: milliseconds by which a page may be later than a bare response, at the 99th
+percentile."""
 SECONDS, CONNECTIONS, ROUNDS = 5.0, 64, 3
 ACCEPTED, OVERLOADED, RETRY = 200, 503, 0.5
 FSYNC = 0.8
-"""Requests a second with a synced store, of those without (issue "Fast": at most 20 % less)."""
+"""Goal: requests per second with a synced store, relative to one without (at most 20 % less)."""
 VENDOR = """
 import re, sys, time, uvloop
 from aiohttp import web
@@ -60,7 +60,7 @@ async def _status(client: aiohttp.ClientSession, server: Server, raw: bytes) -> 
 
 
 async def paced(client: aiohttp.ClientSession, server: Server, rate: int, salt: str) -> tuple[dict[str, float], float]:
-    """Post for SECONDS at `rate` a second; return when each was due to be posted, and the answers' p99 in seconds."""
+    """Post `rate` per second for SECONDS; return when each was due, and the responses' p99 in seconds."""
     began, posted, took = time.monotonic() + 0.1, {}, []
 
     async def one(number: int, due: float) -> None:
@@ -80,7 +80,7 @@ async def paced(client: aiohttp.ClientSession, server: Server, rate: int, salt: 
 
 
 async def delays(client: aiohttp.ClientSession, vendor: Server, posted: Mapping[str, float]) -> list[float]:
-    """Return how many seconds after its time each page was at the vendor, once all are."""
+    """Return how many seconds after its due time each page was at the vendor, once all have arrived."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         async with client.get(vendor.url) as answer:
@@ -92,7 +92,7 @@ async def delays(client: aiohttp.ClientSession, vendor: Server, posted: Mapping[
 
 
 async def fastest(client: aiohttp.ClientSession, server: Server, salt: str) -> float:
-    """Return how many new groups are accepted a second on 64 connections."""
+    """Return how many new groups per second are accepted on 64 connections."""
     end, count = time.monotonic() + SECONDS, 0
 
     async def one(connection: int) -> None:
@@ -108,7 +108,7 @@ async def fastest(client: aiohttp.ClientSession, server: Server, salt: str) -> f
 
 
 async def main(checkout: Path) -> dict[str, float]:
-    """Print and return the figures: milliseconds by which pages come later, by rate, and the synced store's share."""
+    """Print and return the figures: the delay of pages in milliseconds by rate, and the synced store's ratio."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         vendor, bare = Server([sys.executable, "-c", VENDOR, "{port}"], folder), servers.bare(folder)

@@ -1,8 +1,8 @@
-"""`python -m bench --phones`: how long a page takes to a telephone and back, over a fake ntfy server.
+"""`python -m bench --phones`: how long a page takes to a phone and back, through a fake ntfy server.
 
-One incident after another: Alertmanager's notification is posted, the telephone hears the page on its web socket and
+One incident after another: Alertmanager's notification is posted, the phone receives the page on its web socket and
 posts the button's answer at once, and the incident is read until it is acknowledged and its escalation has stopped.
-Service, store and ntfy server are processes of their own on the loopback, so the figures are the software's alone.
+Service, store and ntfy server are separate processes on the loopback, so the figures cover only the software.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ channels: {{push: {{kind: ntfy, url: "{ntfy}", token: {push_token}}}}}
 
 
 def quantile(values: Sequence[float], part: float) -> float:
-    """Return the value below which that part of `values` is."""
+    """Return the value below which that fraction of `values` is."""
     return sorted(values)[min(len(values) - 1, int(part * len(values)))]
 
 
@@ -61,15 +61,15 @@ def notification(number: int) -> bytes:
 
 
 class Telephone:
-    """Follows a topic as the app does, and notes when each page was heard."""
+    """Follows a topic like the app, and records when each page arrived."""
 
     def __init__(self) -> None:
-        """Nothing was heard yet."""
+        """Create it before the first page."""
         self.heard: asyncio.Queue[tuple[float, dict[str, Any]]] = asyncio.Queue()
         self.ready = asyncio.Event()
 
     async def follow(self, server: str) -> None:
-        """Read the web socket for ever."""
+        """Read the web socket until canceled."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
             aiohttp.ClientSession(headers=headers) as session,

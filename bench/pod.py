@@ -1,7 +1,7 @@
-"""`python -m bench.pod`: memory and CPU of one replica and of its store, at rest and at work.
+"""`python -m bench.pod`: memory and CPU of one replica and its store, idle and under load.
 
-The requests and limits in deploy/k8s come from here. CPU is seconds that the process was given, so a busy machine does
-not change it; memory is what the process holds, and the most that it ever held.
+The requests and limits in deploy/k8s are based on it. CPU is measured as process time, so a busy machine does not
+affect it; memory is the current and the maximum resident size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SERVE = [sys.executable, "-m", "receiver.cli", "serve", "--listen", "127.0.0.1:{
 
 
 def status(pid: int, field: str) -> float:
-    """Return a field of the process's status in MiB: VmRSS holds what it has now, VmHWM the most that it ever had."""
+    """Return a field of the process's status in MiB: VmRSS is the current size, VmHWM the maximum."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:
@@ -48,7 +48,7 @@ def child(pid: int) -> int:
 
 
 async def taken(client: aiohttp.ClientSession, url: str, content: bytes) -> None:
-    """Send until the service has it, as Alertmanager does, though sooner."""
+    """Send until the service accepts it, like Alertmanager but with shorter waits."""
     for _ in range(60):
         async with client.post(f"{url}/webhooks/alertmanager", data=content) as answer:
             if answer.status == 200:
@@ -60,7 +60,7 @@ async def taken(client: aiohttp.ClientSession, url: str, content: bytes) -> None
 
 
 async def post(client: aiohttp.ClientSession, url: str, bodies: Iterable[bytes], connections: int) -> int:
-    """Send each body once, over so many connections. Returns how many there were."""
+    """Send each body once, over that many connections. Returns the number of bodies."""
     left, sent = iter(bodies), 0
 
     async def one() -> None:
@@ -83,7 +83,7 @@ def show(name: str, pids: dict[str, int], used: dict[str, float], count: int) ->
 
 
 async def main() -> None:
-    """Run every case, each on top of what the one before has left."""
+    """Run every case, each with the data of the previous one."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(SERVE, Path(folder))
         try:
@@ -106,7 +106,7 @@ async def main() -> None:
                     began = time.monotonic()
                     count = await post(client, server.url, bodies, connections)
                     took = time.monotonic() - began
-                    await asyncio.sleep(1)  # what was opened is delivered
+                    await asyncio.sleep(1)  # the deliveries of opened incidents
                     show(f"{name} ({count / took:.0f}/s)", pids, used, count)
         finally:
             server.end()

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a notification, a free port, and what the kernel says of a process."""
+"""Common parts of the benchmarks: a notification, a free port, and the kernel's data about a process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def body(alerts: int, salt: str, severity: str = "warning", first: int = 0) -> bytes:
-    """Return a notification of that many alerts of the group `salt`, behind `first` others.
+    """Return a notification with that many alerts of the group `salt`, after `first` others.
 
-    `critical` as the severity makes it a SEV-1.
+    The severity `critical` makes it a SEV-1.
     """
     made = []
     for number in range(first + alerts):
@@ -38,7 +38,7 @@ def body(alerts: int, salt: str, severity: str = "warning", first: int = 0) -> b
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
+    """Return a free port of the loopback."""
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         port: int = door.getsockname()[1]

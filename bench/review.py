@@ -1,7 +1,7 @@
-"""What the review of a month costs by the number of its incidents: seconds of CPU, and memory at its peak.
+"""The cost of a month's review by the number of incidents: CPU seconds, and peak memory.
 
-`make bench` has a fifth of the sizes; `python -m bench.review` the whole, for 100,000 incidents take a minute to be
-made up.
+`make bench` uses a fifth of the sizes; `python -m bench.review` the full ones, because generating 100,000 incidents
+takes a minute.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PLAN = Plan(severities={one: SeverityPlan(respond=900, page=("on-call",), steps=
 
 
 def made(number: int, of: int) -> Incident:
-    """Return one of the incidents of a month, as it is when it is closed."""
+    """Return a closed incident of a month."""
     opened = BEGINS + MONTH * (number / of)
     severity = list(Severity)[number % 4]
     return Incident(
@@ -63,7 +63,7 @@ def made(number: int, of: int) -> Incident:
 
 
 async def fill(pasts: ReviewRecordReader, first: int, until: int, of: int) -> None:
-    """Put incidents into the store as a commit leaves them."""
+    """Write incidents into the store like a commit."""
     for part in range(first, until, 500):
         rows = [made(number, of) for number in range(part, min(part + 500, until))]
         states = [(one, one.model_dump_json(exclude={"id", "version"})) for one in rows]
@@ -77,7 +77,7 @@ async def fill(pasts: ReviewRecordReader, first: int, until: int, of: int) -> No
 
 
 async def reviewed(pasts: ReviewRecordReader) -> tuple[float, float, int]:
-    """Return seconds on the clock, seconds of CPU here, and how many incidents the review saw."""
+    """Return wall-clock seconds, CPU seconds of this process, and the number of incidents in the review."""
     gc.collect()
     began, cpu = time.perf_counter(), time.process_time()
     review = MonthlyReview(month_of("2026-11", "UTC"), TERMS, NOW)

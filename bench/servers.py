@@ -1,4 +1,4 @@
-"""The servers that the benchmark measures side by side: a handler that does nothing, the service, and a vendor."""
+"""The servers that the benchmarks measure side by side: a handler that does nothing, the service, and a vendor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import aiohttp
 from bench.reading import TICKS, free_port
 
 COMPILED = Path(tempfile.gettempdir()) / f"receiver-bench-{os.getuid()}"
-"""Where Python's compiled modules are kept from one run to the next."""
+"""The folder for Python's compiled modules between runs."""
 TOKEN = "bench-ingest-7b1f0c52e9d84a6fb3c1d0e2a4958677"
 BARE = """
 import sys, uvloop
@@ -49,8 +49,8 @@ app.router.add_get("/{path:.*}", counted)
 uvloop.install()
 web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), access_log=None, print=None)
 """
-# The vendor takes 120 events a minute of one key, and the service keeps to that. To see the service's own speed the
-# limits are raised; each call of the quota is still made.
+# The vendor accepts 120 events per minute and key, and the service respects that. To measure the service's own speed,
+# the limits are raised; the quota is still checked for each call.
 SERVICE = """
 import sys
 from receiver.channels import pagerduty
@@ -77,16 +77,16 @@ channels: {{pager: {{kind: pagerduty, api_url: "http://127.0.0.1:{vendor}/pagerd
 
 
 class Server:
-    """One process that answers on a port of the loopback, and the CPU that it and its children have used."""
+    """One process that listens on a loopback port, and the CPU time that it and its children have used."""
 
     def __init__(self, command: Sequence[str], folder: Path, checkout: Path | None = None) -> None:
-        """`{port}` in `command` is replaced by the port; `checkout`: whose code runs, where it is the service's."""
+        """`{port}` in `command` is replaced with the port; `checkout`: the folder of the service's code."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{self.port}.log"
         env = {**os.environ, "RECEIVER_DATA_DIR": str(folder / "data"), "RECEIVER_LOG_LEVEL": "info"}
         env |= {"PYTHONPATH": str(checkout)} if checkout else {}
-        # An installed package has its modules compiled; so they are here from the second start on.
+        # An installed package has compiled modules; here they exist from the second start on.
         env |= {"PYTHONPYCACHEPREFIX": str(COMPILED), "PYTHONDONTWRITEBYTECODE": ""}
         line = [word.replace("{port}", str(self.port)) for word in command]
         with self.log.open("wb") as log:
@@ -112,7 +112,7 @@ class Server:
         return total
 
     async def ready(self, client: aiohttp.ClientSession, path: str = "/healthz") -> float:
-        """Return after how many seconds it answered."""
+        """Return the seconds until it answered."""
         began = time.monotonic()
         while time.monotonic() - began < 60:
             try:
@@ -134,7 +134,7 @@ def bare(folder: Path) -> Server:
 
 
 def vendor(folder: Path) -> Server:
-    """Return a vendor that accepts each event."""
+    """Return a vendor that accepts every event."""
     return Server([sys.executable, "-c", VENDOR, "{port}"], folder)
 
 
@@ -150,8 +150,8 @@ def service(
 ) -> Server:
     """Return the service of `checkout` with a token, its log at info, and the embedded store that syncs each write.
 
-    `storm`: incidents in a minute that are one; `redis_url`: another store; `durability`: what a 2xx promises;
-    `more`: lines of the configuration.
+    `storm`: number of incidents per minute above which there is a storm. `redis_url`: another store. `durability`: of a
+    2xx. `more`: lines of the configuration.
     """
     (folder / "severity-rules.yaml").write_text((checkout / "config" / "severity-rules.yaml").read_text())
     (folder / "receiver.yaml").write_text(
@@ -163,7 +163,7 @@ def service(
 
 
 def alertmanager(folder: Path) -> Server | None:
-    """Return Debian's Alertmanager, which only keeps alerts in memory; None where it is not installed."""
+    """Return Debian's Alertmanager, which only keeps alerts in memory; None if it is not installed."""
     program = shutil.which("prometheus-alertmanager")
     if program is None:
         return None

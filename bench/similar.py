@@ -1,7 +1,7 @@
 """Similar incidents among 100,000: time of a query, memory of the index, and whether planted pairs are found.
 
-The history is that of tests/review/past_incidents.py, in a store of its own: of each incident only what the index
-reads. A query is what a page of an incident costs: the index is asked, and the candidates are compared.
+The history is that of tests/review/past_incidents.py, in a separate store, with only the data that the index reads. A
+query has the cost of an incident's page: the index is queried, and the candidates are compared.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TTL = 400 * 24 * 3600
 
 
 async def place(connection: Connection, records: Sequence[SimilarRecord]) -> None:
-    """Put incidents into the store, without an index."""
+    """Write incidents into the store, without an index."""
     for first in range(0, len(records), PART):
         async with connection.guarded() as client:
             pipe = client.pipeline(transaction=False)
@@ -41,7 +41,7 @@ async def place(connection: Connection, records: Sequence[SimilarRecord]) -> Non
 
 
 async def fill(connection: Connection, records: Sequence[SimilarRecord]) -> None:
-    """Index incidents, as the service does."""
+    """Index incidents like the service."""
     index = SimilarIndex(connection)
     for first in range(0, len(records), PART):
         part = records[first : first + PART]
@@ -56,13 +56,13 @@ async def used(connection: Connection) -> int:
 
 
 async def in_store(connection: Connection) -> float:
-    """Return the milliseconds that the store has spent on each script since its figures were reset."""
+    """Return the milliseconds that the store spent on each script since its statistics were reset."""
     async with connection.guarded() as client:
         return float((await client.info("commandstats"))["cmdstat_evalsha"]["usec_per_call"]) / 1000
 
 
 async def asked(index: SimilarIndex, record: SimilarRecord) -> list[tuple[SimilarRecord, float, str]]:
-    """Return what is similar to `record`, as the service finds it."""
+    """Return the incidents similar to `record`, as the service finds them."""
     found = await index.find(record)
     return similar(record, found.records, Frequencies(found.total, found.pairs, found.words))
 
@@ -74,7 +74,7 @@ async def measure(url: str, size: int) -> dict[str, Any]:
     index = SimilarIndex(connection)
     try:
         pairs = [planted(size + 10 * number, chance) for number in range(PLANTED)]
-        # The planted ones are old: what came after them has pushed them out of the lists of common terms.
+        # The planted ones are old: later incidents have displaced them from the lists of common terms.
         past = [*(twin._replace(opened_ms=START) for twin, _ in pairs), *history(size - PLANTED, chance)]
         await place(connection, past)
         alone = await used(connection)
@@ -106,7 +106,7 @@ async def measure(url: str, size: int) -> dict[str, Any]:
 
 
 def met(figures: dict[str, Any]) -> bool:
-    """Return whether the goals are met: what a query costs, and not how long it waited for a busy machine."""
+    """Return whether the goals are met, by the cost of a query, not by its wait on a busy machine."""
     return bool(figures["cpu_p99_ms"] + figures["store_ms"] <= GOAL_MS and figures["planted_first"] >= FOUND)
 
 

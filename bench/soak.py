@@ -1,9 +1,9 @@
-"""`python -m bench --soak`: three groups a second, opening and resolving, beside a busy loop on one core.
+"""`python -m bench --soak`: three groups per second open and resolve, next to a busy loop on one core.
 
-Every 30 s a line says what the replica and its store hold. At the end the trends are printed: after the warm-up (the
-first quarter), and in the second half alone, which tells a curve that flattens from one that goes on. The exit code is
-1 when anything that must be flat has risen, or when a supervised task has ended. A run of less than half an hour still
-fills pools and caches, and is not flat.
+Every 30 s a line shows the resources of the replica and its store. At the end the trends are printed: after the warm-up
+(the first quarter), and in the second half alone, which distinguishes a curve that flattens from one that keeps rising.
+The exit code is 1 if a value that must be flat has risen, or if a supervised task has ended. A run of less than half an
+hour still fills pools and caches, and is not flat.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from tests.load.watch import ended_tasks
 EACH = 30.0
 """Seconds between two samples."""
 WARM_UP = 0.25
-"""The part of the run in which caches fill: the mirror knows 2,000 incidents after eleven minutes."""
+"""The fraction of the run in which caches fill: the cache has 2,000 incidents after eleven minutes."""
 RESOLVE_AFTER = 20.0
-"""Seconds that a group fires."""
+"""Seconds for which a group fires."""
 RISE = {
     "rss_mib": 8.0, "fds": 5.0, "fds_out": 5.0, "fds_other": 5.0, "fds_left": 5.0, "keys_each": 0.05,
     "used_kib_each": 1.0, "singles": 3.0,
 }  # fmt: skip
-"""How much each may rise between the end of the warm-up and the end of the run, by the line through the samples."""
+"""Maximum rise of each value between the end of the warm-up and the end of the run, by a line through the samples."""
 EACH_KIND = "each:"
-"""How the value of one kind of an incident's keys begins: each may rise as little as their sum."""
+"""Prefix of the values for each kind of an incident's keys: each may rise as little as their sum."""
 RISE_OF_WORK = 0.25
-"""The same for what is open or owed, as a part of what there is, and never less than `NOISE`."""
+"""The same for open incidents and due work, as a fraction of their number, and never less than `NOISE`."""
 NOISE = 20.0
 NOT_JUDGED = ("keys", "used_mib", "incidents", "fds_in", "fds_store", "load", "cpu", "lag_ms")
-"""What grows with history, the machine's load, and the kinds of descriptors that are judged by their sum."""
+"""Values that grow with history, the machine's load, and the kinds of descriptors that are evaluated by their sum."""
 READING = 180.0
-"""Seconds in which every incident of an hour is read at the end, beside the busy loop."""
+"""Maximum seconds for reading every incident of an hour at the end, next to the busy loop."""
 BUSY = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
 
 
@@ -59,16 +59,16 @@ class Sample:
     """The replica and its store at one moment."""
 
     at: float
-    """Seconds since the run began."""
+    """Seconds since the start of the run."""
     values: dict[str, float]
     kinds: frozenset[str] = frozenset()
     """The kinds of the store's single keys."""
 
 
 def with_short_quiet(content: dict[str, Any]) -> None:
-    """Let incidents be over soon after their alerts, so that few are open; a storm is what the reference says.
+    """Resolve incidents soon after their alerts, so that few are open; a storm is as in the reference.
 
-    Chat is off: Slack takes a message a second, fewer than there are incidents, and its lane would grow by right.
+    Chat is off: Slack accepts one message per second, fewer than there are incidents, so its lane would grow.
     """
     content["ingest"]["storm"] = {"incidents": 20, "within": "1m"}
     content["incidents"]["monitor_for"] = "2s"
@@ -76,10 +76,10 @@ def with_short_quiet(content: dict[str, Any]) -> None:
 
 
 async def fewest_descriptors(service: Service, sending: asyncio.Task[None]) -> dict[str, float]:
-    """Wait until the next sample is due, and return how few descriptors of each kind a process had meanwhile.
+    """Wait until the next sample is due, and return the minimum number of descriptors of each kind meanwhile.
 
-    Connections of senders come and go with each burst; what leaks is never closed. `left`: connections that the service
-    holds and no peer does any more.
+    Connections of senders open and close with each burst; leaked ones are never closed. `left`: connections that the
+    service holds and no peer has anymore.
     """
     port = int(service.url.rpartition(":")[2])
 
@@ -99,7 +99,7 @@ async def fewest_descriptors(service: Service, sending: asyncio.Task[None]) -> d
 async def look(run: LoadRun, client: Redis, began: float, fds: dict[str, float]) -> Sample:
     """Return a sample of the first replica and of the store.
 
-    `lag_ms`: the longest time in which `/healthz` answered since the last sample, which waits for the event loop.
+    `lag_ms`: the longest response time of `/healthz` since the last sample, which includes waiting for the event loop.
     """
     service, watch = run.stage.services[0], run.watches[0]
     keys: StoreKeys = await read_keys(client, run.stage.namespace)
@@ -121,7 +121,7 @@ async def look(run: LoadRun, client: Redis, began: float, fds: dict[str, float])
 
 
 def slope(points: list[tuple[float, float]]) -> float:
-    """Return the slope of the line through the points, by least squares; 0 for fewer than two."""
+    """Return the slope of the line through the points, by least squares; 0 for fewer than two points."""
     if len(points) < 2:
         return 0.0
     x_mean, y_mean = (sum(values) / len(points) for values in zip(*points, strict=True))
@@ -130,7 +130,7 @@ def slope(points: list[tuple[float, float]]) -> float:
 
 
 def verdict(samples: list[Sample]) -> list[str]:
-    """Print the trends, and return what is not flat, and what ended."""
+    """Print the trends, and return the values that are not flat and the tasks that ended."""
     warm = [sample for sample in samples if sample.at >= WARM_UP * samples[-1].at]
     window = warm[-1].at - warm[0].at
     half = [sample for sample in samples if sample.at >= samples[-1].at / 2]
@@ -195,7 +195,7 @@ async def main(arguments: Namespace) -> int:
 
 
 def run(arguments: Namespace) -> int:
-    """Run it beside a busy loop on the first core, and return the exit code."""
+    """Run it next to a busy loop on the first core, and return the exit code."""
     busy = subprocess.Popen([sys.executable, "-c", BUSY])
     try:
         return asyncio.run(main(arguments))

@@ -1,15 +1,15 @@
-"""What a store holds, by kind of key: which kinds must stay flat under a steady load, and which grow with history.
+"""The contents of a store by kind of key: some must stay flat under a steady load, and some grow with history.
 
-`incidents.history` keeps each incident for 400 days, so the number of keys grows with the number of incidents. What
-may not grow is the number of keys an incident has, and what is only there while something is open or owed:
+`incidents.history` keeps each incident for 400 days, so the number of keys grows with the number of incidents. The
+number of keys per incident must not grow, nor data that exists only while something is open or due:
 
-- `FLAT`: the members of `open`, `owner`, `held`, `dead`, of each lane of due work, and of what a storm holds back;
-  the keys of vendors' quotas. They follow the load, and are flat when the load is.
+- `FLAT`: the members of `open`, `owner`, `held`, `dead`, of each lane of due work, and of incidents held by a storm;
+the keys of vendors' quotas. They follow the load, and are flat if the load is flat.
 - `EACH`: keys and members of an incident, of its group, or of its terms in the index of similar incidents, kept for
   its history or for 30 days: their number divided by the number of incidents is flat.
-- `PASSING`: keys that the store itself ends within an hour (`op:`, `tomb:`) or a few days (`once:`): they are shown.
-- Everything else is one key of a kind, or a few (receiver/store/keys.py): `singles`. A kind that exists only while
-  something waits, such as `held`, comes and goes.
+- `PASSING`: keys that expire within an hour (`op:`, `tomb:`) or a few days (`once:`); they are only shown.
+- All other kinds have one key, or a few (receiver/store/keys.py): `singles`. A kind that exists only while something
+waits, such as `held`, may be missing.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ class StoreKeys:
     used: int = 0
     """Bytes (used_memory)."""
     incidents: int = 0
-    """Members of `index`: every incident that is kept."""
+    """Members of `index`: every stored incident."""
     kinds: Counter[str] = field(default_factory=Counter)
     """Keys of each kind."""
     flat: dict[str, int] = field(default_factory=dict)
-    """The size of each thing that must stay flat."""
+    """The size of each value that must stay flat."""
 
     @property
     def each(self) -> float:
-        """How many keys there are for each incident."""
+        """The number of keys per incident."""
         return sum(self.kinds[kind] for kind in EACH) / self.incidents if self.incidents else 0.0
 
     @property
     def each_kind(self) -> dict[str, float]:
-        """How many keys of each kind there are for each incident: a leak of one may not hide behind another."""
+        """The number of keys of each kind per incident, so that a leak of one kind is not hidden by another."""
         return {kind: self.kinds[kind] / self.incidents if self.incidents else 0.0 for kind in EACH}
 
     @property
     def singles(self) -> int:
-        """Keys that are neither an incident's nor a quota's, nor end by themselves."""
+        """Keys that belong to no incident and no quota, and do not expire."""
         return sum(self.kinds[kind] for kind in self.single_kinds)
 
     @property
     def single_kinds(self) -> frozenset[str]:
-        """The kinds of which there is one key, or a few."""
+        """The kinds with one key, or a few."""
         return frozenset(self.kinds).difference((*EACH, *PASSING, *QUOTAS, "due", "children"))
 
 
 async def read_keys(client: Redis, namespace: str) -> StoreKeys:
-    """Return what the store holds. It scans every key: not for a store that serves people."""
+    """Return the contents of the store. It scans every key, so do not use it on a production store."""
     prefix = f"{{{namespace}}}:"
     found = StoreKeys(total=await client.dbsize(), used=(await client.info("memory"))["used_memory"])
     lanes, children = [], []

@@ -1,7 +1,7 @@
-"""`python -m bench --storm`: 5,000 groups in a minute, each from two Alertmanagers, one in fifty a SEV-1.
+"""`python -m bench --storm`: 5,000 groups in a minute, each from two Alertmanagers; one in fifty is a SEV-1.
 
-What is refused is sent again after half a second, as an Alertmanager does. It ends with exit code 1 when a group was
-lost, a SEV-1 was not paged, or the storm cost more CPU than it may.
+Refused notifications are sent again after half a second, as an Alertmanager does. The exit code is 1 if a group was
+lost, a SEV-1 was not paged, or the storm cost too much CPU.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from bench.webhook_cost import triggered
 
 GROUPS, SECONDS = 5000, 60.0
 GOAL = 15.0
-"""Seconds of CPU, of the service and its store together, on the machine of issue "Fast"."""
+"""Maximum CPU seconds of the service and its store together, on the reference machine."""
 BESIDE = 15.0
-"""Seconds by which the second Alertmanager is late at most."""
+"""Maximum delay of the second Alertmanager in seconds."""
 SIZES = (1, 1, 1, 2, 5, 20)
-"""Alerts of a group."""
+"""Number of alerts in a group."""
 TAKEN_WITHIN = 120.0
 HEADERS = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
 
 
 @dataclass
 class Sent:
-    """How the notifications fared."""
+    """The results of the notifications."""
 
     took: list[float] = field(default_factory=list)
     """Seconds of each attempt that was accepted."""
@@ -72,7 +72,7 @@ async def _storm(client: aiohttp.ClientSession, service: servers.Server) -> Sent
 
 
 async def main(checkout: Path) -> dict[str, float]:
-    """Run it, print what it cost, and return the figures."""
+    """Run it, print the cost, and return the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         vendor = servers.vendor(folder)
@@ -105,5 +105,5 @@ async def main(checkout: Path) -> dict[str, float]:
 
 
 def met(found: dict[str, float]) -> bool:
-    """Return whether nothing was lost, everybody was paged, and the goal was reached."""
+    """Return whether nothing was lost, everyone was paged, and the goal was reached."""
     return not found["lost"] and found["pages"] >= found["pages wanted"] and found["CPU, s"] <= GOAL

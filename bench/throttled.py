@@ -1,7 +1,7 @@
-"""`python -m bench --throttled`: what a replica keeps of its promises with a part of a core, in the long form.
+"""`python -m bench --throttled`: whether a replica with a share of a core keeps its guarantees, in the long form.
 
-One row of a Markdown table a run; tests/load/test_throttled.py is the short form, with the same harness. The exit code
-is 1 when any run broke a promise; the breaches stand below the table.
+One row of a Markdown table per run; tests/load/test_throttled.py is the short form, with the same harness. The exit
+code is 1 if any run violated a guarantee; the violations are listed below the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.load.run import Report, load_run
 
 CASES = ((0.5, 12.0), (0.25, 12.0), (0.1, 4.0))
-"""Share of a core, and new groups a second (issue 16)."""
+"""Share of a core, and new groups per second."""
 COLUMNS = (
     "groups", "attempts", "refused", "accept_p99", "taken_p99", "pages", "sev1_page_p50", "sev1_page_p99",
     "beat_age_max", "caught_up",
@@ -39,7 +39,7 @@ def row(share: float, rate: float, turn: int, report: Report) -> str:
 
 
 async def main(arguments: Namespace) -> int:
-    """Run every case as often as asked for, and return the exit code."""
+    """Run every case as often as requested, and return the exit code."""
     head = ["CPU", "rate", "run", *COLUMNS, "breaches"]
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
     breaches: list[str] = []

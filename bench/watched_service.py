@@ -1,7 +1,7 @@
 """`python -m bench.watched_service FILE ARGUMENTS`: the service with a watch over its event loop.
 
-While FILE exists, it holds the longest time in ms that the loop took to come round since it was made: on the clock, and
-of that the CPU time of the loop's own thread, which a busy machine does not change.
+While FILE exists, it has the longest iteration of the loop in ms since FILE was created: in wall-clock time, and in CPU
+time of the loop's own thread, which a busy machine does not affect.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STEP, OFF = 0.005, 0.5
 
 
 async def watch(file: Path) -> None:
-    """Look each 5 ms while the file is there, and twice a second whether it is."""
+    """Check every 5 ms while the file exists, and twice a second whether it exists."""
     while True:
         await asyncio.sleep(OFF)
         worst, cpu, written = 0.0, 0.0, 0.0
@@ -42,7 +42,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def watched(run: Callable[[app.Service], Awaitable[None]], file: Path) -> Callable[[app.Service], Awaitable[None]]:
-    """Return `run` with the watch beside it."""
+    """Return `run` with the watch running in parallel."""
 
     async def both(service: app.Service) -> None:
         task = asyncio.create_task(watch(file))

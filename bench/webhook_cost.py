@@ -1,8 +1,8 @@
-"""What a webhook costs the service and its store, in CPU, beside a handler that only reads the body.
+"""The CPU cost of a webhook for the service and its store, compared with a handler that only reads the body.
 
-Each round measures both one after the other, so that a busy machine changes both; a row has the median of the rounds'
-ratios and its goal. CPU counts what the service, all its threads and its store use; the token is checked, the log is
-written at info, and the embedded store syncs each write.
+Each round measures both one after the other, so that a busy machine affects both; a row has the median of the rounds'
+ratios and its goal. CPU includes the service, all its threads and its store; the token is checked, the log level is
+info, and the embedded store syncs each write.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Row:
 
     name: str
     goal: float | None
-    """The ratio that is to be reached; None: it is only shown."""
+    """The goal for the ratio; None: it is only shown."""
     ratios: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
-    """Microseconds of CPU of a request."""
+    """CPU microseconds of a request."""
     stored: list[float] = field(default_factory=list)
-    """Of these, those of the store."""
+    """The store's part of these."""
     peers: list[float] = field(default_factory=list)
-    """Microseconds of CPU that Alertmanager takes for the same alerts, where it was asked for."""
+    """CPU microseconds of Alertmanager for the same alerts, if requested."""
 
     @property
     def met(self) -> bool:
@@ -63,11 +63,11 @@ class Case:
     bodies: Callable[[int], Bodies]
     before: Callable[[int], Sequence[bytes]] = lambda turn: ()
     pages: bool = False
-    """Whether a request has cost its CPU only once its page is at the vendor."""
+    """Whether the cost of a request includes the delivery of its page."""
 
 
 def _varied(number: int) -> bytes:
-    # The same alert as two Alertmanagers send it: other bytes, and nothing new.
+    # The same alert as sent by two Alertmanagers: different bytes with the same content.
     alert = json.loads(body(1, "varied"))
     alert["externalURL"] = f"http://alertmanager-{number % 1000}:9093"
     items = list(alert.items())
@@ -97,11 +97,11 @@ CASES = (
          lambda turn: lambda number: body(1, f"grow-{turn}-{number % 200}", first=1 + number // 200),
          lambda turn: [body(1, f"grow-{turn}-{number}") for number in range(200)]),
 )  # fmt: skip
-"""The goals of issue "Fast", in CPU of the bare handler of the same bodies."""
+"""The goals, relative to the CPU of the bare handler for the same bodies."""
 
 
 def _as_prometheus(bodies: Bodies) -> Bodies:
-    # The same alerts as Prometheus posts them to Alertmanager.
+    # The same alerts in the form in which Prometheus posts them to Alertmanager.
     names = ("labels", "annotations", "startsAt", "generatorURL")
 
     def made(number: int) -> bytes:
@@ -118,7 +118,7 @@ async def load(
     seconds: float,
     path: str = "/webhooks/alertmanager",
 ) -> tuple[int, float]:
-    """Return how many requests were answered with 200 and their CPU in seconds, on connections that never wait."""
+    """Return the number of requests answered with 200 and their CPU in seconds, on connections that never wait."""
     end, cpu = time.monotonic() + seconds, server.cpu()
     numbers: Iterator[int] = iter(range(10**9))
     count = 0
@@ -138,7 +138,7 @@ async def load(
 
 
 async def send(client: aiohttp.ClientSession, server: Server, bodies: Sequence[bytes]) -> None:
-    """Send what is not measured."""
+    """Send requests that are not measured."""
     for first in range(0, len(bodies), CONNECTIONS):
         await asyncio.gather(*(_post(client, server, raw) for raw in bodies[first : first + CONNECTIONS]))
 
@@ -150,7 +150,7 @@ async def _post(client: aiohttp.ClientSession, server: Server, raw: bytes) -> No
 
 
 async def triggered(client: aiohttp.ClientSession, vendor: Server) -> int:
-    """Return how many pages the vendor has."""
+    """Return the number of pages at the vendor."""
     async with client.get(vendor.url) as answer:
         return int(await answer.json())
 
@@ -221,7 +221,7 @@ async def main(checkout: Path, *, peers: bool = False, profile: Path | None = No
 
 
 async def _compiled(folder: Path, checkout: Path, vendor_port: int) -> None:
-    # The first start compiles every module, those of dependencies included, and keeps 16 MB that the compiler used.
+    # The first start compiles every module, including dependencies, and keeps 16 MB that the compiler used.
     own = folder / "compiled"
     own.mkdir()
     server = servers.service(own, checkout, vendor_port)
@@ -233,7 +233,7 @@ async def _compiled(folder: Path, checkout: Path, vendor_port: int) -> None:
 
 
 def _profiler(file: Path, server: Server) -> subprocess.Popen[bytes]:
-    # It looks on until the service ends, and writes then.
+    # It samples until the service ends, and then writes the file.
     program = shutil.which("py-spy")
     if program is None:
         raise SystemExit("--profile: py-spy is not installed (pip install py-spy)")
@@ -242,9 +242,9 @@ def _profiler(file: Path, server: Server) -> subprocess.Popen[bytes]:
 
 
 def replicas(rows: Sequence[Row]) -> None:
-    """Print what replicas with a core each take in a second: computed from the CPU of a request, and so marked.
+    """Print how many requests per second replicas with one core each accept, computed from the CPU of a request.
 
-    Each replica adds its own core; the store, which has one thread, is the limit of all of them.
+    Each replica adds its own core; the store, which has one thread, limits all of them.
     """
     print(f"\n{'requests a second, COMPUTED':40} {'1 replica':>10} {'2':>10} {'4':>10} {'store at most':>14}")
     for row in rows:
@@ -256,7 +256,7 @@ def replicas(rows: Sequence[Row]) -> None:
 
 
 async def start(client: aiohttp.ClientSession, folder: Path, checkout: Path, vendor: Server, first: float) -> Row:
-    """Return the row of the start: until /healthz answers, with an empty data folder, beside the bare handler."""
+    """Return the row of the start: the time until /healthz answers, with an empty data folder."""
     row = Row("start until /healthz / of a bare handler", 4.5)
     for turn in range(ROUNDS):
         own = folder / f"start{turn}"

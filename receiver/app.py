@@ -41,7 +41,7 @@ from receiver.web.http.server import Listener
 from receiver.web.routes import build, build_status
 
 IDLE_LIMIT = 30.0
-"""Seconds that a connection may be silent, or take for its headers (reliability S16)."""
+"""Seconds that a connection may be silent, or take for its headers."""
 
 log = structlog.get_logger("receiver")
 
@@ -50,7 +50,7 @@ class Service:
     """A replica, and the addresses at which it listens."""
 
     def __init__(self, replica: Replica, source: Callable[[], Config] | None = None) -> None:
-        """Nothing listens yet. `source` reads the configuration for a reload."""
+        """It does not listen before `start`. `source` reads the configuration for a reload."""
         self.replica = replica
         self.reloader = Reloader(replica, source or (lambda: replica.config))
         self.config = replica.config
@@ -61,7 +61,10 @@ class Service:
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
-        """Open the store if it can be had, start the loop, and listen. Raises CannotListen; `stop` ends what runs."""
+        """Open the store if it is available, start the loop, and listen.
+
+        Raises CannotListen; `stop` ends everything.
+        """
         await self.replica.open_store()
         self.replica.run()
         addresses = self.config.server.addresses
@@ -102,7 +105,7 @@ class Service:
         self.ports.append(runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Take nothing new, end what has begun, give the rest back, close."""
+        """Accept no new work, finish or return current work, and close."""
         self.state.draining = True
         for runner in self._runners:
             for site in list(runner.sites):
@@ -114,7 +117,7 @@ class Service:
 
 
 def app_parts(replica: Replica, state: ServiceState, reloader: Reloader) -> AppParts:
-    """Return what the handlers of requests use of `replica`."""
+    """Return the parts of `replica` that request handlers use."""
     return AppParts(
         configured=lambda: replica.config,
         intake=replica.intake,
@@ -156,7 +159,7 @@ def app_parts(replica: Replica, state: ServiceState, reloader: Reloader) -> AppP
 
 
 async def reload_on_signal(reloader: Reloader) -> Reloaded:
-    """Reload as SIGHUP asks for, and leave the audit line that a reload over HTTP leaves."""
+    """Reload on SIGHUP, and write the same audit line as a reload over HTTP."""
     outcome = "failed"
     try:
         done = await reloader.reload()
@@ -167,7 +170,7 @@ async def reload_on_signal(reloader: Reloader) -> Reloaded:
 
 
 async def run(service: Service) -> None:
-    """Serve until SIGTERM or SIGINT, also while it starts; a second one ends the process at once.
+    """Serve until SIGTERM or SIGINT, even during startup; a second one ends the process at once.
 
     Raises CannotListen.
     """
@@ -192,7 +195,7 @@ async def run(service: Service) -> None:
         loop.add_signal_handler(number, end, number)
     start, end_asked = asyncio.create_task(service.start()), asyncio.create_task(ended.wait())
     await asyncio.wait((start, end_asked), return_when=asyncio.FIRST_COMPLETED)
-    start.cancel()  # nothing when it has started
+    start.cancel()  # does nothing once it has started
     (failed,) = await asyncio.gather(start, return_exceptions=True)
     if failed is None:
         _greet(service)
@@ -207,7 +210,7 @@ async def run(service: Service) -> None:
 def _greet(service: Service) -> None:
     config, replica = service.config, service.replica
     host, _ = split_listen(config.server.listen)
-    # From elsewhere nobody can call "every address".
+    # No client can use "every address" as a host.
     host = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104
     base = f"http://{f'[{host}]' if ':' in host else host}:{service.ports[0]}"
     channels = replica.setting.channels
@@ -241,7 +244,7 @@ def serve(
 ) -> int:
     """Run one replica until it is stopped. Returns the exit code: 0, or 1 if it cannot start.
 
-    `source` reads the configuration anew, for a reload; without it a reload changes nothing.
+    `source` reads the configuration again for a reload; without it, a reload changes nothing.
     """
     raise_limit()  # before the store is started, which inherits it
     embedded: EmbeddedStore | None = None
@@ -272,8 +275,8 @@ async def _serve(
     service = Service(Replica(config, url=store, embedded=embedded), source)
     for model in (Notification, Incident, Event):
         model.model_rebuild()  # built now, so that the first page does not wait for it
-    # A notification of ten thousand alerts makes a hundred thousand objects, none of them garbage: looking for garbage
-    # all the while doubles the time to read it.
+    # A notification with ten thousand alerts creates a hundred thousand objects, none of them garbage: frequent garbage
+    # collection doubles the time to parse it.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     await runner(service)

@@ -1,8 +1,8 @@
-"""The only place that reads a clock.
+"""The only module that reads a clock.
 
-Replicas must agree on what is due, so a clock follows the store's: the machine's monotonic clock carries the time
-between two looks at the store, and no change of the machine's own date moves it. A store's clock that jumps does not
-move it either: the replicas keep their time, and agree on its distance from the store's clock (docs/adr/0013).
+Replicas must agree on due work, so a clock follows the store's: between two reads of the store, the machine's monotonic
+clock advances it, and changes of the machine's own date have no effect. A jump of the store's clock has no effect
+either: the replicas keep their time, and agree on its offset from the store's clock (docs/adr/0013).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from receiver.model.setting_values import parse_duration
 NEAR = 10.0
 """Seconds by which a clock may differ from the agreed time by drift; more is a jump."""
 LONGEST_KEPT = 2 * 3600.0
-"""Seconds up to which the time is kept when the store's clock jumps; what jumps further was wrong before, or is wrong
-by so much that the people on call would be the wrong ones."""
+"""Maximum jump of the store's clock in seconds for which the time is kept; a larger jump means that the time was wrong
+before, or that it is so wrong that the wrong people would be on call."""
 SLEW_EVERY = 10.0
-"""Seconds between two times that the distance from the store's clock is made smaller."""
+"""Seconds between two reductions of the offset from the store's clock."""
 SLEW = 1 / 120
-"""By which part of the time that has passed: a step that is an hour away is moved by 30 s."""
+"""The reduction as a fraction of the elapsed time: a step that is an hour away is moved by 30 s."""
 _CARRIER: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A clock that also counts while the machine is suspended, if there is one."""
 
@@ -30,36 +30,35 @@ _CARRIER: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 class Clock:
     """The store's time, or this machine's until the store was first read.
 
-    From the first `sync` on `now` never decreases, `step` apart. A clock that turns out to be ahead is slowed to half
-    speed until the store has caught up: stepping back would stamp events out of order, standing still would hold up
-    what is due.
+    From the first `sync` on, `now` never decreases, except through `step`. A clock that is ahead runs at half speed
+    until the store has caught up: stepping back would put events out of order, and stopping would delay due work.
     """
 
     def __init__(self) -> None:
         self._synced = False
         self._steps = 0
         self.set_back = timedelta()
-        """By how much it was set back last."""
+        """How far it was last set back."""
         self._offset = timedelta()
         """How far the agreed time is ahead of the store's clock."""
         self._anchor(time.time(), ahead=0.0)
 
     def now(self) -> datetime:
-        """Return the present moment, in UTC."""
+        """Return the current time, in UTC."""
         return datetime.fromtimestamp(self._seconds(), UTC)
 
     def store_now(self) -> datetime:
-        """Return what the store's clock shows, which is another time than `now` after it has jumped."""
+        """Return the store's time, which differs from `now` after its clock has jumped."""
         return self.now() - self._offset
 
     def monotonic(self) -> float:
-        """Return seconds since an unknown moment: for deadlines and durations, untouched by `sync`."""
+        """Return seconds since an unknown moment, for deadlines and durations; `sync` does not change it."""
         return time.monotonic()
 
     def sync(self, store_time: datetime, took: float = 0.0) -> timedelta:
         """Follow the store's clock, which read `store_time`; `took`: seconds of that round trip.
 
-        Returns how far this clock was from it, positive when it was ahead.
+        Returns how far this clock was ahead of it.
         """
         truth = store_time.timestamp() + took / 2
         shown = self._seconds()
@@ -77,16 +76,16 @@ class Clock:
         return self._steps
 
     def step(self, moment: datetime) -> None:
-        """Show `moment` from now on, although that may be earlier."""
+        """Set the clock to `moment`, even if that is earlier."""
         self._anchor(moment.timestamp(), ahead=0.0)
         self._synced = True
 
     def look(self, store_time: datetime, agreed: AgreedTime, took: float = 0.0) -> AgreedTime | None:
-        """Follow the agreed time, by what the store's clock says; return what is to be agreed on instead, or None.
+        """Follow the agreed time based on the store's clock; return a new agreement, or None.
 
-        A jump of the store's clock is answered by another distance from it. A jump by more than two hours, and one
-        that other replicas have followed, sets this clock; AgreedTime.steps has counted it then. `took`: seconds of
-        the round trip; an answer that was under way for long says nothing.
+        A jump of the store's clock changes the offset from it. A jump by more than two hours, or one that other
+        replicas have followed, sets this clock; AgreedTime.steps then counts it. `took`: seconds of the round trip; a
+        slow response proves nothing.
         """
         if self._synced and took > NEAR / 2:
             return None
@@ -98,14 +97,14 @@ class Clock:
         if agreed.steps > self._steps:
             return self._follow(told, agreed, at_once=True)
         ahead = self._seconds() - told
-        # Where the others' clocks are in line with the store, this one alone is wrong: its process was stopped.
+        # If the others' clocks agree with the store, only this one is wrong, because its process was suspended.
         alone = shown is not None and abs(shown - told) <= NEAR < abs(shown - self._seconds())
         if abs(ahead) <= NEAR or alone:
             return self._follow(told, agreed, at_once=ahead > LONGEST_KEPT)
         return self._jumped(self._seconds(), store, agreed)
 
     def slewed(self, agreed: AgreedTime) -> AgreedTime | None:
-        """Return the agreed time a little nearer to the store's clock; None when it is not time for that."""
+        """Return the agreed time slightly closer to the store's clock; None if it is not time for that."""
         now_ms = round(self._seconds() * 1000)
         if not agreed.offset_ms or now_ms - agreed.slewed_ms < SLEW_EVERY * 1000:
             return None
@@ -116,7 +115,7 @@ class Clock:
     def _first(self, store: float, told: float, shown: float | None, agreed: AgreedTime) -> AgreedTime | None:
         if shown is None or told >= shown - NEAR:
             return self._follow(told, agreed, at_once=True)
-        # The store's clock went back while no replica ran: what is due is due by the time that was shown last.
+        # The store's clock went back while no replica ran: due times refer to the last recorded time.
         return self._jumped(shown, store, agreed)
 
     def _jumped(self, own: float, store: float, agreed: AgreedTime) -> AgreedTime:
@@ -157,7 +156,7 @@ class Clock:
 
 
 class FakeClock(Clock):
-    """A clock that moves only when pushed: for tests, and for a dry run that walks through the hours ahead."""
+    """A clock that moves only on request, for tests and for dry runs over the next hours."""
 
     def __init__(self, start: datetime) -> None:
         """It starts at `start`, which must have a time zone."""
@@ -168,13 +167,13 @@ class FakeClock(Clock):
         self._anchor(start.timestamp(), ahead=0.0)
 
     def monotonic(self) -> float:
-        """Return the seconds that it was pushed forward so far."""
+        """Return the seconds by which it was moved forward so far."""
         return self._elapsed
 
     def _carried(self) -> float:
         return self._elapsed
 
     def forward(self, by: timedelta | str) -> datetime:
-        """Move on by a duration (`15m`, or a timedelta) and return the new moment. Raises ValueError below zero."""
+        """Move forward by a duration (`15m`, or a timedelta) and return the new time. Raises ValueError below zero."""
         self._elapsed += parse_duration(by).total_seconds()
         return self.now()

@@ -1,4 +1,4 @@
-"""Parts of the configuration -> what decisions ask: who listens, what customers see, which windows hold."""
+"""Parts of the configuration -> functions for decisions: audiences, customer visibility, maintenance windows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from receiver.triage.matchers import parse_matcher
 
 
 def matching(matchers: Sequence[str]) -> Callable[[Mapping[str, str]], bool]:
-    """Return what tells whether labels match all of `matchers`, which are compiled once."""
+    """Return a function that checks whether labels match all of `matchers`, which are compiled once."""
     compiled = [parse_matcher(text) for text in matchers]
     return lambda labels: all(matcher.matches(labels) for matcher in compiled)
 
 
 def listener(audience: Audience) -> Listener:
-    """Return an entry of `audiences`, compiled."""
+    """Return a compiled entry of `audiences`."""
     return Listener(
         severities=audience.severities,
         matches=matching(audience.matchers),
@@ -37,12 +37,12 @@ def listener(audience: Audience) -> Listener:
 
 
 def visibility(settings: CustomerVisibility) -> Callable[[Mapping[str, str], str | None], bool | None]:
-    """Return what tells whether customers see an incident of these labels and this scope."""
+    """Return a function that checks whether customers see an incident with given labels and scope."""
     return lambda labels, scope: visible(labels, scope, settings.label, settings.scopes)
 
 
 def guarding(config: Config) -> Callable[[Mapping[str, str], str], tuple[bool, tuple[str, ...]]]:
-    """Return what tells whether an incident of these labels and this team is private, and which other teams see it."""
+    """Return a function that checks whether an incident with given labels and team is private, and who can see it."""
     private, teams = config.incidents.private, config.teams
     apart = matching(private.matchers) if private is not None else None
     all_private = config.incidents.visibility == "team"
@@ -57,7 +57,7 @@ def guarding(config: Config) -> Callable[[Mapping[str, str], str], tuple[bool, t
 
 
 def touching(components: Sequence[Component]) -> Callable[[Mapping[str, str]], tuple[tuple[str, str], ...]]:
-    """Return what tells id and name of the components that labels belong to."""
+    """Return a function that returns the ids and names of the components that labels belong to."""
     known = [(one.id, one.name, matching(one.matchers)) for one in components]
     return lambda labels: tuple((number, name) for number, name, matches in known if matches(labels))
 
@@ -68,12 +68,12 @@ def budgets(objectives: Sequence[Objective], severity: Severity) -> list[Budget]
 
 
 def budget(objective: Objective) -> Budget:
-    """Return an objective as the review counts it."""
+    """Return an objective in the form that reviews use."""
     return Budget(objective.name, float(objective.target), objective.window, objective.severities, objective.promql)
 
 
 def terms_of(config: Config) -> ReviewTargets:
-    """Return what figures are held against."""
+    """Return the targets that figures are compared with."""
     return ReviewTargets(
         zone=config.service.timezone,
         categories=config.reviews.categories,
@@ -101,10 +101,10 @@ def recurring(settings: Maintenance) -> Window:
 
 
 def windows_of(windows: Sequence[Window]) -> Held:
-    """Return what holds alerts."""
+    """Return every maintenance window."""
     return holding([(window, matching(window.matchers)) for window in windows])
 
 
 def titles(texts: Texts) -> Callable[[Named], str]:
-    """Return what writes the titles of incidents."""
+    """Return a function that writes the titles of incidents."""
     return title_writer(texts.title)

@@ -1,4 +1,4 @@
-"""Names of hosts -> addresses, in threads that nothing else waits for."""
+"""Resolves host names to addresses, in threads that nothing else uses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 
 class Names(AbstractResolver):
-    """What one set of connections looks up.
+    """The resolver of one set of connections.
 
-    The loop's common threads are few, and a name server that does not answer, or a large body that is read, may hold
-    all of them for many seconds: a page would wait behind them for the address of its vendor.
+    The loop has few common threads, and a name server that does not answer, or parsing a large body, may block all of
+    them for many seconds, which would delay pages.
     """
 
     def __init__(self, at_once: int) -> None:
-        """`at_once`: names that are looked up at once. Threads are made when they are needed."""
+        """`at_once`: maximum number of concurrent lookups. Threads are started when needed."""
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="names")
 
     async def resolve(

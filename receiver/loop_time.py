@@ -1,8 +1,8 @@
 """Deadlines that count only the time in which this process ran.
 
 A process that is throttled, stopped or busy sees its own delays as the server's. A wall-clock deadline then fires
-although the answer is already in the socket, and a healthy store is declared away (reliability F1, F11). These
-deadlines advance only while the event loop turns on schedule, so what they expire of is the other side's time.
+although the response is already in the socket, and a healthy store is considered unavailable. These deadlines advance
+only while the event loop runs on schedule, so they count only the other side's time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from receiver.clock import Clock
 
 TICK = 0.05
-"""Seconds between two checks of the deadlines: each expires late by this at most."""
+"""Seconds between two checks of the deadlines: the maximum delay of an expiry."""
 COUNTED = 0.06
 """Maximum seconds that one check adds; the time by which a check was late is this process's own delay."""
 
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class LoopTime:
-    """The seconds in which the event loop turned on schedule, and the deadlines that are counted in them.
+    """The seconds in which the event loop ran on schedule, and the deadlines that are counted in them.
 
     One timer serves every deadline, and only while there are any.
     """
@@ -58,8 +58,8 @@ class LoopTime:
     async def within(self, seconds: float, future: asyncio.Future[Result]) -> Result:
         """Return the result of `future`. Raises TimeoutError after `seconds` of wall-clock time.
 
-        Late by `TICK` at most. `asyncio.timeout`, which has a timer of its own, takes a twentieth of the CPU of a
-        repeated notification; this takes an entry in a dictionary.
+        It is late by `TICK` at most. `asyncio.timeout` has its own timer and takes 5 % of the CPU of a repeated
+        notification; this only needs an entry in a dictionary.
         """
         self._wake()
         self._limits[future] = self._monotonic() + seconds
@@ -70,7 +70,7 @@ class LoopTime:
             del future  # the frames of what it raises would lead back to it
 
     def start(self, deadline: Deadline, seconds: float) -> None:
-        """Count `deadline` from now on."""
+        """Start counting `deadline`."""
         self._wake()
         self._deadlines[deadline] = self._ran + seconds
 
@@ -81,7 +81,7 @@ class LoopTime:
             self._timer = loop.call_later(TICK, self._look)
 
     def stop(self, deadline: Deadline) -> None:
-        """Count `deadline` no longer."""
+        """Stop counting `deadline`."""
         self._deadlines.pop(deadline, None)
 
     def _look(self) -> None:
@@ -102,10 +102,10 @@ class LoopTime:
 
 
 class Deadline:
-    """One deadline of a LoopTime. Built on asyncio.timeout, so that a cancellation from elsewhere stays one."""
+    """One deadline of a LoopTime. It is based on asyncio.timeout, so that a cancellation from elsewhere remains one."""
 
     def __init__(self, time: LoopTime, seconds: float) -> None:
-        """Nothing is counted before the context is entered."""
+        """Counting starts when the context is entered."""
         self._time = time
         self._seconds = seconds
         self._began = 0.0
@@ -121,7 +121,7 @@ class Deadline:
         self._timeout.reschedule(0)
 
     async def __aenter__(self) -> Deadline:
-        """Start to count."""
+        """Start counting."""
         await self._timeout.__aenter__()
         self._time.start(self, self._seconds)
         self._began = self._time.behind
@@ -130,6 +130,6 @@ class Deadline:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop counting. Raises TimeoutError when the deadline has expired."""
+        """Stop counting. Raises TimeoutError if the deadline has expired."""
         self._time.stop(self)
         await self._timeout.__aexit__(kind, error, trace)

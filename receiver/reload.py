@@ -18,7 +18,7 @@ log = structlog.get_logger("receiver.reload")
 
 
 class Reloader:
-    """The way of a configuration into a replica that runs."""
+    """Loads a configuration into a running replica."""
 
     def __init__(self, replica: Replica, source: Callable[[], Config]) -> None:
         """`source` reads files and environment, and raises ConfigError with every error."""
@@ -27,11 +27,11 @@ class Reloader:
         self._one = asyncio.Lock()
 
     async def reload(self) -> Reloaded:
-        """Read and apply the configuration. Two at once come one after the other."""
+        """Read and apply the configuration. Concurrent reloads run one after the other."""
         async with self._one:
             metrics, clock = self.replica.metrics, self.replica.clock
             try:
-                # Files on a network may be slow, and webhooks do not wait for them.
+                # Files on a network may be slow, and must not delay webhooks.
                 fresh = await asyncio.to_thread(self.source)
             except ConfigError as error:
                 metrics.reload_good.set(0)
@@ -49,14 +49,14 @@ class Reloader:
 
 
 def log_channels_off(config: Config) -> None:
-    """Log in one line which channels are off and which setting each of them lacks; nothing where all are on."""
+    """Log in one line which channels are off and which setting each one lacks; log nothing if all are on."""
     if config.off:
         do = "set what is empty, or delete the channels that you do not use"
         log.warning("channels_off", channels=[f"{name}: {why}" for name, why in config.off.items()], do=do)
 
 
 def keep(old: Config, new: Config) -> tuple[Config, list[str]]:
-    """Return `new` with what needs a restart as it is in `old`, and the keys that differ there."""
+    """Return `new` with the settings that need a restart from `old`, and the keys that differ."""
     restart = [f"redis.{name}" for name in type(old.redis).model_fields if _differs(old.redis, new.redis, name)]
     server = new.server
     for _, name in FIXED:

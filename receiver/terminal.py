@@ -1,4 +1,4 @@
-"""Log records that a terminal shows as more than a line: the start of the service, and pages to the terminal itself."""
+"""Log records that a terminal shows in more than one line: the start of the service, and pages to the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.text import Text
 from receiver import __version__
 
 WIDEST = 120
-"""Columns; longer lines are hard to read."""
+"""Maximum number of columns; longer lines are hard to read."""
 DEFAULT_URL = "http://127.0.0.1:8080"
 """The default address of the service for the command line."""
 DEFAULT_CONFIG = "the default"
@@ -36,7 +36,7 @@ ROUTE = (
     "      group_interval: 1m",
     "      repeat_interval: 1m",
 )
-"""What is always the same of Alertmanager's file: one group is one incident, and the Watchdog comes each minute."""
+"""The constant parts of Alertmanager's file: one group is one incident, and the Watchdog is sent each minute."""
 STARTED = ("receiver", "started")
 PAGED = ("receiver.channels.log", "page")
 
@@ -47,7 +47,7 @@ Render = Callable[[Any, str, Record], str]
 class TerminalRenderer:
     """Writes a banner for the start, a box for a page, and a line for everything else.
 
-    What a record holds is shown as it is: no markup in it means anything.
+    Text of a record is shown unchanged; markup in it has no effect.
     """
 
     def __init__(self, line: Render, width: Callable[[], int] | None = None) -> None:
@@ -63,7 +63,7 @@ class TerminalRenderer:
             self._url = str(record.get("console", DEFAULT_URL)).rstrip("/")
             return self._drawn(banner(record, self._where()))
         if kind == PAGED and record.get("action") == "trigger":
-            # Text to copy is printed below the box; inside, it would be wrapped.
+            # Text to copy is printed below the box, because inside it would be wrapped.
             answer = (
                 f"   {command()} incident ack {record['incident']}{self._where()}" if record.get("incident") else ""
             )
@@ -80,13 +80,13 @@ class TerminalRenderer:
             markup=False, highlight=False, emoji=False,
         )  # fmt: skip
         for part in parts:
-            # Lines that are to be copied are not broken at the edge.
+            # Lines to copy are not wrapped.
             console.print(part, soft_wrap=isinstance(part, Text))
         return out.getvalue().rstrip("\n")
 
 
 def banner(record: Record, where: str) -> list[RenderableType]:
-    """Return what is shown once the service has started; `where` is the option that names its address."""
+    """Return the banner that is shown once the service has started; `where`: the option with its address."""
     me = command()
     pages = [str(one) for one in record.get("pages", ())]
     only_here = all(one.endswith("(log)") for one in pages)
@@ -121,7 +121,7 @@ def pager_hint(config: object) -> str:
 
 
 def alertmanager_lines(record: Record) -> list[str]:
-    """Return a file of Alertmanager that leads everything to the service."""
+    """Return an Alertmanager file that sends everything to the service."""
     lines = [*ROUTE, "receivers:", "  - name: incidents", "    webhook_configs:", f"      {record.get('alertmanager')}"]
     lines.append("        send_resolved: true")
     if record.get("sender"):
@@ -131,7 +131,7 @@ def alertmanager_lines(record: Record) -> list[str]:
 
 
 def token_of(record: Record) -> str:
-    """Return the option with which a command shows a token; nothing where none is needed."""
+    """Return the option with which a command passes a token; empty if none is needed."""
     return " --token TOKEN" if record.get("sender") else ""
 
 
@@ -154,7 +154,7 @@ def page_box(record: Record) -> Panel:
 
 
 def command() -> str:
-    """Return how this program was called: `receiver`, or the path to it where it is not on PATH."""
+    """Return how this program was called: `receiver`, or its path if it is not on PATH."""
     called = sys.argv[0] if sys.argv else ""
     if os.path.basename(called) != "receiver" or shutil.which("receiver") == called:
         return "receiver"

@@ -1,1 +1,1 @@
-"""Pages that are made of the code: settings, the HTTP API, metrics. `python -m reference` writes them."""
+"""Generates pages from the code: settings, the HTTP API, metrics, log events. `python -m reference` writes them."""

@@ -1,4 +1,4 @@
-"""Write every page that is made of the code; `--check` only says which of them are old, and ends with 1."""
+"""Writes every page that is generated from the code; `--check` only lists outdated ones, and exits with 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reference.pages import DOCS, FOLDER, PAGES, TABLES
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or with `--check` name those that would change. Returns the exit code."""
+    """Write the pages, or with `--check` list those that would change. Returns the exit code."""
     old = []
     pages = [(FOLDER / name, make()) for name, make in PAGES.items()]
     pages += [(DOCS / name, fill((DOCS / name).read_text("utf-8"))) for name, fill in TABLES.items()]

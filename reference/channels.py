@@ -1,4 +1,4 @@
-"""The table in docs/channels.md of what each kind of channel can do, from the channels' classes."""
+"""Generates the table of channel capabilities in docs/channels.md from the channels' classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD = ("kind", "pages people", "two-way", "edits in place", "delivery receipts"
 
 
 def page(text: str) -> str:
-    """Return `text`, the page, with its table as the code has it. Raises ValueError if the markers are missing."""
+    """Return the page `text` with its generated table. Raises ValueError if the markers are missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

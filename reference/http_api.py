@@ -1,4 +1,4 @@
-"""The page of the HTTP API, from its OpenAPI document."""
+"""Generates the page of the HTTP API from its OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of log events: levels and fields from the code, sentences from `log_events.toml`."""
+"""Generates the page of log events: levels and fields from the code, sentences from `log_events.toml`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log events of the code: name, levels and fields, read from the calls that log them."""
+"""Reads the log events from the code: name, levels and fields, from the calls that log them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ METHODS = {level: level for level in LEVELS} | {"exception": "error", "template"
 """The level of each method of a logger. `template` prepares a frequent line (`receiver.log.DirectLog`)."""
 LOGGERS = ("get_logger", "DirectLog")
 FAMILIES: Mapping[str, tuple[str, ...]] = {"store_": WARNINGS}
-"""The endings of event names that are put together, by their beginnings."""
+"""The endings of composed event names, by their beginnings."""
 DEPENDS = "…"
 """Stands for fields that depend on the caller."""
 OWN_LINE = re.compile(r'\\?"level\\?":\\?"(\w+)\\?",\\?"event\\?":\\?"(\w+)\\?",\\?"(\w+)\\?":')
 """A line that the writer of the log composes itself."""
 LAST_WORDS = "_write_line"
-"""The function that writes lines at level critical while the process ends, past the logger."""
+"""The function that writes lines at level critical while the process ends, without the logger."""
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -109,7 +109,7 @@ class _Module:
             yield name, levels, ["exception" if one == "exc_info" else one for one in fields]
 
     def last_words(self, call: ast.Call) -> Iterator[_Line]:
-        """Yield what a call writes past the logger."""
+        """Yield what a call writes without the logger."""
         given = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
         for name in _branches(given.pop("event")):
             yield name, {"critical"}, list(given)

@@ -1,4 +1,4 @@
-"""The page of metrics, from the registry."""
+"""Generates the page of metrics from the registry."""
 
 from __future__ import annotations
 

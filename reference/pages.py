@@ -1,4 +1,4 @@
-"""Which pages are made of the code, and by what."""
+"""Lists the generated pages, and the functions that generate them."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics.page,
 }
 TABLES: Mapping[str, Callable[[str], str]] = {"channels.md": channels.page}
-"""Pages in docs/ with a generated table: each function returns the page with a fresh one."""
+"""Pages in docs/ with a generated table: each function returns the page with a new table."""

@@ -1,4 +1,4 @@
-"""The page of settings: every key of the configuration and of the severity rules, from the settings' own text."""
+"""Generates the page of settings: every key of the configuration and of the severity rules, from the settings' text."""
 
 from __future__ import annotations
 

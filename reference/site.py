@@ -1,4 +1,4 @@
-"""What the site's Markdown reads otherwise than GitHub's: a block's name, and a list right below a line."""
+"""Adapts Markdown to the site, whose parser reads a block's name and a list below a line differently than GitHub's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ITEM = re.compile(r"(- |\d+\. )")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Return the page as the site's Markdown has to be given it, so that both show the same."""
+    """Return the page in the form that the site's Markdown needs, so that both show the same."""
     return "\n".join(_lines(markdown.split("\n")))
 
 

@@ -1,4 +1,4 @@
-"""Tables of Markdown."""
+"""Markdown tables."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def sentence(text: str | None) -> str:
 
 
 def full(text: str | None) -> str:
-    """Return `text` on one line, ended by a mark."""
+    """Return `text` on one line, with a punctuation mark at the end."""
     said = sentence(text)
     return said if not said or said.endswith((".", "?", "!")) else f"{said}."

@@ -1,4 +1,4 @@
-"""What every room's tests share: one real Valkey for the session, emptied before each test that asks for it."""
+"""Shared by all tests: one real Valkey for the session, emptied before each test that uses it."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from receiver.web.webhooks import notification_acceptance
 
 MEMORY = Path("/dev/shm")
 ROOM = 1 << 30
-"""Bytes that the files of a run have room in."""
+"""Bytes that the files of a run need."""
 
-# The stores of the tests sync before each answer. A disk that others use too may take seconds for that, which is a
-# store that is away: files in memory let a test ask for what it asks for, and outlive a killed server as well.
+# The stores of the tests sync before each response. A shared disk may take seconds for that, which counts as a
+# store outage: files in memory keep the same setting fast, and also survive a killed server.
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
-# What is not configured renders every local of a traceback: seconds, and minutes where one of them is a whole replica.
+# Unconfigured structlog renders all locals of a traceback: seconds, or minutes if one of them is a whole replica.
 PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The url of a real server that syncs before each answer, on a unix socket in a folder of its own."""
+    """The URL of a real server that syncs before each response, on a unix socket in a separate folder."""
     store = EmbeddedStore(tmp_path_factory.mktemp("valkey"))
     try:
         yield store.start()
@@ -45,12 +45,12 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         store.stop()
 
 
-# Each world reads the reference, and each application compiles the templates: half of the CPU of many tests.
+# Each world loads the reference, and each application compiles the templates: half of the CPU of many tests.
 validation._adapter = lru_cache(256)(validation._adapter.__wrapped__)
 
 
 def pytest_collection_finish() -> None:
-    """Leave ten thousand collected tests out of each collection of garbage, which took a sixth of the CPU of a run."""
+    """Exclude ten thousand collected tests from garbage collection, which took a sixth of the CPU of a run."""
     gc.collect()
     gc.freeze()
 
@@ -64,13 +64,13 @@ def nothing_kept() -> Iterator[None]:
 
 @pytest.fixture
 def store_url(valkey: str) -> str:
-    """The url of a real and empty server."""
+    """The URL of a real, empty server."""
     assert ask(valkey, "FLUSHALL", "SYNC") == b"+OK\r\n"
     return valkey
 
 
 def ask(url: str, *words: str) -> bytes:
-    """Return the server's answer, as it came, to a command of plain words."""
+    """Return the server's raw response to a command."""
     with socket.socket(socket.AF_UNIX) as door:
         door.settimeout(30)
         door.connect(unquote(url.removeprefix("unix://")))
@@ -80,7 +80,7 @@ def ask(url: str, *words: str) -> bytes:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store's command may take long: what is asked is what happens, and a machine that others use is no outage."""
+    """Allow slow commands: these tests check behavior, and a busy machine is not an outage."""
     monkeypatch.setattr(guarded_client, "COMMAND_LIMIT", 20.0)
     monkeypatch.setattr(connection_lanes, "TURN_LIMIT", 20.0)
     monkeypatch.setattr(notification_acceptance, "ACCEPT_LIMIT", 25.0)
@@ -89,5 +89,5 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def root() -> Path:
-    """The checkout."""
+    """The root of the checkout."""
     return Path(__file__).parents[1]

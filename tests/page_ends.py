@@ -1,7 +1,7 @@
-"""Whether every page in a log ends: read from the store of a run, with no help of the service.
+"""Checks in the store of a run, without the service's code, that every page in a log ends.
 
-A page of a log was accepted by the vendor, or has a receipt that says why it was cancelled, or is a dead letter, or is
-still owed and due. A fifth thing there is not: that would be a page that nobody will ever hear of, or know of.
+A page of a log was accepted by the vendor, or has a receipt that gives the reason for its cancellation, or is a dead
+letter, or is still pending and due. Any other page would be lost without a trace.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import orjson
 import redis
 
 MADE = ("page", "emergency_paged")
-"""Kinds of events that make a page."""
+"""Kinds of events that create a page."""
 
 
 def unended(url: str, namespace: str = "receiver") -> list[str]:
-    """Return every page of every log in the store that neither ended nor is owed; nothing where no store answers."""
+    """Return every page in the store's logs that has neither ended nor is pending; none if no store responds."""
     client: Any = redis.Redis.from_url(url, decode_responses=True, socket_timeout=10)
     try:
         prefix, found = f"{{{namespace}}}:", list[str]()
@@ -25,7 +25,7 @@ def unended(url: str, namespace: str = "receiver") -> list[str]:
             try:
                 found += _unended(client, prefix, uid, name)
             except (redis.ResponseError, ValueError, KeyError):
-                continue  # a test has spoiled this incident, or it is of a later version
+                continue  # a test has corrupted this incident, or it is from a later version
         return found
     except (redis.ConnectionError, redis.TimeoutError):
         return []
@@ -36,11 +36,11 @@ def unended(url: str, namespace: str = "receiver") -> list[str]:
 def _unended(client: Any, prefix: str, uid: str, name: str) -> list[str]:
     state = client.hget(f"{prefix}inc:{uid}", "state") or ""
     if client.hexists(f"{prefix}inc:{uid}", "restored") or '"merged":true' in state:
-        return []  # an archive keeps receipts and no rows; pages of a merged incident went on with the other one
+        return []  # an archive has receipts and no rows; pages of a merged incident belong to the other one
     logged = [one for one in map(orjson.loads, client.lrange(name, 0, -1)) if one["kind"] in MADE]
     pages: dict[tuple[str, str], dict[str, Any]] = {}
     for one in logged:
-        # A page that one replica has sent with the store and another without it has two events, and is one page.
+        # A page that one replica sent with the store and another without it has two events, and is one page.
         page = one["data"]["page"]
         known = pages.setdefault((page["channel"], page["key"]), page | {"seqs": set()})
         known["seqs"].add(one["seq"])
@@ -50,7 +50,7 @@ def _unended(client: Any, prefix: str, uid: str, name: str) -> list[str]:
 
 
 def ending(client: Any, prefix: str, uid: str, page: dict[str, Any], receipts: list[dict[str, Any]]) -> str | None:
-    """Return how `page` ended: `accepted`, `cancelled: REASON`, `dead letter`, `owed`; None: nobody knows."""
+    """Return how `page` ended: `accepted`, `cancelled: REASON`, `dead letter`, `owed`; None if unknown."""
     member = f"{uid} {page['channel']} {page['key']}"
     row = client.hgetall(f"{prefix}row:{member}")
     memory = orjson.loads(row["memory"]) if row.get("memory") else {}

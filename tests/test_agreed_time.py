@@ -1,4 +1,4 @@
-"""Replicas keep their time when the store's clock jumps, agree on it, and come back to the store's clock."""
+"""When the store's clock jumps, replicas keep their time, agree on it, and gradually return to the store's clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 class Stage:
-    """A store's clock that may jump, what is agreed on there, and replicas that look at both."""
+    """A store's clock that may jump, the agreed time, and replicas that read both."""
 
     def __init__(self, replicas: int = 1) -> None:
         self.real = NOON
@@ -30,7 +30,7 @@ class Stage:
         return self.real + self.jumped
 
     def look(self, *which: int) -> None:
-        """Let replicas look, all of them or some, and write what they show, as they do every two seconds."""
+        """Let all or some replicas read the clock and write their time, as they do every two seconds."""
         for number in which or range(len(self.clocks)):
             clock = self.clocks[number]
             wanted = clock.look(self.store, self.agreed)
@@ -39,7 +39,7 @@ class Stage:
             self.agreed = replace(self.agreed, shown_ms=round(clock.now().timestamp() * 1000))
 
     def forward(self, by: timedelta, every: timedelta = timedelta(seconds=2)) -> None:
-        """Let time pass, with looks."""
+        """Advance the time, with reads."""
         end = self.real + by
         while self.real < end:
             step = min(every, end - self.real)
@@ -53,7 +53,7 @@ class Stage:
         self.look()
 
     def started(self) -> FakeClock:
-        """Return the clock of one more replica, whose machine is wrong by years."""
+        """Return the clock of another replica, whose machine's date is wrong by years."""
         self.clocks.append(FakeClock(NOON + timedelta(days=30)))
         self.look(-1)
         return self.clocks[-1]
@@ -109,7 +109,7 @@ def test_a_store_that_was_long_without_replicas_is_believed() -> None:
 def test_a_replica_that_was_stopped_follows_the_others() -> None:
     stage = Stage(2)
     stage.real += timedelta(minutes=10)
-    stage.clocks[1].forward("10m")  # the first was suspended, and has not counted these minutes
+    stage.clocks[1].forward("10m")  # the first was suspended, and did not count these minutes
     stage.look(1)
     stage.look(0)
     assert all(near(clock.now(), stage.real) for clock in stage.clocks)
@@ -119,7 +119,7 @@ def test_a_replica_that_was_stopped_follows_the_others() -> None:
 def test_an_answer_that_was_long_under_way_says_nothing() -> None:
     stage = Stage()
     clock = stage.clocks[0]
-    clock.forward("40s")  # stopped between the answer and now
+    clock.forward("40s")  # stopped between the response and now
     assert clock.look(NOON, stage.agreed, took=40.0) is None
     assert near(clock.now(), NOON + timedelta(seconds=40))
 
@@ -182,7 +182,7 @@ def test_whatever_the_stores_clock_does_replicas_agree_and_go_on(steps: list[tup
             case "end" if len(stage.clocks) > 1:
                 stage.clocks.pop(0)
         stage.forward(timedelta(seconds=seconds))
-        # A jump that is no larger than the drift of a clock is followed.
+        # A jump that is not larger than a clock's drift is followed.
         small = timedelta(seconds=NEAR * (len(steps) + 1))
         shown = [clock.now() for clock in stage.clocks]
         assert max(shown) - min(shown) <= timedelta(seconds=NEAR + 0.01)

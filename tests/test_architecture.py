@@ -1,4 +1,4 @@
-"""The house stands as docs say: who may import whom, who reads a clock, who may catch everything."""
+"""The architecture is as documented: allowed imports, modules that read a clock, and broad exception handlers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGE = ROOT / "receiver"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 GAUGES = {"clock", "metrics", "log", "config"}
-"""Not rooms: what stands beside them, in single files, and the settings of all rooms composed."""
+"""Not packages with a layer of their own: single files next to them, and the composed settings of all packages."""
 ROOMS = {"model", "triage", "incident", "store", "channels", "sources", "review"}
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
@@ -53,13 +53,13 @@ EMPTY_NAMES = {"utils", "util", "manager", "service", "core", "helpers", "helper
 
 
 def room_of(path: Path) -> str:
-    """Return the room that a file belongs to, or its own name when it stands beside the rooms."""
+    """Return the package of a file, or its own name if it is next to the packages."""
     inside = path.relative_to(PACKAGE)
     return inside.parts[0] if len(inside.parts) > 1 else inside.stem
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and dotted name of everything a module imports, inside functions too."""
+    """Yield the line and dotted name of each import of a module, including those in functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -143,7 +143,7 @@ def test_only_the_clock_reads_a_clock(path: Path) -> None:
     assert clock_reads(parse(path)) == []
 
 
-# The loop of due work, the loops beside it, and that of requests: each goes on whatever a step does, and counts it.
+# The work loop, the loops next to it, and request handling continue after any failure of a step, and count it.
 LOOPS = (
     PACKAGE / "pipeline" / "worker" / "leased_deliveries.py",
     PACKAGE / "pipeline" / "supervision.py",

@@ -1,9 +1,9 @@
-"""Every `await` that runs while something has failed or ends, and why nothing leaks out of it into the caller.
+"""Lists every `await` in a cleanup or an error handler, with the reason why it cannot leak an error into the caller.
 
-An await in an `except` or `finally` block, in `__aexit__`, or behind the `yield` of an async context manager runs
-outside the deadline and the error handling of the block before it. What it raises replaces the error that is being
-handled, and a future that it shares with other tasks may end as another task's cancellation: the caller then gets a
-CancelledError that nobody sent, and a loop that catches `Exception` alone is over.
+An await in an `except` or `finally` block, in `__aexit__`, or after the `yield` of an async context manager runs
+outside the deadline and the error handling of the block before it. An exception that it raises replaces the error that
+is being handled, and a future that it shares with other tasks may end as another task's cancellation: the caller then
+gets a CancelledError without a cancellation, and a loop that catches only `Exception` ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 class Cleanup(NamedTuple):
-    """One await of a cleanup: where it is and what it waits for."""
+    """One await of a cleanup: its place and the awaited call."""
 
     file: str
     function: str
@@ -45,12 +45,12 @@ REASONS = {
     Cleanup(
         "pipeline/delivery/channel_test.py", "ChannelTest._send", "self._end"
     ): "it catches DeliveryError and StoreAway and returns text",
-    # The command line: one task, which ends with it.
+    # The command line: one task, which ends with the command.
     Cleanup(
         "cli/commands/simulate.py", "_of_alertmanager.ask", "source_client.close"
     ): "the process has no other task and ends next",
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
-    # Steps of the work loop that answer a failure with a command of the store.
+    # Steps of the work loop that respond to a failure with a store command.
     Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.on_timer", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._course", "prometheus.course"): OWN_REQUEST,
     Cleanup(
@@ -91,11 +91,11 @@ REASONS = {
         "web/webhooks/alertmanager.py", "Webhooks._parse", "self._rejected.keep"
     ): "it catches StoreAway: the answer stays 400",
 }
-"""Why each of them cannot leak an exception, or a cancellation that nobody sent, into its caller."""
+"""The reason why each of them cannot leak an exception, or a foreign cancellation, into its caller."""
 
 
 class Finder(ast.NodeVisitor):
-    """Collects the awaits of cleanups of one file."""
+    """Collects the awaits in cleanups of one file."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -130,7 +130,7 @@ class Finder(ast.NodeVisitor):
         self._cleanup = True
         for handler in (*node.handlers, *node.finalbody):
             self.visit(handler)
-        # Behind a `yield` of a context manager it stays a cleanup; behind any other `try` it is none.
+        # After a `yield` of a context manager it is still a cleanup; after any other `try` it is not.
         self._cleanup = before or (self._manager and yielded)
 
     visit_TryStar = visit_Try
@@ -159,14 +159,14 @@ class Finder(ast.NodeVisitor):
 
 
 def cleanups(source: str, file: str = "file.py") -> list[Cleanup]:
-    """Return every await of a cleanup, in the order of the source."""
+    """Return every await of a cleanup, in source order."""
     finder = Finder(file)
     finder.visit(ast.parse(source, file))
     return finder.found
 
 
 def everywhere() -> Iterator[Cleanup]:
-    """Yield those of the package."""
+    """Yield those of the whole package."""
     for path in FILES:
         yield from cleanups(path.read_text("utf-8"), path.relative_to(PACKAGE).as_posix())
 

@@ -1,4 +1,4 @@
-"""The clock follows the store, and never goes back."""
+"""The clock follows the store's clock, and never goes back."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_now_never_decreases_after_the_first_look(steps: list[tuple[float, float
             assert clock.now() >= last
             last = clock.now()
             clock.sync(NOON + timedelta(seconds=clock.monotonic() + skew))
-        # A microsecond: a moment is a float of seconds inside.
+        # A microsecond: times are floats in seconds internally.
         assert clock.now() >= last - timedelta(microseconds=1)
         last = max(last, clock.now())
 

@@ -1,4 +1,4 @@
-"""What is logged can be read line by line, tells no secret, and never holds anybody up."""
+"""The log can be read line by line, contains no secrets, and never blocks the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, 611000, UTC)
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Leave logging as it was found."""
+    """Restore the logging setup."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp")}
@@ -36,7 +36,7 @@ def restored() -> Iterator[None]:
 
 
 def written(say: Any, *, terminal: bool = False) -> str:
-    """Return what was written when `say` was called with a logger."""
+    """Return the output of calling `say` with a logger."""
     out = io.StringIO()
     writer = log.configure(lambda: NOW, stream=out, terminal=terminal)
     say(structlog.get_logger("receiver.test"))
@@ -129,7 +129,7 @@ def test_configuring_twice_writes_once() -> None:
 
 
 class Stuck(io.StringIO):
-    """A reader who has gone to lunch."""
+    """A reader that does not read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ def test_a_reader_who_is_stuck_costs_records_and_holds_up_nobody() -> None:
 
 
 class Full(io.StringIO):
-    """A disk that takes nothing more."""
+    """A full disk."""
 
     def write(self, text: str) -> int:
         raise OSError(28, "No space left on device")
@@ -191,7 +191,7 @@ def test_a_direct_line_is_the_line_that_structlog_writes(level: str, fields: dic
         writer = log.configure(lambda: NOW, stream=out, terminal=False)
         root = logging.getLogger()
         for handler in [one for one in root.handlers if one is not writer]:
-            root.removeHandler(handler)  # those of the test runner; `restored` does not put them back
+            root.removeHandler(handler)  # those of the test runner; `restored` does not restore them
         writer.addFilter(lambda record: not passed.append(record))  # type: ignore[func-returns-value]
         getattr(make("receiver.webhook"), level)("webhook", **fields)
         writer.close()

@@ -1,4 +1,4 @@
-"""Deadlines count the time in which this process ran, and no other."""
+"""Deadlines count only the time in which this process ran."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.garbage import left_behind
 
 
 class Stopped:
-    """A clock that can leap, as a wall clock does over the time in which a process was stopped."""
+    """A clock that can jump, like a wall clock after the process was stopped."""
 
     def __init__(self) -> None:
         self.clock = Clock()

@@ -1,4 +1,4 @@
-"""What is committed works anywhere: no path of one machine, no registry's address, nothing left for later."""
+"""Committed files work on any machine: no local paths, no registry addresses, no unfinished parts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SKIPPED = {"receiver-data", "build", "dist", "node_modules", "__pycache__"}
 KEPT = {".ci", ".github"}
 
-# Written in pieces, so that this file does not find itself.
+# Split, so that this file does not match itself.
 PATTERNS = {
     "a path of one machine": re.compile(r"(?<![\w.~}$])/(?:" + "work|farm|root|home|opt/pypi|opt/wheels" + r")/"),
     "a registry's address": re.compile(
@@ -25,7 +25,7 @@ PATTERNS = {
 
 
 def committed() -> Iterator[Path]:
-    """Yield every file that git keeps or would keep: what is ignored lies in folders with known names."""
+    """Yield every file that git tracks or would track: ignored files are in folders with known names."""
     for path in sorted(ROOT.rglob("*")):
         folders = path.relative_to(ROOT).parts[:-1]
         hidden = any(name.startswith(".") and name not in KEPT for name in folders)

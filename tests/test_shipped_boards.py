@@ -1,4 +1,4 @@
-"""What is shipped for Grafana, Prometheus and Alertmanager agrees with the code, with itself, and with the tools."""
+"""Shipped files for Grafana, Prometheus and Alertmanager match the code and each other, and the tools accept them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ escalations_total response_breaches_total circuit_open watchdog_last_seen_timest
 config_last_reload_successful config_last_reload_timestamp_seconds store_up store_durability_info
 severity_unknowns_total overdue_work build_info
 """
-"""What users and other systems hold on to: more may come, none may go."""
+"""Names that users and other systems depend on: they may be added to, but not removed."""
 OF_OTHERS = {"receiver_pages_accepted"}
-"""Names that recording rules make."""
+"""Names that recording rules create."""
 
 
 def exported() -> set[str]:
-    """Return every name that a query may ask for."""
+    """Return every name that a query may use."""
     found = set()
     for metric in Metrics().registry.collect():
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count", ""), "info": ("_info",)}

@@ -1,4 +1,4 @@
-"""No function and no file of the service is too long to read; functions that are a little longer are listed."""
+"""Limits the length of functions and files of the service; longer functions are listed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "receiver"
 LONG_FUNCTION, LONGEST_FUNCTION, LONGEST_FILE = 40, 60, 300
-"""Lines: a few functions may be longer than the first, none longer than the second."""
+"""Lines; a few functions may be longer than the first limit, none longer than the second."""
 MOST_LONG_FUNCTIONS = 10
 
 LONG_FUNCTIONS = {
     "pipeline/intake/incident_writer.py:IncidentWriter.commit",
     "pipeline/intake/intake.py:Intake.accept",
 }
-"""Functions of more than 40 lines that remain."""
+"""The functions with more than 40 lines."""
 
 
 def functions(tree: ast.AST, prefix: str = "") -> Iterator[tuple[str, int]]:
@@ -45,7 +45,7 @@ def over(found: dict[str, int], limit: int) -> set[str]:
 
 
 def test_functions_and_files_are_short() -> None:
-    """A function that is not listed is too long: shorten it. One that is listed in vain is removed from the list."""
+    """Shorten a function that is too long and not listed. Remove one from the list that is short enough."""
     by_function, by_file = lengths()
     assert over(by_function, LONGEST_FUNCTION) == set()
     assert over(by_function, LONG_FUNCTION) == LONG_FUNCTIONS

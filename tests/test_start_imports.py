@@ -1,4 +1,4 @@
-"""What the service loads when it starts with the default configuration: nothing that is not configured."""
+"""A service with the default configuration imports no modules of features that are not configured."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNNEEDED = (
     "receiver.channels.confluence.channel", "receiver.channels.email.channel", "receiver.channels.jira.channel",
     "receiver.channels.statuspage", "receiver.channels.webhook",
 )  # fmt: skip
-"""Modules that nobody waits for who has not asked for what they do."""
+"""Modules that are imported only when their feature is configured."""
 
 
 @pytest.mark.timeout(120)

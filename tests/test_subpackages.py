@@ -1,4 +1,4 @@
-"""Sub-packages depend on each other in one direction, and no folder of the service is too full to look through."""
+"""Sub-packages depend on each other in one direction, and folders have a limited number of files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "receiver"
 MOST = 20
-"""Files directly in one folder."""
+"""Maximum number of files directly in one folder."""
 
 ORDER = {
     "model": ("alert", "oncall", "incident", "delivery"),
@@ -30,7 +30,7 @@ ORDER = {
     "web": ("http", "auth", "json", "status", "webhooks", "console", "api", "mcp", "openapi"),
     "cli": ("commands",),
 }
-"""The sub-packages of each package: one imports only those before it."""
+"""The sub-packages of each package: each imports only those before it."""
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -42,7 +42,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def part_of(module: str, package: str) -> str | None:
-    """Return the sub-package, or the file beside them, of a module; None when it is outside of `package`."""
+    """Return the sub-package of a module, or its file next to them; None if it is outside of `package`."""
     words = module.split(".")
     if words[:2] != ["receiver", package] or len(words) < 3:
         return None
@@ -51,7 +51,7 @@ def part_of(module: str, package: str) -> str | None:
 
 
 def edges_of(package: str) -> dict[str, dict[str, str]]:
-    """Return which parts of a package import which others, and where."""
+    """Return the imports between parts of a package, with their places."""
     found: dict[str, dict[str, str]] = {}
     for path in sorted((PACKAGE / package).rglob("*.py")):
         here = path.relative_to(PACKAGE / package)
@@ -66,7 +66,7 @@ def edges_of(package: str) -> dict[str, dict[str, str]]:
 
 
 def against(order: tuple[str, ...], edges: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the imports that lead from a sub-package to a later one."""
+    """Return the imports from a sub-package to a later one."""
     places = {name: place for place, name in enumerate(order)}
     return [
         why
@@ -77,7 +77,7 @@ def against(order: tuple[str, ...], edges: Mapping[str, Mapping[str, str]]) -> l
 
 
 def cycle(edges: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Return the parts of one cycle; empty when there is none."""
+    """Return the parts of one cycle; empty if there is none."""
     left = {part: set(others) for part, others in edges.items()}
     while True:
         ends = {other for others in left.values() for other in others if not left.get(other)}

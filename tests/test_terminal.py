@@ -1,4 +1,4 @@
-"""What a terminal shows as more than a line: the start, and a page, in which nothing foreign is alive."""
+"""Multi-line output on a terminal: the start, and a page with untrusted text escaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver import log
 from receiver.terminal import TerminalRenderer
 from tests.test_log import restored
 
-_ = restored  # a fixture that leaves logging as it was found
+_ = restored  # a fixture that restores the logging setup
 NOW = datetime(2026, 11, 23, 14, 2, 11, 611000, UTC)
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 STARTED: dict[str, Any] = {
@@ -43,7 +43,7 @@ def test_the_start_shows_console_lines_for_alertmanager_and_where_pages_go(rende
     assert "http://127.0.0.1:8080/" in text
     assert "Pages go to     this terminal only, which calls no one (receiver init sets up a pager)" in lines
     at = lines.index("receivers:")
-    # Copied as they stand they are a part of alertmanager.yml: no border, no mark before them.
+    # They can be copied into alertmanager.yml unchanged: no border, no prefix.
     assert [line.rstrip() for line in lines[at : at + 5]] == [
         "receivers:", "  - name: incidents", "    webhook_configs:",
         "      - url: http://127.0.0.1:8080/webhooks/alertmanager", "        send_resolved: true",

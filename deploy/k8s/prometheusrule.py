@@ -1,6 +1,7 @@
-"""Write the PrometheusRule of the operator's overlay out of deploy/prometheus: `make boards`.
+"""Generates the PrometheusRule of the operator's overlay from deploy/prometheus: `make boards`.
 
-One source, two forms: Prometheus reads deploy/prometheus as it is, the operator wants the same groups in an object.
+There is one source in two forms: Prometheus reads deploy/prometheus directly, while the operator needs the same groups
+in an object.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def groups() -> list[dict[str, Any]]:
-    """Return the groups of every source, recording rules first: alerts may ask for what they record."""
+    """Return the groups of every source, recording rules first, because alerts may use their results."""
     loaded = [yaml.safe_load(source.read_text("utf-8")) for source in SOURCES]
     return [group for document in loaded for group in document["groups"]]
 

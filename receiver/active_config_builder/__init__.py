@@ -1,4 +1,4 @@
-"""Configuration -> what a replica works with: channels, decision policy, and the active configuration."""
+"""Configuration -> the objects that a replica uses: channels, decision policy, and the active configuration."""
 
 from receiver.active_config_builder.active_config_builder import build_active_config, id_parts
 from receiver.active_config_builder.channel_builder import make_channels, same_settings

@@ -1,4 +1,4 @@
-"""The common part of Jira and Confluence: authentication, rate limits, errors (contracts: jira-confluence)."""
+"""The common part of Jira and Confluence: authentication, rate limits, errors."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def hidden_url(url: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(http_url)]
-"""The address of a vendor; any configured host may be called, including the loopback (surfaces.md, Decided)."""
+"""The address of a vendor; any configured host may be called, including the loopback."""
 
 
 class ChannelSettings(Frozen):
@@ -73,7 +73,7 @@ class ChannelSettings(Frozen):
 
 
 def is_set(secret: SecretStr) -> bool:
-    """Return whether `secret` is set: empty means off, never open (surfaces.md, Decided)."""
+    """Return whether `secret` is set: empty means off, never open."""
     return bool(secret.get_secret_value().strip())
 
 
@@ -222,8 +222,8 @@ class Channel(ABC, Generic[S]):
     async def send(self, notice: Notice) -> Receipt:
         """Return the vendor's receipt for `notice`.
 
-        All its calls together end within `http.total` seconds, so that a send always ends before its lease
-        (architecture.md, Delivery). Raises DeliveryError, and no other error of the vendor or the network.
+        All its calls together end within `http.total` seconds, so that a send always ends before its lease. Raises
+        DeliveryError, and no other error of the vendor or the network.
         """
         self._complete()
         if not self.able(notice.action):

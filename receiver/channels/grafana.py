@@ -1,4 +1,4 @@
-"""Grafana: an annotation for the duration of an incident (contracts: observability-links, section 1)."""
+"""Grafana: an annotation for the duration of an incident."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Grafana(Channel[GrafanaSettings]):
         return {**place, "panelId": self.settings.panel} if place and self.settings.panel is not None else place
 
     def _says(self, notice: Notice, incident: Incident) -> Body:
-        # Grafana renders the text as HTML, so foreign text must not contain markup.
+        # Grafana renders the text as HTML, so untrusted text must not contain markup.
         title = escape(clean(incident.title, TEXT_LIMIT))
         name = escape(clean(incident.label, 100))
         if notice.url and href(notice.url):

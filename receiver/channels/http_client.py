@@ -23,7 +23,7 @@ from receiver.model.host_name import host_of
 
 CONNECT_SECONDS = 3.0
 TOTAL_SECONDS = 8.0
-"""Timeout of one request and its response; a lease of 12 s is longer (architecture.md, Delivery)."""
+"""Timeout of one request and its response; a lease of 12 s is longer."""
 NAMES = 32
 """Maximum number of host names resolved at once; a name has one lookup at a time, for all callers."""
 PER_HOST = 100
@@ -52,7 +52,7 @@ def encode(body: object) -> bytes:
 
 
 class Http:
-    """The connections that all channels of a process share; opened by the first request."""
+    """The connections that all channels of a process share, opened by the first request."""
 
     def __init__(self, *, connect: float = CONNECT_SECONDS, total: float = TOTAL_SECONDS) -> None:
         """Timeouts in seconds: for opening a connection, and for a whole request."""

@@ -1,4 +1,4 @@
-"""PagerDuty, Events API v2 (contracts/pagerduty.md): the pager."""
+"""PagerDuty, Events API v2: the pager."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BODY_LIMIT = 512_000
 ALERT_LIMIT = 20
 DESCRIPTION_LIMIT = 4000
 CALLS, WITHIN = 118, 61.0
-"""Maximum number of events per key (pagerduty.md, section 1: about 120 within a minute, sliding)."""
+"""Maximum number of events per key (about 120 within a minute, sliding)."""
 KEPT = 8
 """The number of these reserved for pages of SEV-1."""
 STEADY = ((64, 7.0), (100, 30.0))
@@ -45,7 +45,7 @@ REST = {
     "https://events.pagerduty.com": "https://api.pagerduty.com",
     "https://events.eu.pagerduty.com": "https://api.eu.pagerduty.com",
 }
-"""The REST API for each Events API (pagerduty.md, sections 1 and 3; the EU's is unverified)."""
+"""The REST API for each Events API (the EU's is unverified)."""
 SEVERITIES = {
     Severity.SEV1: "critical",
     Severity.SEV2: "error",
@@ -154,7 +154,7 @@ def payload(notice: Notice) -> dict[str, Any]:
         "event_action": ACTIONS.get(notice.action, "trigger"),
         "dedup_key": dedup_key(notice),
     }
-    # Acknowledge and resolve need nothing more (pagerduty.md, section 1).
+    # Acknowledge and resolve need nothing more.
     if event["event_action"] != "trigger":
         return event
     event["client"] = "receiver"

@@ -10,9 +10,9 @@ from receiver.model.alert.annotations import middle_cut
 
 HIDDEN = "***"
 HREF_LIMIT = 3000
-"""Maximum number of characters of a URL in Slack (slack.md, Length limits); PagerDuty documents no limit."""
+"""Maximum number of characters of a URL in Slack (Slack API); PagerDuty documents no limit."""
 
-# Escape sequences that a terminal would act on: CSI (colours, cursor) and OSC (titles, links).
+# Escape sequences that a terminal would act on: CSI (colors, cursor) and OSC (titles, links).
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
 _BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")

@@ -1,4 +1,4 @@
-"""Atlassian Statuspage (contracts/statuspage.md): published updates, and the state of components.
+"""Atlassian Statuspage: published updates, and the state of components.
 
 All its data comes from `Notice.public`, a separate model that no label, host or person's name can reach.
 """
@@ -65,7 +65,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return self.settings.page_id
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return the limit of a key: one request per second (statuspage.md, section 1).
+        """Return the limit of a key: one request per second.
 
         A first creation takes one request; before an update the incident is read, and a search finds one that an
         earlier attempt may have created.
@@ -100,7 +100,7 @@ class Statuspage(Channel[StatuspageSettings]):
         if memory.get("ended"):
             if news.incident.resolved_at is not None:
                 return Receipt(nothing=True, memory=memory)
-            # Reopened: resolved is final there (statuspage.md, section 1), so it is another incident.
+            # Reopened: resolved is final there, so it is another incident.
             memory = {"parts": memory.get("parts", []), "ended": False}
         if memory.get("id") is None:
             found = await self._made_before(notice, news) if notice.repeat else None
@@ -225,7 +225,7 @@ class Statuspage(Channel[StatuspageSettings]):
         return reply
 
     def _judge(self, reply: Reply, notice: Notice) -> None:
-        # An older status for a used-up quota (statuspage.md, section 1).
+        # An older status for a used-up quota.
         status = 429 if reply.status == 420 else reply.status
         fixed = Reply(status, reply.headers, reply.json, reply.text)
         raise_for(fixed, notice.now, (self.settings.api_key.get_secret_value(),))

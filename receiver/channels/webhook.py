@@ -20,7 +20,7 @@ from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 
 PRIVATE = frozenset({"address", "routing_key"})
-"""Keys of an event's data that contain a pager's credential (architecture.md, Identities)."""
+"""Keys of an event's data that contain a pager's credential."""
 TEXT_LIMIT = 4096
 EVENTS = 100
 BODY_LIMIT = 1_000_000
@@ -183,7 +183,7 @@ def _headers(notice: Notice) -> dict[str, str]:
 
 
 def _incident(notice: Notice, incident: Incident) -> dict[str, Any]:
-    # The form of surfaces.md, Shapes in JSON; a page without its address and key.
+    # The same form as in the API; a page has no address and no key.
     moments = {name: getattr(incident, name) for name in TIMES}
     return {
         "id": incident.id or None,

@@ -9,7 +9,7 @@ from receiver.model.worse_text import worse_for_people
 
 
 def decision_lines(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (name, text) of each line; `decision` comes from the API (surfaces.md), perhaps of an older service."""
+    """Return (name, text) of each line; `decision` comes from the API, perhaps of an older service."""
     lines = [("because", f"{decision['rule']}: {'; '.join(decision['reasons'])}")]
     if decision.get("owner"):
         lines.append(("owner", str(decision["owner"])))

@@ -62,7 +62,7 @@ def incident_table(items: Sequence[Mapping[str, Any]], titles: Sequence[str]) ->
 
 
 def rows_table(head: Sequence[str], rows: Sequence[Sequence[str]], colors: Mapping[str, str] | None = None) -> None:
-    """Print rows below their names, one on a line where it fits; the last column takes the room that is left.
+    """Print rows below their names, one on a line where it fits; the last column takes the remaining width.
 
     `colors`: styles of words that stand alone in a cell.
     """

@@ -1,4 +1,4 @@
-"""The files that `receiver check-config` checks: configurations, severity rules and rule tests, told by their keys."""
+"""Checks the files of `receiver check-config`: configurations, severity rules and rule tests, identified by keys."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Found:
     notes: list[Problem] = field(default_factory=list)
     """Warnings: settings that are valid but unwise."""
     alert_rules: dict[FilePath, int] = field(default_factory=dict)
-    """How many alert rules each file of rules of Prometheus has."""
+    """The number of alert rules in each Prometheus rules file."""
     wrong_parts: dict[str, list[str]] = field(default_factory=dict)
     """For each configuration, the other files with mistakes that belong to it: included files and severity rules."""
     alertmanagers: list[FilePath] = field(default_factory=list)

@@ -1,1 +1,1 @@
-"""The life of an incident: pure decisions that return events with a reason."""
+"""Decisions about incidents: pure functions that return events with a reason."""

@@ -1,4 +1,4 @@
-"""Which service an incident is about: the first label of `incidents.service_from` that says so. Pure."""
+"""The service of an incident: the first label of `incidents.service_from` that names one. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _EXPORTER = re.compile(
 
 
 def names_exporter(value: str) -> bool:
-    """Return whether a label's value names what scraped for others, perhaps as a part: `x-kube-state-metrics`."""
+    """Return whether a label's value names an exporter, also as a part of the value: `x-kube-state-metrics`."""
     return _EXPORTER.fullmatch(value) is not None
 
 
 def service_of(labels: Mapping[str, str], names: Sequence[str] = SERVICE_FROM) -> str | None:
-    """Return the value of the first of `names` that `labels` has and that names no exporter; None where none has."""
+    """Return the value of the first of `names` that `labels` has and that is not an exporter; None if there is none."""
     values = (labels.get(name, "").strip() for name in names)
     return next((value for value in values if value and not names_exporter(value)), None)

@@ -53,7 +53,7 @@ def _watched_enough(incident: Incident, policy: Policy) -> datetime | None:
 
 
 def _storm_due(incident: Incident, policy: Policy) -> datetime | None:
-    # A storm that is over releases the incidents that it still holds.
+    # A storm that has ended releases the incidents that it still holds.
     return incident.opened_at if incident.storm else None
 
 
@@ -120,9 +120,9 @@ _TIMERS: dict[str, tuple[Due, Act | None]] = {
     PAGE_HOURS: (page_hours_due, page_queued),
     SHELTER: (lambda incident, policy: maintenance_ends_at(incident), None),
 }
-"""Each timer by its name: when it is due, and what it writes then. Every commit sets all of them.
+"""Each timer by its name: when it is due, and the function that returns its events. Every commit sets all timers.
 
-Without the second, the pipeline queries another system first (`TimerRunner.incident_timers`)."""
+If there is no such function, the pipeline queries another system first (`TimerRunner.incident_timers`)."""
 
 
 def timers(incident: Incident, policy: Policy) -> dict[str, datetime | None]:
@@ -131,7 +131,7 @@ def timers(incident: Incident, policy: Policy) -> dict[str, datetime | None]:
 
 
 def on_timer(name: str, incident: Incident, policy: Policy, now: datetime) -> Transition | None:
-    """Return the events of a due timer; None if the state has changed so that it has nothing to do."""
+    """Return the events of a due timer; None if the state has changed and there is nothing to do."""
     when, act = _TIMERS.get(name, (None, None))
     due = when(incident, policy) if when is not None else None
     if due is None or now < due or act is None:

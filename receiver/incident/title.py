@@ -1,8 +1,8 @@
 """The title of an incident: its alert, and the labels that distinguish it from others of that alert. Pure.
 
-It is chosen when the incident opens, from its own alerts and by a fixed order, so that every replica writes the same
-and it never changes. Where three values cannot tell its group of alerts from every other group, a mark follows them:
-seven digits of a hash of what the alerts are grouped by.
+The title is chosen when the incident opens, from its own alerts in a fixed order, so that every replica writes the same
+title and it never changes. If three values cannot distinguish its group of alerts from every other group, a mark
+follows: seven digits of a hash of the grouping labels.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from receiver.model.severity import Severity
 LIMIT = 120
 """Maximum number of characters of a title."""
 MOST = 3
-"""Maximum number of label values in it."""
+"""Maximum number of label values in a title."""
 _NAME = 60
-"""Maximum number of characters of an alert's name in it."""
+"""Maximum number of characters of an alert's name in a title."""
 _VALUE = 63
-"""Maximum number of characters of a value in it: as many as Kubernetes allows for most names."""
+"""Maximum number of characters of a value in a title: as many as Kubernetes allows for most names."""
 _LEAST = 16
 """Minimum number of characters for a summary."""
 ORDER: tuple[tuple[str, ...], ...] = (
@@ -87,11 +87,12 @@ def named(
     """Return the parts of the title of an incident.
 
     Args:
-        alert: the one whose severity is that of the incident.
-        alerts: all of them that fire.
+        alert: the alert that determines the incident's severity.
+        alerts: all firing alerts.
         severity: the incident's.
-        apart: the labels by which alerts are grouped, which no other incident of its kind has alike.
-        receiver: Alertmanager's receiver. Another one may group other alerts by the same values; only the mark differs.
+        apart: the labels by which alerts are grouped, which distinguish the incident from others of the same alert.
+        receiver: Alertmanager's receiver. Another receiver may group other alerts by the same values; then only the
+        mark differs.
     """
     items = set(alert.labels.items())
     for one in alerts:
@@ -118,7 +119,7 @@ def telling(shared: Mapping[str, str], apart: Mapping[str, str]) -> tuple[str, .
     """Return at most three values of labels that distinguish an incident, in the fixed order.
 
     Labels that the alerts are grouped by come first. Of more than three, a value that is only the beginning of another
-    (`api` beside `api-7f9c`) and what says where a sample was scraped give way to the others.
+    (`api` beside `api-7f9c`) and labels that only say where a sample was scraped are left out first.
     """
     scraped = _scraped(shared)
     grouped = _grouped(shared, apart)
@@ -167,7 +168,7 @@ def _scraped(shared: Mapping[str, str]) -> set[str]:
 
 
 def _begins(value: str, values: Sequence[str]) -> bool:
-    """Return whether another of `values` is `value` and more."""
+    """Return whether another of `values` begins with `value`."""
     return any(other.startswith(value) and other[len(value)] in "-_.:/@" for other in values if other != value)
 
 
@@ -220,7 +221,7 @@ def _head(name: str, values: Sequence[str], joint: str, mark: str) -> str:
     name = middle_cut(name, _NAME if values else LIMIT - len(mark))
     room = LIMIT - len(name) - len(": ") - len(mark) - len(joint) * (len(values) - 1)
     sizes: dict[int, int] = {}
-    # The short ones first, so that the long ones get the rest of the room.
+    # The short ones first, so that the long ones get the remaining space.
     for count, index in enumerate(sorted(range(len(values)), key=lambda at: len(values[at]))):
         sizes[index] = min(len(values[index]), _VALUE, room // (len(values) - count))
         room -= sizes[index]

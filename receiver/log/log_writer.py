@@ -1,4 +1,4 @@
-"""Writes log lines in a thread of its own, so that a slow reader delays no page."""
+"""Writes log lines in a separate thread, so that a slow reader delays no page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DirectLines:
 
 
 class Writer(logging.Handler):
-    """Writes in a thread of its own: a full pipe or disk loses records, never a page.
+    """Writes in a separate thread: a full pipe or disk loses records, never a page.
 
     The thread is woken for the first record and then gathers: waking it for each costs the event loop more than the
     record itself does.

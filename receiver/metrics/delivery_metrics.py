@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from receiver.metrics.series import HTTP_BUCKETS, Counter, Histogram, start_at_zero
 
 LAG_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 300, 900, 3600)
-"""Seconds from accepted to delivered."""
+"""Buckets in seconds from acceptance to delivery."""
 SUBSCRIBER_MAILS = ("sent", "retried", "refused", "stopped", "dropped", "unreachable")
 """Possible outcomes of a mail to a subscriber; stopped: its address gets no further mail."""
 

@@ -9,11 +9,11 @@ from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 RESPONSE_BUCKETS = (30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
-"""Seconds; for what people do."""
+"""Buckets in seconds for actions of people."""
 SERVICES = 100
-"""Services with a label value of their own; later ones are `other`, because the name comes from alerts."""
+"""Maximum number of services with their own label value; later ones are `other`, because the name comes from alerts."""
 TEAMS = 99
-"""Teams with a label value of their own, the top level ("") included; later ones are `other`."""
+"""Maximum number of teams with their own label value, including the top level (""); later ones are `other`."""
 
 
 class IncidentMetrics:

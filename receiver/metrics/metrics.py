@@ -1,4 +1,4 @@
-"""All metrics of one replica, in one registry (surfaces.md, Metrics).
+"""All metrics of one replica, in one registry.
 
 No label takes unbounded values: no incident ids, no names from alerts other than the first hundred services.
 """
@@ -18,7 +18,7 @@ class Metrics(NotificationMetrics, IncidentMetrics, DeliveryMetrics, StoreMetric
     """Every metric, registered in the given registry; each test has its own."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        """Register all metrics, and export 0 where the label values are known: a missing series breaks `rate()`."""
+        """Register all metrics, and export 0 for known label values: a missing series breaks `rate()`."""
         self.registry = registry or CollectorRegistry()
         NotificationMetrics.__init__(self, self.registry)
         IncidentMetrics.__init__(self, self.registry)

@@ -1,4 +1,4 @@
-"""Metrics of what senders send: webhooks, alerts, and how their severity was decided."""
+"""Metrics of notifications: webhooks, alerts, and severity decisions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WEBHOOKS = {
 }
 """Possible outcomes of an accepted request, by source."""
 NOT_ACCEPTED = ("refused", "unauthorized", "unavailable", "overloaded", "error")
-"""Why a request from any source was not accepted."""
+"""Reasons why a request from any source was not accepted."""
 
 
 class NotificationMetrics:

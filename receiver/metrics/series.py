@@ -8,13 +8,13 @@ from typing import Any
 import prometheus_client
 
 HTTP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Seconds; for requests that the service receives or sends."""
+"""Buckets in seconds for requests that the service receives or sends."""
 
 
 class _KnownSeries:
-    """Mixed into a metric whose series stay: each is found by its labels in a dictionary.
+    """Mixin for metrics whose series stay: each is found by its labels in a dictionary.
 
-    The library takes a lock and makes texts of all labels each time, and an opening with its page asks nine times.
+    The library takes a lock and converts all labels to text each time, and an opening with its page needs nine lookups.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:

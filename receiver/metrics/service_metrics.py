@@ -12,12 +12,12 @@ from receiver.metrics.series import Counter, start_at_zero
 from receiver.model.sign_in import SignInKind
 
 SIGN_IN_FAILURES = ("token", "refused", "state", "issuer", "id_token", "groups", "unreachable")
-"""Why a sign-in failed: an unknown token; the provider refused; not started in this browser; another issuer; an invalid
-ID token; in none of the groups; the provider does not answer."""
+"""Reasons why a sign-in failed: an unknown token; the provider refused; not started in this browser; another issuer; an
+invalid ID token; in none of the groups; the provider does not answer."""
 
 
 class ServiceMetrics:
-    """Shows how the process does, and who has access to it."""
+    """Shows the state of the process, and of the access to it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the metrics."""

@@ -32,7 +32,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pat
 
 
 class Command(Frozen):
-    """Something to be done to one incident."""
+    """A command for one incident."""
 
 
 class Acknowledge(Command):
@@ -42,38 +42,38 @@ class Acknowledge(Command):
 
 
 class Identify(Command):
-    """The cause is known."""
+    """Mark the cause as known."""
 
     text: Prose | None = None
 
 
 class Mitigate(Command):
-    """The fix is in: watch it."""
+    """Mark the fix as in place: the incident is monitored."""
 
     text: Prose | None = None
 
 
 class Resolve(Command):
-    """It is over."""
+    """Resolve the incident."""
 
     text: Prose | None = None
 
 
 class Close(Command):
-    """Its review may begin; needs a resolved incident, or `force` with the reason in `text`."""
+    """Close the incident; needs a resolved one, or `force` with the reason in `text`."""
 
     text: Prose | None = None
     force: bool = False
 
 
 class Reopen(Command):
-    """It is not over after all."""
+    """Reopen the incident."""
 
     text: Prose | None = None
 
 
 class Escalate(Command):
-    """Call the next step of the escalation now."""
+    """Take the next step of the escalation now."""
 
     text: Prose | None = None
 
@@ -88,18 +88,18 @@ class Edit(Command):
     impact: Prose | None = None
     resolution: Prose | None = None
     text: Prose | None = None
-    """Why, when the severity changes."""
+    """The reason, if the severity changes."""
 
 
 class SetVisibility(Command):
-    """Set who sees it: its own team, or every reader."""
+    """Set who can see it: its own team, or every reader."""
 
     visibility: Literal["team", "all"]
     text: Prose | None = None
 
 
 class AddNote(Command):
-    """Write something into the timeline, at its own time if it happened earlier."""
+    """Add a note to the timeline, with its own time if it happened earlier."""
 
     text: Prose
     at: datetime | None = None
@@ -115,14 +115,14 @@ class Assign(Command):
 
 
 class CheckOff(Command):
-    """Tick an item of the checklist, or untick it."""
+    """Check an item of the checklist, or uncheck it."""
 
     item: int = Field(ge=1)
     done: bool = True
 
 
 class AddAction(Command):
-    """Promise something."""
+    """Add an action item."""
 
     title: Line
     owner: Name
@@ -144,7 +144,7 @@ class ChangeAction(Command):
 
 
 class Choose(Command):
-    """Choose a mitigation and note it."""
+    """Record a mitigation."""
 
     option: Name
     text: Prose | None = None
@@ -166,7 +166,7 @@ class PageContact(Command):
 
 
 class ChangeTeam(Command):
-    """Hand it over to another team: that team is paged, and the pages of the one before end."""
+    """Hand it over to another team: that team is paged, and the pages of the previous team end."""
 
     team: Name | Literal[""]
     """Empty: the top level."""
@@ -181,10 +181,10 @@ class UpdateStatusPage(Command):
     components: tuple[Name, ...] | None = None
     next_update: datetime | None = None
     cause: Line | None = None
-    """What has caused it, in public words."""
+    """The cause, worded for the public."""
     expected_resolution: datetime | None = None
     publish: bool | None = None
-    """True: at once; False: a draft; None: as the severity says."""
+    """True: publish at once; False: a draft; None: according to the severity."""
 
 
 class ApproveUpdate(Command):
@@ -194,7 +194,7 @@ class ApproveUpdate(Command):
 
 
 class EditDraft(Command):
-    """Change the text of a draft that waits; the words are then that person's."""
+    """Change the text of a pending draft, which then counts as that person's text."""
 
     n: int = Field(ge=1)
     text: Prose
@@ -215,22 +215,22 @@ class MarkNoise(Command):
 
 
 class RecordSilence(Command):
-    """A silence was made upstream for this incident."""
+    """Record that a silence was created in Alertmanager for this incident."""
 
     id: Name
     until: datetime
     text: Prose | None = None
     fresh: bool = True
-    """Whether it was made, or made longer; one that was found as it is says nothing new."""
+    """Whether it was created or extended; finding an unchanged one is not recorded."""
 
 
 class WritePostmortem(Command):
-    """Put a text in the place of the draft, or say that it is final."""
+    """Replace the draft with a text, or mark it as final."""
 
     markdown: Document | None = None
     """None: the text stays."""
     status: ReviewStatus | None = None
-    """None: as before; a draft at first."""
+    """None: unchanged; a draft at first."""
 
 
 class CorrectEntry(Command):
@@ -240,13 +240,13 @@ class CorrectEntry(Command):
     text: Prose | None = None
     at: datetime | None = None
     hidden: bool | None = None
-    """Whether it is left out wherever the timeline is shown to others."""
+    """Whether others do not see it in the timeline."""
     restated: dict[str, Any] = Field(default_factory=dict)
-    """What the incident then says of it (incident/followup/hidden_entries.py); the command handler adds it."""
+    """The values of the incident after that (incident/followup/hidden_entries.py); the command handler adds them."""
 
 
 class SetClock(Command):
-    """Say when something really was; None: as the log has it."""
+    """Set the actual time of something; None: the time in the log."""
 
     clock: CorrectedTime
     at: datetime | None
@@ -262,4 +262,4 @@ class Declare(Frozen):
     summary: Prose | None = None
     drill: bool = False
     team: Name | Literal[""] = ""
-    """The team that is to own it; empty: the top level."""
+    """The team that will own it; empty: the top level."""

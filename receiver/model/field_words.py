@@ -1,4 +1,4 @@
-"""What a validator finds wrong with a field, in plain words: its own sentences name its types."""
+"""Validation errors in plain language, because the validator's own messages contain its types."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _UPSTREAM = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
 }
-"""By the validator's name of a mistake, about a field that another program wrote."""
+"""Messages by the validator's error type, for fields that another program wrote."""
 
 
 def words_of(kind: str, text: str) -> str:
-    """Return the mistake of pydantic's `kind` and `text` in plain words."""
+    """Return the error with pydantic's `kind` and `text` in plain language."""
     kind = "zone" if kind.startswith("timezone") else "time" if kind.startswith("datetime") else kind
     kind = "date" if kind.startswith("date") else kind
     if kind in _KINDS:
@@ -42,12 +42,12 @@ def words_of(kind: str, text: str) -> str:
 
 
 def upstream_words(kind: str, text: str) -> str:
-    """Return the mistake in a body that another program wrote: that program's developer reads it."""
+    """Return the error in a body that another program wrote, for the developer of that program."""
     return _UPSTREAM.get(kind) or words_of(kind, text)
 
 
 def first_of(error: ValidationError) -> str:
-    """Return the first mistake with the field that it is about."""
+    """Return the first error with its field."""
     one = error.errors(include_url=False, include_input=False)[0]
     path, said = ".".join(map(str, one["loc"])), words_of(one["type"], one["msg"])
     return f"{path}: {said}" if path else said

@@ -1,4 +1,4 @@
-"""How a message names the host of an address: with its port, and without path, query, user and password."""
+"""Returns the host of an address for messages: with its port, and without path, query, user and password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def host_of(url: str, otherwise: str = "the address") -> str:
-    """Return host and port of `url`: of two on one machine the port says which. `otherwise`: where there is none."""
+    """Return host and port of `url`, because the port distinguishes two services on one machine; else `otherwise`."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

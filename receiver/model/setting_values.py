@@ -1,7 +1,7 @@
-"""Quantities as people write them in a configuration: `15m`, `32MiB`, `99.9%`, `09:00`, `Europe/Berlin`.
+"""Parses quantities in a configuration: `15m`, `32MiB`, `99.9%`, `09:00`, `Europe/Berlin`.
 
-Every reader raises ValueError with what is wrong and, in brackets, what would be right; the text itself is
-repeated in the message only where it can be no secret.
+Every parser raises ValueError with the problem and, in parentheses, the correction; the message repeats the text only
+if it cannot be a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, BeforeValidator
 
 LONGEST = timedelta(days=36_500)
-"""A hundred years: more is a slip, and far less than what overflows a date."""
+"""A hundred years: more is a mistake, and this is far below the overflow of a date."""
 
 _PARTS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -32,7 +32,7 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 def parse_duration(value: object) -> timedelta:
     """Return the duration of `15m`, `1m30s`, `1.5h`, `400d` or `0s`; units are ms, s, m, h, d and w.
 
-    A timedelta is returned as it is. Raises ValueError for everything else, a bare number among it.
+    A timedelta is returned unchanged. Raises ValueError for everything else, including a bare number.
     """
     if isinstance(value, timedelta):
         duration = value
@@ -97,7 +97,7 @@ def parse_clock(value: object) -> time:
 
 
 def check_zone(name: str) -> str:
-    """Return `name` when it is a time zone of the IANA database. Raises ValueError with the nearest one."""
+    """Return `name` if it is a time zone of the IANA database. Raises ValueError with the most similar one."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What every model of the configuration shares: frozen, no unknown key, and no input repeated in an error."""
+"""The base of all configuration models: frozen, without unknown keys, and without the input in errors."""
 
 from __future__ import annotations
 

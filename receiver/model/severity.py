@@ -1,4 +1,4 @@
-"""SEV-1..SEV-4, and the record of why one was chosen."""
+"""SEV-1 to SEV-4, and the record of a severity decision with its reasons."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEANT = re.compile(r"(?:sev(?:erity)?[ _.-]*)?([1-4])", re.IGNORECASE)
 
 
 class Severity(StrEnum):
-    """How bad it is; SEV-1 is the worst (the seed's severity levels)."""
+    """The severity; SEV-1 is the worst."""
 
     SEV1 = "SEV-1"
     SEV2 = "SEV-2"
@@ -25,10 +25,10 @@ class Severity(StrEnum):
     SEV4 = "SEV-4"
 
     rank: int
-    """1 for SEV-1 up to 4 for SEV-4: the smaller, the worse."""
+    """1 for SEV-1 up to 4 for SEV-4: lower is worse."""
 
     def __init__(self, value: str) -> None:
-        """Keep the rank: it is read several times for each alert of a notification."""
+        """Store the rank, because it is read several times for each alert of a notification."""
         self.rank = int(value[-1])
 
     def worse_than(self, other: Severity) -> bool:
@@ -37,18 +37,18 @@ class Severity(StrEnum):
 
 
 def meant_severity(word: object) -> Severity | None:
-    """Return the severity that `SEV4`, `sev_4` or 4 may mean; None for another word."""
+    """Return the severity for `SEV4`, `sev_4` or 4; None for any other word."""
     found = _MEANT.fullmatch(str(word).strip())
     return Severity(f"SEV-{found[1]}") if found else None
 
 
 def worst(severities: Iterable[Severity]) -> Severity | None:
-    """Return the most severe of them; None when there are none."""
+    """Return the most severe of them; None if there are none."""
     return min(severities, key=lambda severity: severity.rank, default=None)
 
 
 def _read(value: object) -> object:
-    # null is what an infinity became where it was written as a JSON number, which has none.
+    # null replaces an infinity that was written as a JSON number, which cannot be infinite.
     return math.inf if value is None or value == "+Inf" else value
 
 
@@ -61,7 +61,7 @@ Measured = Annotated[float, BeforeValidator(_read), PlainSerializer(_write, when
 
 
 class Decision(Kept):
-    """Why an alert, or an incident, has its severity (surfaces.md, `decision`)."""
+    """The reason for the severity of an alert or an incident."""
 
     severity: Severity
     rule: str
@@ -71,22 +71,22 @@ class Decision(Kept):
     scope: str | None = None
     scope_from: str | None = None
     """Where the scope was read: `label scope`, `annotation scope`, `label tenant`, `2 tenants counted in label tenant`;
-    `none` when nothing said it; None when no rule looked."""
+    `none` if no source has it; None if no rule uses it."""
     capped_by: str | None = None
     rules_hash: str = ""
     next_worse: str | None = None
-    """What would have made it one step worse, in words."""
+    """The condition that would have made it one step worse, as text."""
     measured: dict[str, Measured] = {}
-    """The measurements that were read, in their base unit (ratio, seconds, factor)."""
+    """The measurements, in their base unit (ratio, seconds, factor)."""
 
     @property
     def worse(self) -> str | None:
-        """`next_worse` for people: where it depends on a label alone, without the name of the entry `otherwise`."""
+        """`next_worse` for people: if it depends only on a label, without the name of the entry `otherwise`."""
         return worse_for_people(self.next_worse)
 
     @property
     def reach(self) -> str | None:
-        """The scope and where it was read, for people; None when no rule looked for one."""
+        """The scope and its source, for people; None if no rule uses it."""
         if self.scope is None:
             return "unknown" if self.scope_from else None
         return f"{self.scope} ({self.scope_from})" if self.scope_from else self.scope

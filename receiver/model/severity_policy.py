@@ -1,6 +1,6 @@
-"""By which policy: what each severity asks for, who is called later, and who else hears of it.
+"""The policy: settings of each severity, escalations, and audiences.
 
-Defaults are those of the seed's process document.
+Defaults are those of docs/process.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Postmortem(StrEnum):
 
 
 class NewAlert(StrEnum):
-    """What becomes of a new alert that joins an incident which somebody has acknowledged."""
+    """What happens if a new alert joins an acknowledged incident."""
 
     PAGE = "page"
     NOTIFY = "notify"
@@ -43,7 +43,7 @@ class Publish(StrEnum):
 
 
 class StatusPolicy(Settings):
-    """When the public hears of it."""
+    """When updates are published."""
 
     update_within: Duration | None = None
     """How soon the first update is due after the incident opened; none: no deadline."""
@@ -73,9 +73,9 @@ class BusinessHours(Settings):
     days: tuple[Day, ...] = Field(default=(Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI), min_length=1)
     """Days of the week."""
     from_: ClockTime = Field(default=time(9), alias="from")
-    """When the day begins, in `service.timezone`."""
+    """Start of the day, in `service.timezone`."""
     to: ClockTime = time(17)
-    """When it ends; later than `from`."""
+    """End of the day; later than `from`."""
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -85,14 +85,14 @@ class BusinessHours(Settings):
 
 
 class PageHours(BusinessHours):
-    """The hours in which people are paged; what calls for them at another time waits for the next of these hours."""
+    """The hours in which people are paged; pages at other times wait for the next of these hours."""
 
     timezone: ZoneName | None = None
     """The zone of `from` and `to`; none: `service.timezone`."""
 
 
 class SeveritySettings(Settings):
-    """What happens for an incident of this severity, by the seed's matrix."""
+    """What happens for an incident of this severity."""
 
     title: str
     """The name of the severity."""
@@ -135,7 +135,7 @@ SEVERITY_DEFAULTS: dict[Severity, dict[str, str]] = {
     Severity.SEV3: {"title": "Minor", "respond_within": "1h", "postmortem": "optional"},
     Severity.SEV4: {"title": "Low", "respond_within": "4h", "postmortem": "none"},
 }
-"""What a severity has where the file does not say (the seed's severity levels)."""
+"""Defaults of each severity (docs/process.md)."""
 
 
 class Until(StrEnum):
@@ -146,7 +146,7 @@ class Until(StrEnum):
 
 
 class EscalationStep(Settings):
-    """One step: who else is called after how long."""
+    """One step: who else is paged, and after how long."""
 
     after: Duration
     """Time since the incident got its current severity."""
@@ -163,12 +163,12 @@ class EscalationStep(Settings):
 
 
 class Escalation(Settings):
-    """Who else is called when nobody answers, or until it is over."""
+    """Who else is paged if nobody answers, or until the incident is over."""
 
     until: Until = Until.ACKNOWLEDGED
     """What stops the escalation."""
     steps: tuple[EscalationStep, ...] = Field(min_length=1)
-    """In order of time."""
+    """The steps, in chronological order."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -178,7 +178,7 @@ class Escalation(Settings):
 
 
 class Audience(Settings):
-    """Who else hears of some incidents."""
+    """Contacts that are also notified of some incidents."""
 
     severities: tuple[Severity, ...] = Field(default=tuple(Severity), min_length=1)
     """Severities of the incidents."""

@@ -20,9 +20,9 @@ class Identity:
     subject: str
     name: str
     email: str | None
-    """Only where the provider has verified it."""
+    """Set only if the provider has verified it."""
     groups: frozenset[str]
-    """Only those that the configuration names."""
+    """Only groups that the configuration names."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SessionRecord:
     account: str
     """Name of the token, or subject at the provider."""
     name: str
-    """How pages call its owner."""
+    """The display name of its owner."""
     began: int
     seen: int
     """When it was last used, to a minute."""
@@ -44,7 +44,7 @@ class SessionRecord:
     groups: tuple[str, ...] = ()
     peer: str = ""
     agent: str = ""
-    """What the browser calls itself, cut."""
+    """The browser's own name, cut."""
     sealed: str = ""
     """The tokens of the provider, encrypted; never in a cookie."""
     issuer: str = ""
@@ -58,4 +58,4 @@ class ProviderTokens:
     access: str
     refresh: str = ""
     id_token: str = ""
-    """Given back to the provider at sign-out, so that it ends the right session."""
+    """Returned to the provider at sign-out, so that it ends the right session."""

@@ -1,4 +1,4 @@
-"""The address of a store (`redis.url`): one server, or Sentinels or a cluster that say where the server is."""
+"""The address of a store (`redis.url`): one server, or Sentinels or a cluster that locate the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMS = (
     "redis+sentinel://HOST:26379,HOST:26379/PRIMARY",
     "redis+cluster://HOST:6379,HOST:6379",
 )
-"""How an address is written; with `rediss` for TLS, and `valkey` and `valkeys` for `redis` and `rediss`."""
+"""The forms of an address; `rediss` for TLS, and `valkey` and `valkeys` for `redis` and `rediss`."""
 PORT = 6379
 SENTINEL_PORT = 26379
 HIGHEST_PORT = 65_535
@@ -25,7 +25,7 @@ Node = tuple[str, int]
 
 
 class StoreKind(StrEnum):
-    """Who says where the server is."""
+    """How the server is located."""
 
     SERVER = "server"
     SOCKET = "socket"
@@ -35,14 +35,14 @@ class StoreKind(StrEnum):
 
 @dataclass(frozen=True)
 class StoreAddress:
-    """An address, taken apart."""
+    """A parsed address."""
 
     kind: StoreKind
     tls: bool
     nodes: tuple[Node, ...]
-    """The server; or the Sentinels, or the nodes of the cluster, that are asked first."""
+    """The server, or the Sentinels or cluster nodes that are queried first."""
     primary: str
-    """The name by which the Sentinels know the primary."""
+    """The name of the primary at the Sentinels."""
     url: str
     """The address for a client of one server: scheme, user, password, database and options. Secret."""
     user: str
@@ -60,9 +60,9 @@ class StoreAddress:
 
 
 def parse_store_address(text: str) -> StoreAddress:
-    """Return the address `text`, which is not `embedded`.
+    """Parse the address `text`, which is not `embedded`.
 
-    Raises ValueError, without the text: it may hold a password.
+    Raises ValueError without the text, which may contain a password.
     """
     scheme, colon, rest = text.partition("://")
     base, plus, ending = scheme.partition("+")

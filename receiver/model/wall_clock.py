@@ -1,7 +1,7 @@
-"""Wall-clock time: what a clock on a wall of some zone shows, and when that is.
+"""Converts wall-clock time in a zone to UTC.
 
-A time that the clocks skip is the moment of the skip; a time that comes twice is its first coming. So each is there
-once, and a later time on the wall never lies before an earlier one.
+A time that the clocks skip is the moment of the skip; a time that occurs twice is its first occurrence. Therefore each
+time is unique, and a later wall-clock time is never before an earlier one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator
 
 FIRST, LAST = date(1970, 1, 1), date(2199, 12, 31)
-"""Days outside are slips, and arithmetic with them would leave what a datetime can hold."""
+"""Days outside this range are mistakes, and arithmetic with them would overflow a datetime."""
 
 _WHEN = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)(Z|[+-]\d{2}:\d{2})?)?")
 _WRITE = "write a day such as 2026-12-24, or a time such as 2026-12-24T09:00 or 2026-12-24T09:00:00Z"
 
 
 def instant(wall: datetime, zone: ZoneInfo) -> datetime:
-    """Return the moment, in UTC, at which clocks in `zone` show `wall` (without a zone) for the first time."""
+    """Return the time, in UTC, at which clocks in `zone` first show `wall` (without a zone)."""
     before = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if before.astimezone(zone).replace(tzinfo=None) == wall:
         return before
@@ -42,7 +42,7 @@ YEARS = "^(19[7-9][0-9]|2[01][0-9]{2})-"
 
 
 def check_day(day: date) -> date:
-    """Return `day` when it is of our time. Raises ValueError otherwise."""
+    """Return `day` if it is in a plausible range. Raises ValueError otherwise."""
     if not FIRST <= day <= LAST:
         raise ValueError(f"not a day between {FIRST} and {LAST} (write year-month-day, such as 2026-11-02)")
     return day
@@ -64,9 +64,9 @@ def check_when(value: object) -> str:
 
 
 def parse_when(text: str, zone: ZoneInfo, *, ends: bool = False) -> datetime:
-    """Return the moment, in UTC, of a text that check_when accepts; without an offset it is in the time zone `zone`.
+    """Return the time, in UTC, of a text that check_when accepts; without an offset it is in the time zone `zone`.
 
-    A day alone is its beginning, and with `ends` its end, so that a span of days includes its last one.
+    A day alone means its beginning, or with `ends` its end, so that a span of days includes the last one.
     """
     if len(text) == len("2026-12-24"):
         midnight = datetime.combine(date.fromisoformat(text), time())
@@ -78,7 +78,7 @@ def parse_when(text: str, zone: ZoneInfo, *, ends: bool = False) -> datetime:
 def check_span(begins: str, ends: str) -> None:
     """Raise ValueError unless `ends` is after `begins`."""
     utc = ZoneInfo("UTC")
-    # Where one of them names its offset and the other does not, what they are is known only with their zone.
+    # If only one of them has an offset, they can be compared only with their zone.
     mixed = _offset(begins) != _offset(ends)
     slack = timedelta(hours=26) if mixed else timedelta()
     if parse_when(ends, utc, ends=True) + slack <= parse_when(begins, utc):

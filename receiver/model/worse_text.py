@@ -1,4 +1,4 @@
-"""The words of what would have made a severity one step worse, for people."""
+"""The text for people about the condition that would have made a severity one step worse."""
 
 from __future__ import annotations
 

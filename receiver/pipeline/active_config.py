@@ -1,4 +1,4 @@
-"""The configuration in force, as the pipeline uses it: one object, which a reload replaces."""
+"""The current configuration, as the pipeline uses it: one object, which a reload replaces."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReconcileTimes:
 
 @dataclass(frozen=True)
 class CheckAsked:
-    """One check of `verification`: an address to get, or a query with its bounds."""
+    """One check of `verification`: an address to request, or a query with its bounds."""
 
     name: str
     http: str | None = None
@@ -57,21 +57,21 @@ class ActiveConfig:
     rules: RuleSet
     policy: Policy
     channels: Mapping[str, Channel]  # type: ignore[type-arg]
-    """The complete ones, by name."""
+    """The complete channels, by name."""
     correlate_by: tuple[str, ...]
     watchdog: tuple[Matcher, ...]
     id_parts: Callable[[datetime], tuple[str, int, str]]
-    """Prefix, width and suffix of an incident's id at a time."""
+    """Prefix, width and suffix of an incident's id at a given time."""
     lease: timedelta
     deadline: timedelta
     emergency_paging: bool
     emergency_after: timedelta
     mention: Callable[[str, str], Mention]
-    """(person, channel) -> how that channel calls the person."""
+    """(person, channel) -> the person's address on that channel."""
     links: Callable[[Incident, datetime], tuple[Link, ...]]
     url: Callable[[Incident], str | None]
     owners: Owners = NO_TEAMS
-    """Which team owns an alert."""
+    """Decides which team owns an alert."""
     number: re.Pattern[str] = re.compile(r"INC-[0-9]{4}-[0-9]{1,12}", re.IGNORECASE)
     """The pattern of an incident's id."""
     heartbeat: tuple[str | None, timedelta] | None = None
@@ -79,7 +79,7 @@ class ActiveConfig:
     github: tuple[str, SecretStr] | None = None
     """The address of GitHub's API for recent changes, and its token; None: not configured."""
     runbooks: tuple[str, str] | None = None
-    """The channel and the label of runbooks that are linked to incidents; None: none are."""
+    """The channel and the label of runbooks that are linked to incidents; None if none are."""
     postmortem: Callable[[Incident, Sequence[Event], datetime, Sequence[Mapping[str, Any]], int | None], str] = (
         lambda incident, log, now, receipts, version: ""
     )
@@ -95,11 +95,11 @@ class ActiveConfig:
     kept_for: timedelta = timedelta(days=400)
     """How long an incident is kept in the store after its last change."""
     compress_after: timedelta | None = timedelta(days=1)
-    """How long after its last change an incident that is over is compressed in the store; None: none are."""
+    """How long after its last change a finished incident is compressed in the store; None: never."""
     archive: str | None = None
     """The folder for older incidents; None: they are deleted."""
     maintenance: tuple[Window, ...] = ()
-    """Every maintenance window that may hold alerts."""
+    """Every maintenance window that may cover alerts."""
     announcements: tuple[PublicAnnouncement, ...] = ()
     """Public announcements without a component, past ones included, the newest first."""
     edition: str = ""
@@ -118,14 +118,14 @@ class ActiveConfig:
     prometheus: str | None = None
     """The address of Prometheus for queries; None: not configured."""
     reconcile: ReconcileTimes | None = None
-    """How they are queried; None: not at all."""
+    """How measurements are queried; None: not at all."""
     history: tuple[timedelta, int] | None = None
     """How long notifications are kept, and how many bytes; None: they are not kept."""
     alertmanagers: tuple[Address, ...] = ()
     """Alertmanagers to query: members of one cluster, or several."""
 
     dead_man: tuple[str, str, timedelta] | None = None
-    """Channel and topic of the dead man's switch, and how long after the last beat it calls; None: there is none."""
+    """Channel and topic of the dead man's switch, and the time without a heartbeat after which it alerts; None: off."""
     prove_every: timedelta | None = None
     """How long an answered test page is valid; None: test pages are not required."""
     prove_within: timedelta = timedelta(minutes=10)
@@ -134,14 +134,14 @@ class ActiveConfig:
     """Base address for answers from phones; None without `service.public_url`."""
 
     def beats(self, labels: Mapping[str, str]) -> bool:
-        """Return whether an alert of these labels is the Watchdog."""
+        """Return whether an alert with these labels is the Watchdog."""
         for matcher in self.watchdog:  # a generator for each alert of a notification costs more than the comparison
             if not matcher.matches(labels):
                 return False
         return bool(self.watchdog)
 
     def alarms(self, labels: Mapping[str, str]) -> bool:
-        """Return whether an alert of these labels may open an incident: the Watchdog and InfoInhibitor never do."""
+        """Return whether an alert with these labels may open an incident: the Watchdog and InfoInhibitor never do."""
         return not self.beats(labels) and not is_no_alarm(labels)
 
     @property

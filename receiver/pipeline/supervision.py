@@ -41,20 +41,23 @@ class Supervised:
 
 
 class Supervisor:
-    """Runs tasks until `stop`. A task that ends for any reason, an unexpected cancellation included, is restarted."""
+    """Runs tasks until `stop`. A task that ends for any reason, including an unexpected cancellation, is restarted."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
-        """Nothing runs yet."""
+        """Create it without tasks."""
         self.clock = clock
         self.metrics = metrics
         self.stopping = False
-        """Whether tasks may end now."""
+        """Whether the supervisor is stopping, so that tasks may end."""
         self._supervised: dict[str, Supervised] = {}
 
     def start(
         self, name: str, run: Callable[[], Awaitable[None]], kind: Lane = Lane.WORKER, *, essential: bool = False
     ) -> None:
-        """Run `run` until `stop`, on the store's connections of `kind`; the process ends without an `essential` one."""
+        """Run `run` until `stop`, on store connections of `kind`.
+
+        The process ends if an `essential` task cannot run.
+        """
         one = self._supervised[name] = Supervised(name, run, kind, essential)
         self.metrics.worker_restarts.labels(name)
         self._launch(one)
@@ -87,7 +90,7 @@ class Supervisor:
         one.task.add_done_callback(lambda task: self._ended(one, task))
 
     def _ended(self, one: Supervised, task: asyncio.Task[None]) -> None:
-        # The keeper itself has ended, by a cancellation from outside the supervisor or by an error in it.
+        # The restarting task itself has ended, through a cancellation from outside or its own error.
         if self.stopping or task is not one.task or task.get_loop().is_closed():
             return
         self._count(one, "cancelled" if task.cancelled() else repr(task.exception()))
@@ -130,17 +133,17 @@ class Supervisor:
 async def run_step(
     step: str, act: Callable[[], Awaitable[None]], metrics: Metrics, probe: Callable[[], Awaitable[None]] | None = None
 ) -> bool:
-    """Return whether a step of a loop was done; what it raises is logged and counted. Raises StoreAway.
+    """Run a step of a loop and return whether it succeeded; errors are logged and counted. Raises StoreAway.
 
-    `probe` asks the store: where it answers, only what this step asked of it was refused or took too long. A condition
-    that has a name is one line without a stack trace.
+    `probe` queries the store: if it answers, only this step's request was refused or too slow. A known condition is
+    logged in one line without a stack trace.
     """
     try:
         await act()
     except StoreAway as condition:
         if condition.ours:
             if isinstance(condition, IncidentUnreadable):
-                metrics.loop_errors.labels(step).inc()  # nothing of it is done until another version runs
+                metrics.loop_errors.labels(step).inc()  # it cannot be done until another version runs
             # The store responds; due work is claimed again when its lease has ended.
             log.info("step_postponed", step=step, condition=condition.condition, reason=str(condition))
             return False

@@ -1,4 +1,4 @@
-"""What watches alerts after they have arrived: the Watchdog, storms, measurements, maintenance, reconciliation."""
+"""Builds the parts that follow alerts after arrival: Watchdog, storms, measurements, maintenance, reconciliation."""
 
 from __future__ import annotations
 

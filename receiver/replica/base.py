@@ -1,4 +1,4 @@
-"""What every part of a replica uses: store, configuration in force, intake, commands and the work loop."""
+"""The common parts of a replica: store, current configuration, intake, commands and the work loop."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from receiver.store.shared_documents import SharedDocuments
 
 
 def _kept_s(config: Config) -> int:
-    # What goes to a file leaves the store when it has been written, and not by itself.
+    # Incidents that are archived are removed once the file is written, instead of expiring.
     kept = config.incidents.history + (GRACE if config.incidents.archive else timedelta())
     return round(kept.total_seconds())
 
 
 class ReplicaBase:
-    """What every part of a replica is built from. Each sub-package adds its parts in a subclass of its own."""
+    """The base of a replica. Each sub-package adds its parts in a subclass."""
 
     def __init__(
         self, config: Config, *, url: str | Endpoint, embedded: EmbeddedStore | None = None, clock: Clock | None = None
     ) -> None:
-        """`url` is the store's, or all that is needed to reach it; `embedded` is restarted when it ends."""
+        """`url`: the store's address, or all data to connect to it; `embedded` is restarted if it ends."""
         self.config = config
         self.embedded = embedded
         self.clock = clock or Clock()
@@ -94,15 +94,15 @@ class ReplicaBase:
         self.work.timers.incident_timers[HAND_OVER] = self.respond.hand_over
 
     def active(self) -> ActiveConfig:
-        """Return the configuration in force, as the pipeline uses it."""
+        """Return the current configuration, as the pipeline uses it."""
         return self.setting
 
     def in_force(self) -> Config:
-        """Return the configuration in force, as it was read."""
+        """Return the current configuration, as it was read."""
         return self.config
 
     def activate(self, config: Config) -> None:
-        """Let `config` take effect. A channel whose settings are the same keeps its state, such as its connection."""
+        """Apply `config`. A channel whose settings are unchanged keeps its state, such as its connection."""
         before = self.setting.channels
         made = make_channels(config, self.http)
         same = {name: before[name] for name, new in made.items() if name in before and same_settings(before[name], new)}

@@ -1,4 +1,4 @@
-"""What a responder is told about an incident beside its alerts: recent changes, similar incidents, graphs."""
+"""Builds the parts that add context to an incident: recent changes, similar incidents, graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What intake records beside incidents: the last notifications, unknown severities, and superseded incidents."""
+"""Builds further parts of intake: notification history, unknown severities, and superseded incidents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is on call: overrides, hand-offs and user groups."""
+"""Builds the on-call parts: overrides, hand-offs and user groups."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ WATCH = 0.5
 ESSENTIAL = ("loop", "beside", "monitor", "refused", "store")
 """Tasks without which a replica pages nobody."""
 CLOSE_LIMIT = 5.0
-"""Seconds that a part may take to write what it holds, or to close."""
+"""Maximum seconds for a part to write its pending data, or to close."""
 
 log = structlog.get_logger("receiver")
 
@@ -57,7 +57,7 @@ class Replica(
     def __init__(
         self, config: Config, *, url: str | Endpoint, embedded: EmbeddedStore | None = None, clock: Clock | None = None
     ) -> None:
-        """`url` is the store's, or all that is needed to reach it; `embedded` is restarted when it ends."""
+        """`url`: the store's address, or all data to connect to it; `embedded` is restarted if it ends."""
         super().__init__(config, url=url, embedded=embedded, clock=clock)
         self.build_intake_parts()
         self.build_store_outage_parts()
@@ -91,7 +91,7 @@ class Replica(
         self.tickets.forget()
 
     def apply(self, config: Config) -> None:
-        """Let all of `config` take effect; work in progress ends by the configuration that it began with.
+        """Apply all of `config`; work in progress ends with the configuration that it began with.
 
         Pending rows of a channel that has been removed are left to replicas that still have it; when there are none,
         the rows are given up (pipeline/delivery/orphaned_rows.py).

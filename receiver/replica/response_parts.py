@@ -1,4 +1,4 @@
-"""What carries out commands of responders, whether they come from the API, PagerDuty, a phone or a ticket."""
+"""Builds the parts that carry out commands of responders, from the API, PagerDuty, a phone or a ticket."""
 
 from __future__ import annotations
 

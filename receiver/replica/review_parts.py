@@ -1,4 +1,4 @@
-"""What remains of incidents: reports, error budgets and the archive."""
+"""Builds the review parts: reports, error budgets and the archive."""
 
 from __future__ import annotations
 

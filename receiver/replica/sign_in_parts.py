@@ -1,4 +1,4 @@
-"""Sign-in: identity providers and sessions."""
+"""Builds the sign-in parts: identity providers and sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SignInParts(ReplicaBase):
 
     def build_sign_in_parts(self) -> None:
         """Build the parts."""
-        # A client of its own: a test may answer in place of every other source.
+        # A separate client, because a test may replace the client of every other source.
         self.sign_in_requests = SourceClient()
         self.providers = Providers(self.in_force, self.sign_in_requests)
         self.sessions = SessionKeeper(self.in_force, SessionStore(self.connection), self.providers)

@@ -1,4 +1,4 @@
-"""Commands and buttons of Slack."""
+"""Builds the Slack parts: commands and buttons."""
 
 from __future__ import annotations
 

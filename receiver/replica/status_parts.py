@@ -1,4 +1,4 @@
-"""What the public sees: the status page, announcements, and mail to subscribers."""
+"""Builds the public parts: the status page, announcements, and mail to subscribers."""
 
 from __future__ import annotations
 

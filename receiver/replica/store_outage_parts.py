@@ -1,4 +1,4 @@
-"""What pages people while the store is unavailable, and ends a process that hangs."""
+"""Builds the parts that page people while the store is unavailable, and end a process that hangs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from receiver.store.refused_notifications_file import RefusedNotificationsFile
 
 
 class StoreOutageParts(ReplicaBase):
-    """Adds the parts of `pipeline/store_outage/`, and the detector of a process that stood still."""
+    """Adds the parts of `pipeline/store_outage/`, and the detector of a hanging or suspended process."""
 
     def build_store_outage_parts(self) -> None:
         """Build the parts, and connect them to the monitor, the intake and the work loop."""

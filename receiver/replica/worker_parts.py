@@ -1,4 +1,4 @@
-"""What checks that work is done: the auditor, the heartbeat, and deliveries of removed channels."""
+"""Builds the parts that check that work is done: auditor, heartbeat, and deliveries of removed channels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.store.due.lane_owners import LaneOwners
 
 
 class WorkerParts(ReplicaBase):
-    """Adds the parts of `pipeline/worker/` and `pipeline/delivery/` beside the work loop."""
+    """Adds the parts of `pipeline/worker/` and `pipeline/delivery/` outside the work loop."""
 
     def build_worker_parts(self) -> None:
         """Build the parts, and register their timers."""

@@ -81,7 +81,7 @@ class MonthlyReview:
             self.noise.setdefault(one.alertname, []).append(one.id)
 
     def told(self, duplicates: int = 0) -> dict[str, Any]:
-        """Return the review as JSON (surfaces.md, Monthly report); durations in seconds."""
+        """Return the review as JSON; durations in seconds."""
         return {
             "month": self.month.name,
             **self.here.told(),

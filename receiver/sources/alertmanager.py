@@ -1,4 +1,4 @@
-"""Alertmanager's API v2: firing alerts, their groups, and silences (contracts: alertmanager, section 7)."""
+"""Alertmanager's API v2: firing alerts, their groups, and silences."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Alertmanager:
         """Return the id of a silence for alerts with exactly these labels, and whether it was created or extended.
 
         `token` is a word in `comment` that no other silence has: there is no idempotency key, so it is searched for
-        first. A silence that ends before `ends` is extended; none is shortened. Raises SourceError.
+        first. A silence that ends before `ends` is extended, and never shortened. Raises SourceError.
         """
         before: dict[str, Any] = {}
         for item in _listed((await self._all("/api/v2/silences", first=True))[0][1]):
@@ -156,7 +156,7 @@ class Alertmanager:
         raise error
 
     async def expire(self, number: str) -> None:
-        """Expire a silence; one that none of them has has already ended. Raises SourceError."""
+        """Expire a silence; if none of them has it, it has already ended. Raises SourceError."""
         error = None if self.addresses else SourceError("connection", "no Alertmanager is configured")
         for one in self.addresses:
             try:
@@ -179,7 +179,7 @@ class Alertmanager:
     async def _all(
         self, path: str, *, first: bool = False, silent: list[SourceError] | None = None
     ) -> list[tuple[str, SourceAnswer]]:
-        # The answers, each with the url of who gave it.
+        # The responses, each with the URL of its server.
         found: list[tuple[str, SourceAnswer]] = []
         error = SourceError("connection", "no Alertmanager is configured")
         silent = [] if silent is None else silent

@@ -1,4 +1,4 @@
-"""GitHub: deployments and releases (REST API 2022-11-28; contracts: observability-links, section 6)."""
+"""GitHub: deployments and releases (REST API 2022-11-28)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class SourceAnswer:
-    """An answer."""
+    """A response."""
 
     status: int
     body: bytes

@@ -38,7 +38,7 @@ class NtfyTopic:
     async def read(self, since: str) -> AsyncGenerator[Posted | None]:
         """Yield each message that was posted after `since` (a message's id, or a duration such as 12h), then new ones.
 
-        None is a keep-alive. Raises SourceError when the stream ends, for any reason.
+        None is a keep-alive. Raises SourceError if the stream ends for any reason.
         """
         host = urlsplit(self.server).hostname or "the server"
         timeout = aiohttp.ClientTimeout(

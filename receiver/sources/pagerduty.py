@@ -1,4 +1,4 @@
-"""Reads PagerDuty's webhooks, and queries the alerts of its incidents (contracts: pagerduty, 2 and 3)."""
+"""Reads PagerDuty's webhooks, and queries the alerts of its incidents."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PagerDutyWebhookEvent:
     """Such as `incident.acknowledged`."""
     at: datetime | None
     who: str | None
-    """The person who did it; None: it was done by automation, our own call included."""
+    """The person who did it; None: automation did it, including our own calls."""
     incident: str
     """PagerDuty's id of its incident; "" for none."""
     key: str
@@ -44,7 +44,7 @@ class PagerDutyWebhookEvent:
     merged: bool = False
     """It is resolved in PagerDuty because it was merged into another incident there; it has not ended."""
     url: str = ""
-    """Where people see the incident in a browser; "" where the webhook does not say."""
+    """The address of the incident in a browser; "" if the webhook does not contain it."""
 
 
 def read(body: bytes) -> PagerDutyWebhookEvent:
@@ -77,12 +77,12 @@ def read(body: bytes) -> PagerDutyWebhookEvent:
 
 
 class PagerDutyAnswer(NamedTuple):
-    """What PagerDuty says of a page."""
+    """PagerDuty's state of a page."""
 
     answered: bool
     """Whether anyone has acknowledged or resolved it."""
     url: str
-    """Where people see it in a browser; "" where the answer does not say."""
+    """Its address in a browser; "" if the response does not contain it."""
 
 
 class Rest:
@@ -95,7 +95,7 @@ class Rest:
         self._token = token
 
     async def page(self, key: str) -> PagerDutyAnswer:
-        """Return what PagerDuty knows of the page with that deduplication key. Raises SourceError.
+        """Return PagerDuty's state of the page with that deduplication key. Raises SourceError.
 
         A page that PagerDuty does not have is not acknowledged. A page that was resolved and triggered again is two
         incidents there, and the second one counts.
@@ -106,7 +106,7 @@ class Rest:
         incidents = _object(said.json()).get("incidents")
         if not isinstance(incidents, list):
             raise SourceError("bad_answer", "PagerDuty's answer has no list of incidents")
-        # An address is named for a page that is still open, else for the last one.
+        # The address is that of an open page, else of the last one.
         found = {_text(_object(one).get("status"), NAME_LIMIT): _object(one) for one in incidents}
         shown = found.get("triggered") or found.get("acknowledged") or found.get("resolved") or {}
         answered = "acknowledged" in found or ("resolved" in found and "triggered" not in found)

@@ -48,7 +48,7 @@ class Prometheus:
     """One Prometheus."""
 
     def __init__(self, source_client: SourceClient, url: str) -> None:
-        """`url` is where it answers, without `/api`."""
+        """`url`: its address without `/api`."""
         self.source_client = source_client
         self.url = url.rstrip("/")
 

@@ -1,1 +1,1 @@
-"""Redis, and nothing but Redis: what is kept, under which keys, and the scripts that change it atomically."""
+"""Redis or Valkey: the stored data, its keys, and the scripts that change it atomically."""

@@ -1,4 +1,4 @@
-"""The tokens by which people answer pages from their phones: only hashes, and what each stands for."""
+"""The tokens with which people answer pages from their phones: only hashes, and what each token allows."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from receiver.model.delivery.phone_answer import VALID_FOR
 from receiver.store.client.connection import Connection
 
 KEPT_FOR = VALID_FOR + timedelta(hours=1)
-"""A little longer than a token is valid, so that a late answer is told why nothing happens."""
+"""Slightly longer than a token is valid, so that a late answer gets an explanation."""
 
 
 REPLIED_S = 3600
-"""Seconds for which a message that arrives again gets no second reply."""
+"""Seconds for which a repeated message gets no second reply."""
 
 
 @dataclass(frozen=True)
 class AnswerToken:
-    """What one token allows: one verb of one person about one page."""
+    """The permission of one token: one verb of one person about one page."""
 
     uid: str
     channel: str
     key: str
-    """Of the page, as its vendor knows it."""
+    """The key of the page at its vendor."""
     person: str
     verb: str
     at_ms: int
-    """When it was made."""
+    """When it was created."""
 
 
 def token_hash(token: str) -> str:
-    """Return the name under which a token is kept."""
+    """Return the name under which a token is stored."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
@@ -43,11 +43,11 @@ class AnswerTokens:
     """The tokens of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """They end by themselves."""
+        """Tokens expire automatically."""
         self.connection = connection
 
     async def keep(self, made: Mapping[str, AnswerToken]) -> None:
-        """Keep what each token, by itself, stands for. Raises StoreAway."""
+        """Store the permission of each token under its hash. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for token, meaning in made.items():
@@ -55,12 +55,12 @@ class AnswerTokens:
             await pipe.execute()
 
     async def find(self, token: str) -> AnswerToken | None:
-        """Return what `token` stands for, None where it stands for nothing. Raises StoreAway."""
+        """Return the permission of `token`; None if it has none. Raises StoreAway."""
         text = await self.connection.call("GET", self._key(token))
         return AnswerToken(**orjson.loads(text)) if text else None
 
     async def first(self, what: str) -> bool:
-        """Return whether nothing was said about `what` within the last hour; now something is. Raises StoreAway."""
+        """Return whether `what` is new within the last hour, and record it. Raises StoreAway."""
         key = self.connection.keys.named(f"replied:{token_hash(what)}")
         return bool(await self.connection.call("SET", key, "1", "NX", "EX", str(REPLIED_S)))
 

@@ -1,4 +1,4 @@
-"""Files of JSON Lines beside the store: a folder with one for each month."""
+"""JSON Lines files outside the store: a folder with one file per month."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def append(folder: str, name: str, lines: Sequence[bytes]) -> None:
-    """Add lines to a file, readable by its owner alone, and return once they are on disk. Raises OSError."""
+    """Append lines to a file that only its owner can read, and return once they are on disk. Raises OSError."""
     place = Path(folder)
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(place / name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         data = memoryview(b"".join(line + b"\n" for line in lines))
-        # A line that a crash has cut in two is ended by the next: only it is lost, and it is in the store still.
+        # If a crash truncates a line, the next append ends it: only that line is lost, and the store still has it.
         end = os.fstat(descriptor).st_size
         if end and os.pread(descriptor, 1, end - 1) != b"\n":
             os.write(descriptor, b"\n")

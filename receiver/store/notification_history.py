@@ -1,4 +1,4 @@
-"""Notifications that were taken, compressed in batches, capped by age and by size, shared by every replica."""
+"""The history of accepted notifications: compressed batches, limited by age and size, shared by all replicas."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from receiver.store.stored_numbers import stored_number
 
 KEEP = Script("documents/keep_notifications")
 AT_ONCE = 50
-"""Batches that one look reads at most."""
+"""Maximum number of batches per read."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some notifications, taken one after the other, as lines of JSON."""
+    """Consecutive notifications, as lines of JSON."""
 
     place: str
-    """Where it stands: batches sort by it, the oldest first."""
+    """Its position, by which batches are sorted, oldest first."""
     lines: bytes
 
 
@@ -29,16 +29,16 @@ class HistoryList:
     """The history of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Texts are base64: the client reads text."""
+        """Texts are base64, because the client reads text."""
         self.connection = connection
         self.key = connection.keys.named("history")
         self.texts = connection.keys.named("history:texts")
         self.size = connection.keys.named("history:size")
 
     async def keep(self, batches: Sequence[tuple[int, str]], now_ms: int, keep_ms: int, most: int) -> None:
-        """Add batches (when the last of it came, its text from `packed`); what is too old or too much leaves.
+        """Add batches (arrival of the last notification, and text from `packed`), and remove old or excess ones.
 
-        `most`: bytes of texts that are kept at most. Raises StoreAway.
+        `most`: maximum total size of the texts in bytes. Raises StoreAway.
         """
         arguments: list[str | int] = [self.texts, self.size, _place(now_ms - keep_ms), most, keep_ms]
         for at, text in batches:
@@ -46,14 +46,14 @@ class HistoryList:
         await self.connection.write(KEEP, [self.key], arguments)
 
     async def last_ms(self) -> int | None:
-        """Return when the newest notification that is kept came; None where none is. Raises StoreAway."""
+        """Return the arrival of the newest stored notification; None if there is none. Raises StoreAway."""
         newest = await self.connection.call("ZREVRANGE", self.key, 0, 0)
         return stored_number(str(newest[0]).partition("-")[0]) or None if newest else None
 
     async def read(self, since_ms: int, after: str = "", most_bytes: int = 256 * 1024) -> tuple[list[Batch], bool]:
-        """Return batches since a time, or after a place, and whether there are more. Raises StoreAway.
+        """Return batches since a time, or after a position, and whether there are more. Raises StoreAway.
 
-        As many as `most_bytes` of compressed text hold, and at least one.
+        As many as fit into `most_bytes` of compressed text, and at least one.
         """
         begin = f"({after}" if after else f"[{_place(since_ms)}"
         async with self.connection.guarded() as client:
@@ -71,7 +71,7 @@ class HistoryList:
             size += len(text or "")
             if found and size > most_bytes:
                 return found, True
-            # One that has left between the two looks is no loss of its page.
+            # A batch that was removed between the two reads may be missing.
             found.append(Batch(member, unpacked(text) if text else b""))
         return found, len(members) == AT_ONCE
 

@@ -15,17 +15,18 @@ NAME = "owed-notifications.txt"
 
 
 class RefusedNotificationsFile:
-    """One file: for each notification body a line of the time, in Unix seconds, base64, and perhaps its sender.
+    """One file with a line per notification body.
 
-    Blocking, and safe to use from any thread.
+    A line has the time in Unix seconds, the body in base64, and optionally its sender. Blocking, and safe to use from
+    any thread.
     """
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is the data folder."""
+        """`folder`: the data folder."""
         self.path = folder / NAME
 
     def write(self, bodies: Sequence[tuple[bytes, Sender]], at: float) -> None:
-        """Write `bodies` with the time `at`, durably, in place of what the file held. Raises OSError."""
+        """Replace the content of the file with `bodies` and the time `at`, durably. Raises OSError."""
         part = self.path.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -61,17 +62,17 @@ class RefusedNotificationsFile:
         return bodies
 
     def remove(self) -> None:
-        """Remove the file: what it held is settled. Raises OSError."""
+        """Remove the file, because its notifications are settled. Raises OSError."""
         self.path.unlink(missing_ok=True)
 
 
 def _sender_text(sender: Sender) -> bytes:
-    # An earlier release passes over a line of three parts: only what a sender may not do makes one.
+    # An earlier release ignores a line with three parts, so the sender is written only if it is restricted.
     return b" " + base64.b64encode(orjson.dumps(list(sender))) if sender.restricted else b""
 
 
 def _sender_of(text: bytes) -> Sender:
-    """Return the sender of a line. Raises ValueError for what is none."""
+    """Return the sender of a line. Raises ValueError if it is invalid."""
     name, resolves = orjson.loads(base64.b64decode(text, validate=True))
     if not isinstance(name, str) or not isinstance(resolves, list):
         raise ValueError("no sender")

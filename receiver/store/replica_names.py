@@ -1,4 +1,4 @@
-"""The names of replicas in the store: they say which forms of incidents a replica reads."""
+"""The names of replicas in the store, which show the formats of incidents that a replica can read."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from receiver.store.client.connection import Connection
 KEPT = 86_400
 """Seconds for which the store keeps a replica's name after its last sign of life."""
 READS_COMPRESSED = "-z1"
-"""The end of the name of a replica whose release reads compressed incidents. Earlier releases have no such end."""
+"""The suffix of the name of a replica that can read compressed incidents. Earlier releases have no such suffix."""
 SILENT_MS = 600_000
-"""A replica that has been silent for so long, while another one was not, has ended: each writes every two seconds."""
+"""Milliseconds of silence after which a replica has ended if another one is active; each writes every two seconds."""
 SCANNED = 1000
 
 
 def replica_name() -> str:
-    """Return a name that no other replica has."""
+    """Return a unique name for this replica."""
     return secrets.token_hex(8) + READS_COMPRESSED
 
 
 async def earlier_replicas(connection: Connection) -> int:
-    """Return how many replicas run that cannot read compressed incidents. Raises StoreAway.
+    """Return how many running replicas cannot read compressed incidents. Raises StoreAway.
 
-    It looks at every key of the store, a thousand at a time: not for every request.
+    It scans every key of the store, a thousand at a time, so do not call it for every request.
     """
     prefix, cursor, found = connection.keys.named("replica:"), 0, list[str]()
     while True:
@@ -37,7 +37,7 @@ async def earlier_replicas(connection: Connection) -> int:
         return 0
     async with connection.guarded():
         left = [int(ms) for ms in await connection.read_all([("PTTL", name) for name in every])]
-    # A store whose memory is full takes no sign of life from anyone: then the silence of all says nothing of one.
+    # A store with full memory accepts no sign of life: then silence of all replicas proves nothing about one.
     since = max(left) - SILENT_MS
     return sum(ms > since for name, ms in zip(every, left, strict=True) if not name.endswith(READS_COMPRESSED))
 

@@ -1,4 +1,4 @@
-"""How many alerts each severity rule has decided, a day at a time, shared by every replica."""
+"""Daily counts of alerts that each severity rule decided, shared by all replicas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from receiver.store.stored_numbers import stored_number
 
 COUNT = Script("documents/count_rule_hits")
 LIFETIME_S = 32 * 86400
-"""Seconds for which a day is kept: the oldest of 30 days is read until its end in every time zone."""
+"""Seconds for which a day is stored: the oldest of 30 days is read until it ends in every time zone."""
 
 
 class RuleHitCounts:

@@ -1,4 +1,4 @@
-"""Sessions of browsers: a record each, a mark for those that were ended, and a list of all."""
+"""Sessions of browsers: a record each, a mark for ended ones, and a list of all."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from receiver.model.sign_in import SessionRecord, SignInKind
 from receiver.store.client.connection import Connection
 
 CHECKING = timedelta(seconds=15)
-"""How long one replica alone may ask the provider about a session: a refresh token is good for one use."""
+"""How long only one replica may query the provider about a session, because a refresh token can be used once."""
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """What the store has of one session."""
+    """The stored data of one session."""
 
     record: SessionRecord | None
     ended: bool
-    """Whether it was ended, so that its cookie counts for nothing."""
+    """Whether it was ended, so that its cookie is invalid."""
 
 
 class SessionStore:
     """The sessions of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Records expire by themselves."""
+        """Records expire automatically."""
         self.connection = connection
 
     async def find(self, session: str) -> Lookup:
-        """Return what is known of the session with that id. Raises StoreAway."""
+        """Return the stored data of the session with that id. Raises StoreAway."""
         record, ended = await self.connection.call("MGET", self._key(session), self._ended(session))
         return Lookup(_read(record), ended is not None)
 
     async def keep(self, record: SessionRecord, until: datetime, idle: timedelta) -> None:
-        """Keep a record until it has not been written for `idle`, and no longer than `until`. Raises StoreAway."""
+        """Store a record until it has not been written for `idle`, and no longer than `until`. Raises StoreAway."""
         text = orjson.dumps(asdict(record))
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
@@ -48,7 +48,7 @@ class SessionStore:
             await pipe.execute()
 
     async def end(self, session: str, until: datetime, now: datetime) -> bool:
-        """End a session: its cookie counts for nothing from now on. Returns whether it was there. Raises StoreAway."""
+        """End a session: its cookie is invalid from now on. Returns whether it existed. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.set(self._ended(session), "1", px=max(1, to_ms(until) - to_ms(now)))
@@ -58,7 +58,7 @@ class SessionStore:
         return bool(deleted)
 
     async def all(self, now: datetime) -> list[SessionRecord]:
-        """Return every session, the one used last first. Raises StoreAway."""
+        """Return every session, most recently used first. Raises StoreAway."""
         ids: Sequence[str] = await self.connection.call("ZRANGEBYSCORE", self._list, to_ms(now), "+inf")
         if not ids:
             return []
@@ -69,12 +69,12 @@ class SessionStore:
         return sorted(records, key=lambda record: record.seen, reverse=True)
 
     async def claim(self, session: str) -> bool:
-        """Return whether this replica is the one that asks the provider about the session now. Raises StoreAway."""
+        """Return whether this replica is the one that queries the provider about the session now. Raises StoreAway."""
         key, limit = self.connection.keys.named(f"session-check:{session}"), round(CHECKING / _MS)
         return await self.connection.call("SET", key, "1", "NX", "PX", limit) is not None
 
     async def release(self, session: str) -> None:
-        """Let other replicas ask about the session again. Raises StoreAway."""
+        """Allow other replicas to query the provider about the session again. Raises StoreAway."""
         await self.connection.call("DEL", self.connection.keys.named(f"session-check:{session}"))
 
     async def _forget(self, gone: Sequence[str], now: datetime) -> None:

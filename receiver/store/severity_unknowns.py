@@ -1,4 +1,4 @@
-"""The list of what severities were decided without: bounded, counted, shared by every replica."""
+"""The list of values that severity decisions could not use: limited, counted, shared by all replicas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from receiver.store.client.connection import Connection, Script
 
 NOTE = Script("documents/count_unknowns")
 MOST = 500
-"""Entries that are kept: those seen longest ago leave."""
+"""Maximum number of entries: the least recent ones are removed."""
 
 
 class UnknownsList:
@@ -23,7 +23,7 @@ class UnknownsList:
         self.key = connection.keys.named("unknowns")
 
     async def note(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        """Add `entries` by field; what is there already is counted on. Raises StoreAway."""
+        """Add `entries` by field; the counts of existing ones increase. Raises StoreAway."""
         if not entries:
             return
         arguments: list[str | int] = [MOST]
@@ -32,7 +32,7 @@ class UnknownsList:
         await self.connection.write(NOTE, [self.key], arguments)
 
     async def listing(self) -> list[dict[str, Any]]:
-        """Return every entry, that seen last first. Raises StoreAway."""
+        """Return every entry, most recent first. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.hvals(self.key)

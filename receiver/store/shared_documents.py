@@ -1,7 +1,7 @@
-"""The board: small documents that people put up at run time, and that every replica reads again when one changes.
+"""Shared documents: small documents that people create at run time, and that every replica reads when one changes.
 
-Overrides of schedules, maintenance windows, hand-overs that were accepted: what configuration would say if it could be
-written from a phone. Each has a kind and an id; the revision tells replicas (`DueSet.beat`) that something has changed.
+Examples are overrides of schedules, maintenance windows and accepted hand-offs: settings that people change at run
+time. Each has a kind and an id; the revision tells replicas (`DueSet.beat`) that a document has changed.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from receiver.store.client.connection import Connection, Script
 
 POST = Script("documents/put_document")
 MOST = 10_000
-"""Documents that the board holds at most: more is a mistake of whoever writes them."""
+"""Maximum number of documents: a higher number is an error of the writer."""
 
 log = structlog.get_logger("receiver.board")
 
 
 class SharedDocumentsFull(Exception):
-    """There is no room for another document."""
+    """There is no space for another document."""
 
 
 class SharedDocuments:
-    """The board of one namespace."""
+    """The shared documents of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Documents are read whole: there are few."""
+        """All documents are read at once, because there are few."""
         self.connection = connection
         self.keys = connection.keys
 
@@ -48,7 +48,7 @@ class SharedDocuments:
         return int(revision or 0), found
 
     async def put(self, kind: str, key: str, document: dict[str, Any], *, only_new: bool = False) -> bool:
-        """Put a document up, durably; with `only_new` only where there is none. Returns whether it was written.
+        """Store a document durably; with `only_new`, only if it does not exist. Returns whether it was written.
 
         Raises SharedDocumentsFull.
         """
@@ -58,7 +58,7 @@ class SharedDocuments:
         return reply == "ok"
 
     async def take(self, kind: str, key: str) -> bool:
-        """Take a document down and return whether it was there."""
+        """Remove a document and return whether it existed."""
         return await self._post(kind, key, "") == "ok"
 
     async def _post(self, kind: str, key: str, text: str, *, only_new: bool = False) -> str:
@@ -69,7 +69,7 @@ class SharedDocuments:
 
 
 def _document(name: str, text: str) -> dict[str, Any] | None:
-    # Something that no release writes: it must not take every override and window with it.
+    # No release writes such a document: it must not make all overrides and windows unreadable.
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:

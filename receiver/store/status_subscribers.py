@@ -1,4 +1,4 @@
-"""Subscribers of the status page: a record each, the key that signs their links, and the limits on sign-ups."""
+"""Subscribers of the status page: their records, the key that signs their links, and the limits on sign-ups."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from receiver.store.client.connection import Connection
 
 DAY_S, HOUR_S = 86_400, 3_600
 A_DAY = 3
-"""Confirmation mails to one address in a day (surfaces.md, Subscriptions)."""
+"""Maximum number of confirmation mails to one address per day."""
 A_PEER = 30
-"""Sign-ups of one peer in an hour (surfaces.md, Subscriptions)."""
+"""Maximum number of sign-ups from one peer per hour."""
 AN_HOUR = 1_000
-"""Sign-ups of all peers in an hour: more is an attack, and mail servers would block the sender."""
+"""Maximum number of sign-ups from all peers per hour: more is an attack, and mail servers would block the sender."""
 PAGE = 500
-"""Records that are read in one round trip."""
+"""Number of records that are read in one round trip."""
 REPLACE = """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1
 """
-"""Writes a record that nobody has changed or erased since it was read."""
+"""Writes a record unless it was changed or erased since it was read."""
 
 log = structlog.get_logger("receiver.subscriptions")
 
@@ -35,12 +35,12 @@ class StatusSubscribers:
     """The subscribers of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """The key is made when it is first needed."""
+        """The key is generated when it is first needed."""
         self.connection = connection
         self._key: str | None = None
 
     async def key(self) -> str:
-        """Return the secret that links are signed with; it is made once for all replicas. Raises StoreAway."""
+        """Return the secret that signs links; it is generated once for all replicas. Raises StoreAway."""
         if self._key is None:
             name = self.connection.keys.named("subscribers:key")
             await self.connection.call("SET", name, secrets.token_urlsafe(32), "NX")
@@ -53,16 +53,16 @@ class StatusSubscribers:
         return _read(text) if text else None
 
     async def put(self, one: Subscriber) -> None:
-        """Keep a subscriber. Raises StoreAway."""
+        """Store a subscriber. Raises StoreAway."""
         await self.connection.call("HSET", self._all, one.id, orjson.dumps(one.model_dump(mode="json")).decode())
 
     async def replace(self, known: Subscriber, one: Subscriber) -> bool:
-        """Keep `one` in the place of `known`, and return whether it was still there unchanged. Raises StoreAway."""
+        """Replace `known` with `one`, and return whether `known` was still stored unchanged. Raises StoreAway."""
         texts = (orjson.dumps(each.model_dump(mode="json")).decode() for each in (known, one))
         return bool(await self.connection.call("EVAL", REPLACE, 1, self._all, known.id, *texts))
 
     async def delete(self, number: str) -> bool:
-        """Erase a subscriber, and return whether there was one. Raises StoreAway."""
+        """Erase a subscriber, and return whether it existed. Raises StoreAway."""
         return bool(await self.connection.call("HDEL", self._all, number))
 
     async def count(self) -> int:
@@ -70,7 +70,7 @@ class StatusSubscribers:
         return int(await self.connection.call("HLEN", self._all))
 
     async def each(self) -> AsyncIterator[list[Subscriber]]:
-        """Yield all, at most a page at once; one that changes meanwhile may come twice. Raises StoreAway."""
+        """Yield all subscribers, read in pages; one that changes meanwhile may be returned twice. Raises StoreAway."""
         cursor = "0"
         while True:
             cursor, found = await self.connection.call("HSCAN", self._all, cursor, "COUNT", PAGE)
@@ -80,7 +80,7 @@ class StatusSubscribers:
                 return
 
     async def peer_may(self, peer: str) -> bool:
-        """Return whether another sign-up of `peer` (a keyed hash) is within the limits; it counts. Raises StoreAway."""
+        """Count a sign-up from `peer` (a keyed hash), and return whether it is within the limits. Raises StoreAway."""
         own = await self._count(f"subscribe:peer:{peer}", HOUR_S)
         return own <= A_PEER and await self._count("subscribe:hour", HOUR_S) <= AN_HOUR
 
@@ -89,7 +89,7 @@ class StatusSubscribers:
         return await self._count(f"subscribe:address:{number}", DAY_S) <= A_DAY
 
     async def use_once(self, nonce: str, seconds: int) -> bool:
-        """Return whether the link with `nonce` had not been used; now it has been. Raises StoreAway."""
+        """Mark the link with `nonce` as used, and return whether it was unused. Raises StoreAway."""
         key = self.connection.keys.named(f"subscribe:used:{nonce}")
         return await self.connection.call("SET", key, "1", "NX", "EX", seconds) is not None
 
@@ -97,7 +97,7 @@ class StatusSubscribers:
         key = self.connection.keys.named(name)
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
-            # The time to live comes first: a counter that was left without one would never start again.
+            # The time to live is set first: a counter without one would never be reset.
             pipe.set(key, 0, ex=seconds, nx=True)
             pipe.incr(key)
             _, count = await pipe.execute()
@@ -112,6 +112,6 @@ def _read(text: str) -> Subscriber | None:
     try:
         return Subscriber.model_validate_json(text)
     except ValidationError:
-        # Nothing of the record is logged: it holds an address.
+        # The record is not logged, because it contains an address.
         log.error("subscriber_unreadable")
         return None

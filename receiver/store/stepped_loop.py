@@ -1,4 +1,4 @@
-"""Long loops in short steps: whatever waits for the event loop gets its turn in between."""
+"""Runs long loops in short steps, so that other tasks of the event loop run in between."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from receiver.store.client.connection_lanes import Lane, current_lane
 Item = TypeVar("Item")
 
 PARSED = 20
-"""Snapshots that are parsed in one step: about 3 ms."""
+"""Number of snapshots that are parsed in one step: about 3 ms."""
 SHAPED = 5
-"""Incidents whose shape in JSON is made in one step: about 2 ms, most of it for their links."""
+"""Number of incidents that are converted to JSON in one step: about 2 ms, mostly for their links."""
 COMPARED = 2000
-"""Summaries that are looked at in one step: about 2 ms."""
+"""Number of summaries that are checked in one step: about 2 ms."""
 LONGEST_STEP = 0.005
-"""Seconds of one step where items cost very different amounts, such as values that regular expressions are tried on."""
+"""Seconds of one step if the cost of items varies a lot, such as matching regular expressions against values."""
 AT_ONCE = 3
-"""Steps of requests in one turn of the event loop, however many requests there are. A notification needs about twelve
-turns, and each of 150 readers that makes a step in every turn would have it wait for half a second."""
+"""Number of request steps per iteration of the event loop, regardless of the number of requests. A notification needs
+about twelve iterations; if 150 readers made a step in each, it would wait for half a second."""
 
 
 class _Steps:
-    """The requests that wait for their next step in one event loop, the one that has waited longest first."""
+    """The requests that wait for their next step in one event loop, longest waiting first."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -35,7 +35,7 @@ class _Steps:
         self._turning = False
 
     async def next(self) -> None:
-        """Wait until it is this one's turn."""
+        """Wait until this request may run its next step."""
         mine = self._loop.create_future()
         self._waiting.append(mine)
         if not self._turning:
@@ -47,7 +47,7 @@ class _Steps:
         begun = 0
         while self._waiting and begun < AT_ONCE:
             one = self._waiting.popleft()
-            if not one.done():  # else its sender has hung up
+            if not one.done():  # otherwise its sender has disconnected
                 one.set_result(None)
                 begun += 1
         self._turning = bool(self._waiting)
@@ -59,7 +59,7 @@ _steps: WeakKeyDictionary[asyncio.AbstractEventLoop, _Steps] = WeakKeyDictionary
 
 
 async def next_step() -> None:
-    """Let other tasks run. What a request does waits until few others make a step; the service's own work does not."""
+    """Let other tasks run. Requests wait until few others are running a step; the service's own work does not."""
     if current_lane() is not Lane.REQUESTS:
         await asyncio.sleep(0)
         return
@@ -71,7 +71,7 @@ async def next_step() -> None:
 
 
 class TimedSteps:
-    """A loop whose items cost very different amounts: it makes steps of `LONGEST_STEP` by the clock."""
+    """A loop over items of very different cost: it runs steps of `LONGEST_STEP` seconds."""
 
     def __init__(self) -> None:
         """The first step begins now."""
@@ -79,14 +79,14 @@ class TimedSteps:
         self._began = self._monotonic()
 
     async def pause(self) -> None:
-        """Let other tasks run if the present step has taken long enough."""
+        """Let other tasks run if the current step has taken long enough."""
         if self._monotonic() - self._began > LONGEST_STEP:
             await next_step()
             self._began = self._monotonic()
 
 
 async def in_steps(items: Iterable[Item], size: int) -> AsyncIterator[Item]:
-    """Yield `items`; after each `size` of them other tasks run first."""
+    """Yield `items`, and let other tasks run after every `size` of them."""
     for count, item in enumerate(items, 1):
         yield item
         if count % size == 0:

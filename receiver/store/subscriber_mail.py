@@ -1,6 +1,7 @@
-"""Mail that subscribers are still owed: a queue of its own, which no page waits behind.
+"""The queue of mail to subscribers, separate from the due set, so that no page waits for it.
 
-A row is one mail to one address. Rows of `confirm` hold a sealed sign-up; rows of `news` name what is told and to whom.
+A row is one mail to one address. Rows of `confirm` contain a sealed sign-up; rows of `news` contain the key of the news
+and the subscriber.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from receiver.model.delivery.subscription import SubscriberNews
 from receiver.store.client.connection import Connection
 
 KEPT_MS = 7 * 86_400_000
-"""How long it is remembered what was told: news is not mailed when it is older than a day."""
+"""How long mailed news is remembered: news older than a day is not mailed."""
 MOST_ROWS = 1_000_000
-"""Rows that the queue holds at most."""
+"""Maximum number of rows in the queue."""
 LEASE_MS = 60_000
-"""How long one replica sends alone without saying so again; longer than the deadline of one mail."""
+"""How long one replica is the only sender without renewing its claim; longer than the deadline of one mail."""
 
 
 @dataclass(frozen=True)
 class MailRow:
-    """One mail that is owed."""
+    """One queued mail."""
 
     member: str
     news: str = ""
-    """Key of what is told; empty: a confirmation."""
+    """Key of the news; empty: a confirmation."""
     to: str = ""
     """Id of the subscriber."""
     sealed: str = ""
-    """Of a confirmation: the token in its link."""
+    """For a confirmation: the token in its link."""
     tries: int = 0
 
 
@@ -39,11 +40,11 @@ class SubscriberMail:
     """The queue of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here: the store has it."""
+        """All state is in the store."""
         self.connection = connection
 
     async def lead(self, me: str) -> bool:
-        """Return whether the replica `me` is the one that sends, for the next minute. Raises StoreAway."""
+        """Return whether the replica `me` is the sender for the next minute. Raises StoreAway."""
         key = self._named("leader")
         if await self.connection.call("SET", key, me, "NX", "PX", LEASE_MS) is not None:
             return True
@@ -52,25 +53,25 @@ class SubscriberMail:
         return bool(await self.connection.call("PEXPIRE", key, LEASE_MS))
 
     async def untold(self, keys: Sequence[str]) -> list[str]:
-        """Return those of `keys` that subscribers have not been told. Raises StoreAway."""
+        """Return those of `keys` whose news was not mailed yet. Raises StoreAway."""
         if not keys:
             return []
         known = await self.connection.call("HMGET", self._named("told"), *keys)
         return [key for key, when in zip(keys, known, strict=True) if when is None]
 
     async def announce(self, news: SubscriberNews) -> None:
-        """Keep what is told, for the rows that name it. Raises StoreAway."""
+        """Store news for the rows that refer to it. Raises StoreAway."""
         await self.connection.call("HSET", self._named("news"), news.key, news.model_dump_json())
 
     async def owe(self, rows: Sequence[MailRow], due_ms: int) -> bool:
-        """Add rows, the same one once; False where there is no room. Raises StoreAway."""
+        """Add rows, each only once; return False if there is no space. Raises StoreAway."""
         if not rows:
             return True
         if int(await self.connection.call("ZCARD", self._named("queue"))) + len(rows) > MOST_ROWS:
             return False
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
-            # The row first: a place in the queue without one is passed over, a row without a place is lost.
+            # The row first: a queue entry without a row is skipped, while a row without a queue entry would be lost.
             pipe.hset(self._named("rows"), mapping={row.member: orjson.dumps(asdict(row)).decode() for row in rows})
             pipe.zadd(self._named("queue"), {row.member: due_ms for row in rows}, nx=True)
             await pipe.execute()
@@ -92,12 +93,12 @@ class SubscriberMail:
         return [MailRow(**orjson.loads(text)) for text in texts if text is not None]
 
     async def news(self, key: str) -> SubscriberNews | None:
-        """Return what is told under `key`. Raises StoreAway."""
+        """Return the news with `key`. Raises StoreAway."""
         text = await self.connection.call("HGET", self._named("news"), key)
         return SubscriberNews.model_validate_json(text) if text else None
 
     async def later(self, row: MailRow, due_ms: int) -> None:
-        """Try a row again at that time. Raises StoreAway."""
+        """Retry a row at that time. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.hset(self._named("rows"), row.member, orjson.dumps(asdict(row)).decode())
@@ -105,7 +106,7 @@ class SubscriberMail:
             await pipe.execute()
 
     async def done(self, member: str) -> None:
-        """Take a row out of the queue. Raises StoreAway."""
+        """Remove a row from the queue. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.zrem(self._named("queue"), member)
@@ -113,11 +114,11 @@ class SubscriberMail:
             await pipe.execute()
 
     async def depth(self) -> int:
-        """Return how many mails are owed. Raises StoreAway."""
+        """Return the number of queued mails. Raises StoreAway."""
         return int(await self.connection.call("ZCARD", self._named("queue")))
 
     async def forget(self, now_ms: int) -> None:
-        """Forget what was told more than a week ago. Raises StoreAway."""
+        """Delete news that was mailed more than a week ago. Raises StoreAway."""
         known = await self.connection.call("HGETALL", self._named("told"))
         times = known if isinstance(known, dict) else dict(zip(known[::2], known[1::2], strict=True))
         old = [key for key, when in times.items() if int(when) < now_ms - KEPT_MS]
@@ -126,7 +127,7 @@ class SubscriberMail:
             await self.connection.call("HDEL", self._named("news"), *old)
 
     async def windows(self) -> dict[str, SubscriberNews]:
-        """Return the maintenance that has begun and whose end subscribers are still owed. Raises StoreAway."""
+        """Return the maintenance that has begun and whose end was not mailed yet. Raises StoreAway."""
         known = await self.connection.call("HGETALL", self._named("windows"))
         texts = known if isinstance(known, dict) else dict(zip(known[::2], known[1::2], strict=True))
         return {key: SubscriberNews.model_validate_json(text) for key, text in texts.items()}
@@ -136,7 +137,7 @@ class SubscriberMail:
         await self.connection.call("HSET", self._named("windows"), news.about, news.model_dump_json())
 
     async def drop_window(self, about: str) -> None:
-        """Forget a window whose end was told. Raises StoreAway."""
+        """Delete a window whose end was mailed. Raises StoreAway."""
         await self.connection.call("HDEL", self._named("windows"), about)
 
     def _named(self, name: str) -> str:
@@ -144,5 +145,5 @@ class SubscriberMail:
 
 
 def due_of(row: MailRow, now_ms: int) -> int:
-    """Return when a new row is due: at once, but no sign-up of a stranger comes before news that is due already."""
+    """Return when a new row is due: at once, but a sign-up never comes before news that is already due."""
     return now_ms

@@ -1,4 +1,4 @@
-"""How a ticket was last seen at its vendor, so that only what changed there counts here."""
+"""The last known state of each ticket at its vendor, so that only changes there are applied here."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class TicketStates:
     """The tickets of one namespace."""
 
     def __init__(self, connection: Connection, *, history_s: int) -> None:
-        """`history_s`: seconds that one is remembered after its last change."""
+        """`history_s`: seconds for which a ticket is remembered after its last change."""
         self.connection = connection
         self.history_s = history_s
 
     async def before(self, channel: str, tickets: Sequence[Ticket]) -> list[Ticket | None]:
-        """Return each of `tickets` as it was seen last, None where it was not. Raises StoreAway."""
+        """Return the last known state of each of `tickets`; None if it was not seen. Raises StoreAway."""
         if not tickets:
             return []
         async with self.connection.guarded() as client:
@@ -28,7 +28,7 @@ class TicketStates:
         return [Ticket.model_validate_json(text) if text else None for text in found]
 
     async def memories(self, members: Sequence[str]) -> list[dict[str, Any]]:
-        """Return what the receipts of each of the rows `members` remember. Raises StoreAway."""
+        """Return the memory of each of the rows `members`. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for member in members:
@@ -37,7 +37,7 @@ class TicketStates:
         return [orjson.loads(text) if text else {} for text in found]
 
     async def seen(self, channel: str, ticket: Ticket) -> None:
-        """Remember `ticket` as it is. Raises StoreAway."""
+        """Store the current state of `ticket`. Raises StoreAway."""
         async with self.connection.guarded() as client:
             await client.set(self._key(channel, ticket), ticket.model_dump_json(), ex=self.history_s)
 

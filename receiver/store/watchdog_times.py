@@ -10,7 +10,7 @@ from receiver.store.client.connection import Connection
 from receiver.store.stored_numbers import stored_number
 
 MOST = 100
-"""Watchdogs that are told apart: more are a mistake of whoever labels them."""
+"""Maximum number of distinct Watchdogs: more are a labeling error."""
 
 log = structlog.get_logger("receiver.watchdog")
 
@@ -19,11 +19,11 @@ class WatchdogTimes:
     """The Watchdogs of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """None is known before it was received."""
+        """Times are read from the store on each call."""
         self.connection = connection
 
     async def record(self, now_ms: int, by: Sequence[str] = (), names: Collection[str] = ()) -> None:
-        """Record that one was received, and which: `names` are made of the labels `by`. Raises StoreAway."""
+        """Record that Watchdogs were received; `names` are built from the labels `by`. Raises StoreAway."""
         async with self.connection.guarded() as client:
             await client.set(self._any, now_ms)
             if not by:
@@ -38,19 +38,19 @@ class WatchdogTimes:
                 log.error("too_many_watchdogs", kept=MOST, hint="group by fewer labels in ingest.watchdog.group_by")
 
     async def last_ms(self) -> int | None:
-        """Return when any was last received, None for never. Raises StoreAway."""
+        """Return when any was last received; None if never. Raises StoreAway."""
         async with self.connection.guarded() as client:
             value = await client.get(self._any)
         return stored_number(value) or None
 
     async def lasts_ms(self, by: Sequence[str]) -> dict[str, int]:
-        """Return when each that the labels `by` tell apart was last received, by its name. Raises StoreAway."""
+        """Return when each Watchdog, distinguished by the labels `by`, was last received, by name. Raises StoreAway."""
         async with self.connection.guarded() as client:
             found = await client.hgetall(self._each(by))
         return {name: ms for name, value in found.items() if (ms := stored_number(value))}
 
     async def cap(self, by: Sequence[str], now_ms: int) -> None:
-        """Let none have been received later than now: it was written by a clock that was wrong. Raises StoreAway."""
+        """Reset times in the future to now, because a wrong clock wrote them. Raises StoreAway."""
         async with self.connection.guarded() as client:
             if stored_number(await client.get(self._any)) > now_ms:
                 await client.set(self._any, now_ms)
@@ -60,7 +60,7 @@ class WatchdogTimes:
                 await client.hset(self._each(by), mapping=ahead)
 
     async def forget(self, by: Sequence[str], name: str) -> None:
-        """Listen for one no more until it is received again. Raises StoreAway."""
+        """Stop monitoring one until it is received again. Raises StoreAway."""
         async with self.connection.guarded() as client:
             await client.hdel(self._each(by), name)
 
@@ -69,5 +69,5 @@ class WatchdogTimes:
         return self.connection.keys.named("watchdog")
 
     def _each(self, by: Sequence[str]) -> str:
-        # Those of other labels are none that anybody listens for anymore.
+        # Names built from other labels are not monitored anymore.
         return self.connection.keys.named(f"watchdogs:{','.join(by)}")

@@ -1,6 +1,6 @@
-"""Alertmanager's two grammars for a list of matchers: the classic one, and that of UTF-8 names (0.27 and later).
+"""Alertmanager's two grammars for a list of matchers: the classic one, and the one for UTF-8 names (0.27 and later).
 
-Where both accept a text and differ, the classic reading counts: so does Alertmanager by default (its fallback mode).
+If both accept a text with different results, the classic one counts, as in Alertmanager's default (its fallback mode).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-"""What Go calls a space; Python calls some more characters so."""
+"""Characters that Go treats as spaces; Python includes some more."""
 _CLASSIC_SPACE = "\t\n\f\r "
 _CLASSIC = re.compile(rf"[{_CLASSIC_SPACE}]*([a-zA-Z_:][a-zA-Z0-9_:]*)[{_CLASSIC_SPACE}]*(=~|!~|!=|=)")
 _TOKEN = re.compile(
@@ -24,11 +24,11 @@ _OPERATORS = ("=", "!=", "=~", "!~")
 
 
 class GrammarError(ValueError):
-    """A text that the grammar refuses."""
+    """The grammar does not accept the text."""
 
 
 class UnknownEscape(GrammarError):
-    """A text in quotes with an escape that does not exist; `escape` is what follows the backslash."""
+    """A quoted text has an unknown escape; `escape`: the character after the backslash."""
 
     def __init__(self, escape: str) -> None:
         """Keep `escape`."""
@@ -37,7 +37,7 @@ class UnknownEscape(GrammarError):
 
 
 class Written(NamedTuple):
-    """A matcher as it is written: its label, its operator, and its value without quotes and escapes."""
+    """A parsed matcher: its label, its operator, and its value without quotes and escapes."""
 
     name: str
     operator: str
@@ -45,10 +45,10 @@ class Written(NamedTuple):
 
 
 def classic_matchers(text: str) -> list[Written]:
-    """Return the matchers in `text` by the classic grammar. Raises GrammarError for what it refuses."""
+    """Return the matchers in `text` by the classic grammar. Raises GrammarError if it does not accept the text."""
     parts: list[str] = []
     begin, inside, escaped = 0, False, False
-    # It takes a brace off either end, whether or not there is one at the other end.
+    # It removes a brace at either end, even if there is none at the other end.
     body = text.removeprefix("{").removesuffix("}")
     for at, character in enumerate(body):
         if character == "," and not inside:
@@ -64,7 +64,7 @@ def classic_matchers(text: str) -> list[Written]:
 
 
 def classic_matcher(text: str) -> Written:
-    """Return the one matcher in `text` by the classic grammar. Raises GrammarError for what it refuses."""
+    """Return the one matcher in `text` by the classic grammar. Raises GrammarError if it does not accept the text."""
     head = _CLASSIC.match(text)
     if head is None:
         raise GrammarError("not a label name and one of = != =~ !~")
@@ -82,7 +82,7 @@ def _classic_value(raw: str) -> str:
         if character == "\\" and position + 1 < len(body):
             position += 1
             follower = body[position]
-            # An escape it does not know stays as it is: "\." and "\d" reach the regular expression.
+            # An unknown escape stays unchanged: "\." and "\d" reach the regular expression.
             out.append({"n": "\n", '"': '"', "\\": "\\"}.get(follower, "\\" + follower))
         elif character == '"':
             if not opened or position + 1 < len(body):
@@ -97,9 +97,9 @@ def _classic_value(raw: str) -> str:
 
 
 def utf8_matchers(text: str) -> list[Written]:
-    """Return the matchers in `text` by the UTF-8 grammar, whose names may be in quotes.
+    """Return the matchers in `text` by the UTF-8 grammar, which allows quoted names.
 
-    Raises GrammarError for what it refuses, UnknownEscape for an escape that does not exist.
+    Raises GrammarError if it does not accept the text, UnknownEscape for an unknown escape.
     """
     tokens = _tokens(text)
     if tokens[:1] == ["{"]:
@@ -132,7 +132,7 @@ def _is_sign(token: str) -> bool:
 
 
 def _unquoted(token: str) -> str:
-    """Return the text of a token, read as Go reads a text in double quotes: an escape may be one byte of several."""
+    """Return the text of a token, parsed like a Go string in double quotes: an escape may be one byte of several."""
     if not token.startswith('"'):
         return token
     if "\n" in token:

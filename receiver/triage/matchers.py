@@ -19,7 +19,7 @@ from receiver.triage.matcher_grammar import GrammarError, UnknownEscape, Written
 from receiver.triage.safe_text import quoted
 
 PATTERN_LIMIT = 1024
-"""Maximum size of a regular expression in bytes (reliability S13)."""
+"""Maximum size of a regular expression in bytes."""
 _REMEMBERED = 1024
 _REMEMBERED_LENGTH = 128
 
@@ -165,7 +165,7 @@ def parse_matcher(text: str, cost: PatternCost | None = None) -> Matcher:
     shown = quoted(text, 80)
     if text.strip().startswith("{") or text.strip().endswith("}"):
         raise MatcherError(_why_braces(text, shown))
-    # Alertmanager takes a==b for the value "=b", which nobody has ever meant.
+    # Alertmanager reads a==b as the value "=b", which is never intended.
     if re.match(r"\s*[a-zA-Z_:][a-zA-Z0-9_:]*\s*=\s*=", text):
         raise MatcherError(f"{shown} uses ==; equality is written with one =")
     try:
@@ -191,7 +191,7 @@ def _utf8_matcher(text: str, shown: str) -> Written:
 
 
 def split_matchers(text: str) -> list[str]:
-    """Return the texts of the matchers in `text`: perhaps several with commas between them, perhaps in braces."""
+    """Return the texts of the matchers in `text`: one or several, separated by commas, optionally in braces."""
     body = text.strip()
     parts: list[str] = []
     begin, inside, escaped = 1 if body.startswith("{") else 0, False, False

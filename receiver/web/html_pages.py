@@ -28,12 +28,12 @@ CUT = 500
 OWN_STYLE, OWN_SCRIPT = "own_style", "own_script"
 """Values of a page with its own inline style and script."""
 CONSOLE = "console/"
-"""Where the templates of the console are: they may load its style sheet and its script."""
+"""The folder of the console's templates, which may load its style sheet and its script."""
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' "
     "rx='7' fill='%231f6b3a'/%3E%3Ccircle cx='16' cy='16' r='7' fill='white'/%3E%3C/svg%3E"
 )
-"""The icon of pages that count nothing; without one, browsers ask for `/favicon.ico`."""
+"""The icon of pages without a count; without an icon, browsers request `/favicon.ico`."""
 ASSETS = {"console.css": "text/css", "console.js": "text/javascript"}
 TEMPLATES = (
     *(

@@ -1,4 +1,4 @@
-"""The OpenAPI document without a running service."""
+"""The OpenAPI document without a running service, for tests and docs; `openapi/openapi_page.py` builds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints for Kubernetes and Prometheus. Neither probe depends on the store or a vendor (surfaces.md, HTTP)."""
+"""Endpoints for Kubernetes and Prometheus. Neither probe depends on the store or a vendor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from receiver.web.http.compression import takes_gzip
 from receiver.web.http.error_responses import answer
 
 STILL = 30.0
-"""Seconds without a poll after which the work loop counts as hung, and the process is restarted (reliability P4)."""
+"""Seconds without a poll after which the work loop counts as hung, and the process is restarted."""
 
 
 METRICS_KEPT = 1.0

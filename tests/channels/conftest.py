@@ -1,4 +1,4 @@
-"""A channel of each kind, wired to its fake by its own test."""
+"""A channel of each kind, set up against its fake by the channel's test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT = 0.25
 
 @dataclass
 class Wired:
-    """A channel, the fake that it talks to, and what must never be seen outside."""
+    """A channel, its fake vendor, and the secrets that no output may contain."""
 
     channel: Channel[Any]
     vendor: Vendor
@@ -29,7 +29,7 @@ class Wired:
     notice: Notice
     secrets: tuple[str, ...]
     blunt: bool = False
-    """It knows whether the vendor took a message, and not why not: a library stands between."""
+    """The channel learns whether the vendor accepted a message, but not why it refused: it uses a library."""
 
 
 def _fake(kind: str) -> Vendor:

@@ -1,4 +1,4 @@
-"""Notices as the pipeline makes them, for tests."""
+"""Notices as the pipeline builds them, for tests."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def alert(number: int = 1, **changes: Any) -> AlertLine:
 
 
 def notice(action: Action = Action.INFORM, **changes: Any) -> Notice:
-    """Return what a chat is told of a new incident, or what a pager is to do about it."""
+    """Return a notice about a new incident for a chat, or for a pager."""
     paging = action in (Action.TRIGGER, Action.ACKNOWLEDGE, Action.RESOLVE)
     values: dict[str, Any] = {
         "key": page().key if paging else "uid-0001/chat/1",
@@ -112,7 +112,7 @@ def notice(action: Action = Action.INFORM, **changes: Any) -> Notice:
 
 
 def public_news(**changes: Any) -> PublicNews:
-    """Return what a page elsewhere may show of an incident: an update that was let out."""
+    """Return a published update of an incident for an external status page."""
     update = PublicUpdate(n=1, progress=PublicStatus.INVESTIGATING, text="We look into problems with API.", at=NOW)
     values: dict[str, Any] = {
         "id": "3f2a90c1d004", "title": "API: partial outage", "progress": update.progress,
@@ -135,7 +135,7 @@ def tell(text: str = "a delivery was parked", **changes: Any) -> Notice:
 
 
 def hostile(action: Action = Action.INFORM, text: str = HOSTILE, **changes: Any) -> Notice:
-    """Return a notice all of whose foreign text is `text`."""
+    """Return a notice in which all untrusted text is `text`."""
     bad = incident(
         title=text,
         service=text,

@@ -1,4 +1,4 @@
-"""Apprise: what matters goes to every service once, dead, and no address is seen anywhere."""
+"""Apprise: important events go to every service once, escaped, and no output contains an address."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ VENDOR = FakeService
 
 
 def wiring(vendor: Vendor, site: Site, http: Http) -> Wired:
-    """Return the channel set up against its fake, by way of the library."""
+    """Return the channel set up against its fake, through the library."""
     assert isinstance(vendor, FakeService)
     settings = AppriseSettings.model_validate({"urls": [f"{site.url.replace('http', 'json', 1)}/{SECRET}"]})
     secrets = (SECRET, ROUTING_KEY)

@@ -1,4 +1,4 @@
-"""What every channel says of an incident's alerts: description, what differs, values, common labels once."""
+"""The alerts in every channel's messages: description, differing labels, values, and common labels once."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_every_channel_says_what_each_alert_says() -> None:
         assert "api-2" in text, channel
         assert "17" in text, channel
         assert "checkout" in text, channel
-        # Common labels once: not again with each alert.
+        # Common labels once, not with each alert.
         if channel != "webhook":
             assert text.count("namespace=checkout") == 1, channel
 

@@ -1,4 +1,4 @@
-"""Confluence: a page a document, brought up to date, and nothing of people's put over."""
+"""Confluence: one page per document, kept up to date, without overwriting people's edits."""
 
 from __future__ import annotations
 

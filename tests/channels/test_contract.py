@@ -1,4 +1,4 @@
-"""What every channel that talks to a vendor must do, whatever the vendor does."""
+"""The contract of every channel, for all responses of a vendor."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def every(request: pytest.FixtureRequest, site: Site, http: Http) -> Wired:
 
 @pytest.fixture
 async def quick(http: Http) -> AsyncIterator[Http]:
-    """Connections with a short limit; a test that waits for it waits for real."""
+    """Connections with a short timeout; a test that waits for it waits in real time."""
     quick = Http(connect=TIMEOUT, total=TIMEOUT)
     yield quick
     await quick.close()
@@ -58,7 +58,7 @@ def test_discover_finds_every_kind_of_the_reference() -> None:
         "pagerduty", "slack", "webhook", "log", "statuspage", "jira", "confluence", "email", "apprise",
         "gammu", "grafana", "ntfy", "twilio",
     }  # fmt: skip
-    # What is no HTTP has its own terms, and its own test that speaks them.
+    # Channels without HTTP have separate tests.
     assert set(kinds) - set(REMOTE) == {"email", "gammu", "log"}
     for kind, channel in kinds.items():
         assert issubclass(channel.Settings, Frozen)
@@ -75,14 +75,14 @@ async def test_a_good_answer_is_a_receipt(wired: Wired) -> None:
 
 
 def told(wired: Wired, reason: str) -> tuple[str, bool, bool]:
-    """Return what is said when no answer was seen: a library between us and the vendor knows no more."""
+    """Return the error for a missing response: a library gives no other reason."""
     return ("server_error" if wired.blunt else reason, False, True)
 
 
 async def test_the_same_notice_twice_is_the_same_thing_to_the_vendor(wired: Wired) -> None:
     await wired.channel.send(wired.notice)
     await wired.channel.send(wired.notice.model_copy(update={"repeat": True}))
-    # What a library hands over has no key, and nowhere to look: twice is better than never.
+    # A message through a library has no key and cannot be looked up: twice is better than never.
     assert wired.vendor.seen == (2 if wired.blunt else 1)
 
 
@@ -91,9 +91,9 @@ BROKEN = ["", "{", "null", "[]", '"ok"', "<html>Sign in</html>", '{"ok": 1, "id"
 
 
 def meant(status: int, kind: str, *, blunt: bool) -> tuple[str, bool, bool]:
-    """Return reason, permanent and ambiguous of a status that is no 2xx."""
+    """Return the reason, `permanent` and `ambiguous` of a status outside 2xx."""
     if kind in PAGERS and 400 < status < 500 and status not in (408, 413, 429):
-        # Its own refusal is a 400: what a proxy says is no reason to give a page up.
+        # The vendor refuses with a 400: a proxy's error is no reason to give up a page.
         return "auth" if status in (401, 403, 404) else "bad_answer", False, False
     if blunt or status >= 500:
         return "server_error", False, True
@@ -106,9 +106,9 @@ def meant(status: int, kind: str, *, blunt: bool) -> tuple[str, bool, bool]:
 @pytest.mark.parametrize("hundred", [300, 400, 500])
 async def test_what_every_status_means(wired: Wired, hundred: int) -> None:
     for status in range(hundred, hundred + 100):
-        # What an older API of Statuspage says in place of 429.
+        # An older API of Statuspage responds with this instead of 429.
         wanted = 429 if status == 420 and wired.channel.kind == "statuspage" else status
-        # An answer that repeats what it was sent must not lead to a log.
+        # A response that repeats the request must not appear in a log.
         body = " ".join(wired.secrets) + "\x1b[31m\u202e"
         wired.vendor.script.append(Answer(status, body=body, headers={"Location": f"{wired.site.url}/elsewhere"}))
         before = len(wired.vendor.received)
@@ -139,7 +139,7 @@ async def test_a_slow_body_loses_nothing_and_doubles_nothing(wired: Wired, quick
         await slow.channel.send(slow.notice)
     except DeliveryError as error:
         assert (error.permanent, error.ambiguous) == (False, True) or error.reason == "auth"
-    slow.vendor.script.clear()  # a busy machine may have given up before it was connected
+    slow.vendor.script.clear()  # on a busy machine, it may time out before it is connected
     if not slow.blunt:
         await wired.channel.send(wired.notice.model_copy(update={"repeat": True}))
     assert wired.vendor.seen == 1
@@ -166,7 +166,7 @@ async def test_a_redirect_is_never_followed(wired: Wired) -> None:
 @pytest.mark.parametrize("status", [429, 503])
 async def test_retry_after_in_both_forms(wired: Wired, status: int, value: str, seconds: float) -> None:
     wired.vendor.script.append(Answer(status, headers={"Retry-After": value}))
-    # A 503 does not say that nothing was taken: it is not looked for before it can be found.
+    # After a 503 the message may exist: the channel looks for it only when it can be found.
     least = wired.channel.settles if status == 503 else 0.0
     assert (await failure(wired)).retry_after == (None if wired.blunt else max(seconds, least))
 
@@ -181,7 +181,7 @@ async def test_no_answer_is_ambiguous(wired: Wired, quick: Http, site: Site) -> 
     wired = wire(wired.channel.kind, site, quick)
     wired.vendor.script.append(Answer(hang=True, taken=True))
     error = await failure(wired)
-    # A library between has a limit of its own, and either may be the first to pass.
+    # A library has its own timeout, and either may expire first.
     said = {told(wired, "timeout"), ("timeout", False, True)}
     assert (error.reason, error.permanent, error.ambiguous) in said
 
@@ -218,7 +218,7 @@ async def test_a_name_that_nobody_knows(http: Http) -> None:
 async def test_every_channel_shows_what_it_would_send_and_no_secret(every: Wired) -> None:
     before = copy.deepcopy(every.notice.model_dump())
     shown = str(every.channel.preview(every.notice))
-    # A page of the public's knows no id of ours.
+    # A public page contains no id of ours.
     assert (every.notice.public.incident.id if every.notice.public else "INC-2026-0042") in shown
     assert not [secret for secret in every.secrets if secret in shown]
     assert every.channel.preview(every.notice) == every.channel.preview(every.notice)
@@ -293,7 +293,7 @@ async def test_what_can_be_asked_changes_nothing(every: Wired) -> None:
         with pytest.raises(DeliveryError) as caught:
             await every.channel.ask(question)
         assert caught.value.reason == reason
-        own = [secret for secret in every.secrets if secret != ROUTING_KEY]  # of whom it has never heard
+        own = [secret for secret in every.secrets if secret != ROUTING_KEY]  # which it has never seen
         assert not [secret for secret in own if secret in str(caught.value)]
 
 

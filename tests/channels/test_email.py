@@ -1,4 +1,4 @@
-"""Mail: to one person at a time, threaded by stable ids, harmless, and every answer of a server understood."""
+"""Mail: one per person, threaded by stable ids, with escaped text; every server response is handled."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def mail(server: FakeSmtp, http: Http, login: str = "") -> Email:
 
 
 def told(**changes: object) -> Notice:
-    """Return what a person is written to about."""
+    """Return a notice for a person."""
     return notice(**{"address": TO, **changes})
 
 
 OWN = f"uid-0001.{hashlib.sha256(TO.encode()).hexdigest()[:8]}"
-"""What every id of a mail about the incident to this address begins with."""
+"""The prefix of each id of a mail about the incident to this address."""
 
 
 async def failure(channel: Email, of: Notice) -> DeliveryError:
@@ -89,7 +89,7 @@ async def test_a_thread_of_three(server: FakeSmtp, http: Http) -> None:
 
 
 async def test_two_installations_with_one_sender_write_two_mails(server: FakeSmtp, http: Http) -> None:
-    # Each has an INC-2026-0042 of its own: a store that drops doubles must not drop the second.
+    # Each has its own INC-2026-0042: a mail store that drops duplicates must not drop the second.
     for uid in ("uid-0001", "uid-0002"):
         await mail(server, http).send(told(incident=incident(uid=uid)))
     await mail(server, http).send(told(address="bob@example.com"))
@@ -125,7 +125,7 @@ async def test_a_call_is_no_double_of_a_mail_whose_answer_was_lost(server: FakeS
     channel = mail(server, http)
     server.script["."] = ["drop after"]
     assert (await failure(channel, told(events=(event(1),)))).ambiguous
-    # It may have arrived; under its id the call would be dropped as its double.
+    # It may have arrived; with the same id, the page would be dropped as a duplicate.
     road = event(2, "pager cannot be reached", Kind.SECOND_ROAD)
     call = told(events=(event(1), road), urgent=(Mention(name="vp-eng", address=TO),), repeat=True)
     await channel.send(call)
@@ -259,7 +259,7 @@ async def test_what_a_server_repeats_of_the_credentials_is_hidden(server: FakeSm
 async def test_every_code_at_every_step(server: FakeSmtp, at: str) -> None:
     http = Http(total=8)
     for code in (400, 421, 450, 451, 452, 459, 499, 500, 501, 521, 530, 535, 550, 551, 552, 553, 554, 599):
-        # Asked for once more in plain text, it is answered the same.
+        # A second request in plain text gets the same response.
         server.script[at] = [f"{code} no"] * 2
         error = await failure(mail(server, http), told())
         assert error.permanent is (code >= 500), code

@@ -1,4 +1,4 @@
-"""The fakes check a request as the vendor would, and run as a process of their own."""
+"""The fakes check requests as the vendor would, and can run as a separate process."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SMS = "[SEV-1] INC-2026-0042 checkout-api. Answer: a 42 acknowledges, e 42 escal
 
 @pytest.fixture
 def modem(tmp_path: Path) -> Iterator[Modem]:
-    """A modem whose program does not run yet."""
+    """A modem whose gammu-smsd does not run yet."""
     made = Modem(tmp_path / "spool")
     yield made
     made.program.end()
@@ -31,7 +31,7 @@ def modem(tmp_path: Path) -> Iterator[Modem]:
 
 @pytest.fixture
 def channel(modem: Modem) -> Gammu:
-    """The channel before that modem."""
+    """The channel for that modem."""
     return Gammu("modem", GammuSettings(spool=str(modem.folder)), Http())
 
 

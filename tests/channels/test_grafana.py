@@ -1,4 +1,4 @@
-"""Grafana: a mark over the time of an incident."""
+"""Grafana: an annotation for the duration of an incident."""
 
 from __future__ import annotations
 

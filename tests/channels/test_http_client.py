@@ -1,4 +1,4 @@
-"""HTTP to vendors: what leaves, and what is read."""
+"""HTTP requests to vendors, and their responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jira: what exactly is made, changed, commented and moved, in both flavours."""
+"""Jira: the exact requests that create, change, comment and move tickets, in both flavors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log as a pager: with nothing configured a page is still seen."""
+"""The log as a pager: pages are visible without any configuration."""
 
 from __future__ import annotations
 

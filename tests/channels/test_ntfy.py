@@ -1,4 +1,4 @@
-"""ntfy: what exactly is published, and what clears it."""
+"""ntfy: the exact messages that are published and cleared."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOOKS = "https://incidents.example.com/hooks"
 
 
 def paged(action: Action = Action.TRIGGER, **changes: Any) -> Any:
-    """Return what a person's phone is to show."""
+    """Return a page for a person's phone."""
     mine = page(channel="push", address=TOPIC)
     given = {"address": TOPIC, "page": mine, "incident": incident(pages=(mine,)), "answers": ANSWERS, **changes}
     return notice(action, **given)

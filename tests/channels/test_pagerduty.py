@@ -1,4 +1,4 @@
-"""PagerDuty: what exactly is sent."""
+"""PagerDuty: the exact requests."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_long_title_keeps_severity_and_id() -> None:
 
 
 def test_an_incident_without_a_number_is_paged_all_the_same() -> None:
-    # An emergency page is sent before the store can draw a number.
+    # An emergency page is sent before the store can assign a number.
     assert (
         payload(notice(Action.TRIGGER, incident=incident(id="", title="Down")))["payload"]["summary"] == "[SEV-1] Down"
     )

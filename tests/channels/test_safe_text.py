@@ -1,4 +1,4 @@
-"""Foreign text is made harmless, and stays readable."""
+"""Untrusted text is escaped and stays readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of every channel: the keys of the reference configuration, and nothing secret in view."""
+"""The settings of every channel: the keys of the reference configuration, and hidden secrets."""
 
 from __future__ import annotations
 

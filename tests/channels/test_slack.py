@@ -1,4 +1,4 @@
-"""Slack: one message an incident, edits and one reply for what is new, and nothing twice."""
+"""Slack: one message per incident, edits, one reply for each change, and no duplicates."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def calls(wired: Wired) -> list[str]:
 
 
 def later(receipt: Receipt, *texts: str, **changes: Any) -> Notice:
-    """Return the notice after `receipt`: what happened since as events 2, 3, ..."""
+    """Return the notice after `receipt`, with later events as 2, 3, ..."""
     news = tuple(event(number, text) for number, text in enumerate(texts, 2))
     return notice(**{"key": "uid-0001/chat/2", "memory": receipt.memory, "events": news, **changes})
 
@@ -110,7 +110,7 @@ async def test_a_lost_answer_of_the_first_post_is_found_again_by_a_fresh_process
     slack.vendor.script.append(Answer(reset="after"))
     assert (await refused(slack, notice())).ambiguous
     fresh = wire("slack", slack.site, slack.channel.http)
-    # Meanwhile something happened, and the key of the notice is another.
+    # Meanwhile an event was added, and the notice has another key.
     news = (event(1, "opened", Kind.OPENED), event(2, "acknowledged"))
     receipt = await fresh.channel.send(notice(key="uid-0001/chat/2", repeat=True, events=news))
     assert calls(slack)[1:] == [
@@ -167,7 +167,7 @@ async def test_a_history_that_fails_for_now_is_asked_twice_and_then_later(slack:
 
 async def test_a_lost_answer_of_a_reply_is_not_said_twice(slack: Wired) -> None:
     receipt = await slack.channel.send(notice())
-    # The edit is answered, the reply's answer is lost.
+    # The edit succeeds; the response to the reply is lost.
     slack.vendor.script.extend([Answer(200, body={"ok": True}, taken=True), Answer(reset="after")])
     assert (await refused(slack, later(receipt, "acknowledged"))).ambiguous
     receipt = await slack.channel.send(later(receipt, "acknowledged", "resolved", repeat=True))
@@ -223,7 +223,7 @@ async def test_a_public_channel_is_joined_once_and_then_told(slack: Wired) -> No
     methods = [entry["path"].rpartition("/")[2] for entry in slack.vendor.received]
     assert methods == ["chat.postMessage", "conversations.list", "conversations.join", "chat.postMessage"]
     assert len(fake(slack).parents) == 1
-    fake(slack).joined = False  # somebody has removed it meanwhile
+    fake(slack).joined = False  # a person has removed it meanwhile
     await slack.channel.send(later(receipt, "acknowledged"))
     assert len(fake(slack).replies) == 1
 

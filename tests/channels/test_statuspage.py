@@ -1,4 +1,4 @@
-"""Statuspage: one incident there for one of ours; what people ended there stays ended."""
+"""Statuspage: one incident there for each of ours; incidents that people ended there stay ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def page(site: Site, http: Http) -> Wired:
 def later(
     memory: dict[str, Any], text: str = "We know why.", progress: PublicStatus = PublicStatus.IDENTIFIED
 ) -> Notice:
-    """Return what is told next."""
+    """Return the next notice."""
     first = public_news().incident.updates[0]
     update = PublicUpdate(n=2, progress=progress, text=text, at=NOW + timedelta(minutes=5))
     return notice(address=PAGE, memory=memory, public=public_news(updates=(update, first)))

@@ -1,4 +1,4 @@
-"""Twilio: what exactly is sent, and that a lost answer is looked up before anything is sent again."""
+"""Twilio: the exact requests; after a lost response, the channel looks up the message before it sends again."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def test_a_call_from_before_the_first_attempt_is_not_taken_for_it(phone: W
     await phone.channel.send(paged())
     later = NOW + timedelta(minutes=3)
     phone.vendor.clock = later.timestamp
-    other = Twilio("phone", phone.channel.settings, http)  # of another replica
+    other = Twilio("phone", phone.channel.settings, http)  # from another replica
     await other.send(paged(repeat=True, page={"key": "k/2", "at": later}, now=later))
     assert phone.vendor.seen == 2
 

@@ -1,4 +1,4 @@
-"""The user's own webhook: what exactly is sent, and that no pager's key is in it."""
+"""The user's own webhook: the exact requests, without any pager's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The webhook as the libraries of its standards read it: the CloudEvents SDK and Standard Webhooks (F7)."""
+"""The webhook parsed by the libraries of its standards: the CloudEvents SDK and Standard Webhooks (F7)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLAIN = "any text, and no base64"
 
 
 async def sent(hook: Wired, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
-    """Send a notice of this moment, and return headers and body as they arrived."""
+    """Send a notice with the current time, and return the received headers and body."""
     assert isinstance(hook.vendor, FakeHook)
     hook.vendor.secret = secret
     channel = Webhook("hook", WebhookSettings(url=f"{hook.site.url}/hook", secret=secret), hook.channel.http)

@@ -1,4 +1,4 @@
-"""Commands that talk to a running service: the same house as the tests of the endpoints have."""
+"""Commands against a running service: the same house as in the tests of the endpoints."""
 
 from tests.web.conftest import house, opened
 

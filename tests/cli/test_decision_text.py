@@ -1,4 +1,4 @@
-"""Why a severity: the same record at every place where somebody may ask."""
+"""The reason for a severity: the same record in every output."""
 
 from __future__ import annotations
 

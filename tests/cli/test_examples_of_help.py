@@ -1,4 +1,4 @@
-"""Every command shows how it is called, and what it shows is what the command line takes."""
+"""Every command's help has examples that the command line accepts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HERE = dict(commands(ROOT))
 
 
 def parse(words: list[str]) -> str:
-    """Read the words as the command line would, up to the call itself. Returns the command's name."""
+    """Parse the words as the command line would, without running the command. Returns the command's name."""
     command, path = ROOT, []
     while words and words[0] in getattr(command, "commands", {}):
         path.append(words.pop(0))

@@ -1,4 +1,4 @@
-"""Commands about files: what they print, and the exit code that says how it went."""
+"""Commands about files: their output and exit codes."""
 
 from __future__ import annotations
 

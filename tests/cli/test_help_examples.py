@@ -1,4 +1,4 @@
-"""Every example that help shows is typed as it stands, in a folder with the files that it names, at a live service."""
+"""Every example in the help is run unchanged against a live service, in a folder with the files that it names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LINES = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 
 
 class Shell:
-    """Somebody with a folder of files, an administrator's token, and a service that has seen some incidents."""
+    """A shell with a folder of files, an administrator's token, and a service with some incidents."""
 
     def __init__(self, house: House, folder: Path) -> None:
         self.house = house
@@ -53,7 +53,7 @@ class Shell:
         self.url = str(house.client.make_url("/"))
 
     async def prepare(self) -> None:
-        """Write the files that examples name, and let eight incidents open."""
+        """Write the files that examples name, and open eight incidents."""
         samples = ROOT / "tests" / "samples"
         shutil.copy(samples / "alertmanager-firing-single.json", self.folder / "payload.json")
         shutil.copy(samples / "upstream" / "rules" / "prometheusrule.yml", self.folder / "alerts.yaml")
@@ -62,7 +62,7 @@ class Shell:
         routes = "route: {receiver: incidents, group_by: [alertname, service]}\n"
         hook = "webhook_configs: [{url: 'http://127.0.0.1:8080/webhooks/alertmanager'}]"
         (self.folder / "alertmanager.yml").write_text(f"{routes}receivers: [{{name: incidents, {hook}}}]\n")
-        self.house.world.slack.refused["chat.postMessage"] = "channel_not_found"  # makes dead letters
+        self.house.world.slack.refused["chat.postMessage"] = "channel_not_found"  # causes dead letters
         for number in range(1, 9):
             one = alert(f"Alert{number}", labels={"severity": "critical"})
             two = {**alert(f"Second{number}", labels={"severity": "critical"})}
@@ -74,12 +74,12 @@ class Shell:
         await self.house.world.quiet()
 
     async def act(self, command: Command) -> None:
-        """Do something to the incident that examples name."""
+        """Run a command on the incident that examples name."""
         respond = self.house.replica.respond
         await respond.act(SEVEN, command, BOB, self.house.world.clock.now())
 
     async def ready(self, line: str) -> None:
-        """Bring the service into the state in which somebody would type `line`."""
+        """Bring the service into the state that `line` requires."""
         if SEVEN in line:
             incident = await self.house.replica.respond.find(SEVEN)
             over = "incident reopen" in line or "--final" in line or (" close " in line and "--force" not in line)
@@ -107,7 +107,7 @@ class Shell:
             self.house.world.slack.refused.clear()
 
     async def answer(self) -> None:
-        """Answer the test pages at PagerDuty, as people do who are asked by `prove`, until nobody asks any more."""
+        """Respond to the test pages of `prove` in PagerDuty until none is open."""
         answered = set[str]()
         while True:
             await self.house.world.quiet()
@@ -117,7 +117,7 @@ class Shell:
             await asyncio.sleep(0.01)
 
     async def type(self, line: str) -> Result:
-        """Type one line; of a shell only variables, `>` and the one filter that examples use are known."""
+        """Run one line; of the shell syntax, only variables, `>` and the one filter of the examples are supported."""
         call, _, file = line.partition(" > ")
         call, _, pipe = call.partition(" | ")
         words = shlex.split(call)
@@ -147,7 +147,7 @@ async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     house = await opened(with_a_team, ALERTMANAGER_URL="http://alertmanager:9093")
     house.replica.silences.source_client = Upstream()
     monkeypatch.chdir(tmp_path)
-    # Those who type live when the story plays, and ids are those of the examples.
+    # The clock is that of the story, and the ids are those of the examples.
     now = Clock.now
     monkeypatch.setattr(Clock, "now", lambda self: now(house.world.clock))
     drawn, called = dead_letters.dead_letter_id, list[str]()
@@ -174,7 +174,7 @@ async def shell(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 GROUPS = ("incident", "oncall", "maintenance", "rules", "status", "dead-letters", "channels", "report")
-"""Commands whose examples are run in a service of their own; the others in one more."""
+"""Commands whose examples each get a separate service; the others share one."""
 
 
 @pytest.mark.parametrize("group", ["", *GROUPS])

@@ -12,7 +12,7 @@ from tests.web.conftest import House
 
 
 async def receiver(house: House, token: str, *words: str) -> tuple[int, str, str]:
-    """Run a command in a process of its own; return exit code, what it printed, and what it complained of."""
+    """Run a command in a separate process; return exit code, stdout and stderr."""
     env = {**os.environ, "RECEIVER_URL": str(house.client.make_url("")), "RECEIVER_TOKEN": token}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "receiver.cli", *words,

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal of 80 columns: nothing is wider, and nothing foreign acts on it."""
+"""Output on a terminal of 80 columns: no line is wider, and untrusted text contains no control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that were found by using the command line, as far as no other test shows them fixed."""
+"""Regression tests for faults that were found by using the command line, unless another test covers them."""
 
 from __future__ import annotations
 

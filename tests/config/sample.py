@@ -1,4 +1,4 @@
-"""What the tests of the configuration share: the reference, a small configuration, and how to load them."""
+"""Shared by the tests of the configuration: the reference, a small configuration, and functions that load them."""
 
 from __future__ import annotations
 

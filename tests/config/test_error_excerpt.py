@@ -1,4 +1,4 @@
-"""The line that a problem tells of is shown with a caret, and nothing secret in it."""
+"""The line of a problem is shown with a caret and without secrets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_caret_stands_under_the_place() -> None:
         (f"channels: {{p: {{kind: pagerduty, api_token: {SECRET}, colour: red}}}}", "colour"),
         (f"channels: {{p: {{kind: pagrduty, api_token: {SECRET}, colour: red}}}}", "kind"),
         (f"people: {{ann: {{name: Ann, pager: {SECRET}, consle: ann}}}}", "consle"),
-        # No YAML: what the line holds is not known.
+        # Not YAML: the content of the line is unknown.
         (f"auth: {{tokens: [{{name: a, token: {SECRET}, scopes: [read}}]", "scopes"),
         (f"token: {SECRET}: [", "token"),
         ("password: short: [", "password"),

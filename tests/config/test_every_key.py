@@ -1,4 +1,4 @@
-"""Every key of the reference's files: misspelt, of a wrong type, out of range; each told at its line and column."""
+"""Every key of the reference's files, misspelled, with a wrong type, or out of range, is reported at its position."""
 
 from __future__ import annotations
 

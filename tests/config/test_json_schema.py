@@ -1,4 +1,4 @@
-"""The JSON schemas: fresh, true of what loads, and strict about what does not."""
+"""The JSON schemas are up to date, accept valid configurations, and reject invalid ones."""
 
 from __future__ import annotations
 

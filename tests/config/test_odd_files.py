@@ -1,4 +1,4 @@
-"""Every mistake of an entry at once, the wrong word shown, and odd files told of in time."""
+"""All mistakes of an entry are reported at once, with the wrong word; odd files are reported in time."""
 
 from __future__ import annotations
 

@@ -20,5 +20,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The files that the steps of the Dockerfile make, and the wheel that they are made from."""
+    """The files that the steps of the Dockerfile create, and the wheel from which they are built."""
     return Build(tmp_path_factory.mktemp("image"), ROOT)

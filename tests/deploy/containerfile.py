@@ -1,4 +1,4 @@
-"""The Dockerfile, read: its stages and their instructions. It knows the instructions that ours has, and no other."""
+"""Parses the Dockerfile into stages and instructions. It supports only the instructions that ours uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass
 class Stage:
-    """One stage: what it stands on, what is done in it, and what its containers are given."""
+    """One stage: its base, its instructions, and the settings of its containers."""
 
     base: str
     name: str = ""
@@ -26,7 +26,7 @@ class Stage:
 
 
 def read(file: Path) -> list[Stage]:
-    """Return the stages. Raises ValueError for an instruction that this does not know."""
+    """Return the stages. Raises ValueError for an unsupported instruction."""
     text = re.sub(r"^\s*#.*\n", "", file.read_text("utf-8"), flags=re.MULTILINE).replace("\\\n", " ")
     stages: list[Stage] = []
     for line in filter(None, map(str.strip, text.splitlines())):

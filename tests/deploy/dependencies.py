@@ -1,4 +1,4 @@
-"""What the locks name and this environment has, put into another one as pip would have put it there: no download."""
+"""Copies the distributions of a lock file from this environment into another one, like pip but without downloads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _name(text: str) -> str:
 
 
 def seed(lock: Path, site: Path) -> int:
-    """Put in every distribution that `lock` pins and that is here in that version. Returns how many those were."""
+    """Copy every distribution that `lock` pins and that is installed here in that version. Returns their number."""
     pinned = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text("utf-8"), re.MULTILINE))
     pinned = {_name(name): version for name, version in pinned.items()}
     here: dict[str, Distribution] = {_name(each.metadata["Name"]): each for each in distributions()}
@@ -34,7 +34,7 @@ def _put(source: Path, target: Path, made: set[Path]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         made.add(target.parent)
     try:
-        os.link(source, target)  # nobody writes to it: pip replaces files, and the container cannot write at all
+        os.link(source, target)  # read-only in practice: pip replaces files, and the container cannot write
     except FileNotFoundError:
         return
     except OSError:

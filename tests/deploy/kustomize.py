@@ -1,4 +1,4 @@
-"""What kustomize makes of the overlays, with the kubectl of the test lock."""
+"""Builds the overlays with kustomize from the kubectl of the test lock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Manifest = dict[str, Any]
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads a bare `=` as Kubernetes does: as text."""
+    """Reads a plain `=` as text, like Kubernetes."""
 
 
 _Loader.add_constructor("tag:yaml.org,2002:value", yaml.SafeLoader.construct_yaml_str)
@@ -38,12 +38,12 @@ def build(overlay: str) -> list[Manifest]:
 
 
 def only(objects: list[Manifest], kind: str, name: str = "receiver") -> Manifest:
-    """Return the one object of that kind and name."""
+    """Return the only object of that kind and name."""
     (found,) = [each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name]
     return found
 
 
 def source(name: str) -> Manifest:
-    """Return a file of deploy/k8s as it is written."""
+    """Return a file of deploy/k8s as parsed YAML."""
     loaded: Manifest = yaml.load((K8S / name).read_text("utf-8"), _Loader)
     return loaded

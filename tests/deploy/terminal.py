@@ -1,4 +1,4 @@
-"""A shell at a terminal, and the keys that a person presses."""
+"""A program on a terminal, with key presses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class Terminal:
-    """An interactive program on a terminal of its own."""
+    """An interactive program on a separate terminal."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
         """Start `command` in `folder`."""
@@ -31,7 +31,7 @@ class Terminal:
         os.close(other)
 
     def press(self, keys: str) -> None:
-        """Type them."""
+        """Type these keys."""
         os.write(self.screen, keys.encode())
 
     def shows(self, text: str, within: float = 90.0) -> bool:

@@ -1,4 +1,4 @@
-"""The compose file: what it mounts is there and is good to the program that reads it, and nothing in it is open."""
+"""The compose file: mounted files exist and are valid, and no service is open to the network."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_amtool_takes_alertmanagers_file(tmp_path: Path) -> None:
 
 
 def test_promtool_takes_prometheus_file_with_its_rules(tmp_path: Path, services: dict[str, Service]) -> None:
-    """Laid out as the container has it."""
+    """The files have the layout of the container."""
     for source, target, _ in [mount for mount in mounts(services["prometheus"]) if len(mount) == 3]:
         there, here = HERE / source, tmp_path / Path(target).relative_to("/etc/prometheus")
         if there.is_dir():

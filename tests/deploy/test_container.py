@@ -1,4 +1,4 @@
-"""The image, built by the steps of its Dockerfile and run as a cluster runs it: nobody, read-only, without a shell."""
+"""The image, built by its Dockerfile's steps and run as in a cluster: unprivileged, read-only, without a shell."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_process_1_is_the_service_and_it_is_nobody(container: Container) -> None
     if os.geteuid() == 0:
         assert fields["Uid"].split() == fields["Gid"].split() == [str(USER)] * 4
     assert container.run("python", "-c", "import os; print(os.getuid(), os.getgid())").stdout == f"{USER} {USER}\n"
-    # Whoever may not drop what could still be won has no new privileges to win it with.
+    # A process that cannot drop its bounding set has no_new_privs, so it cannot gain capabilities.
     held = ("CapInh", "CapPrm", "CapEff", "CapAmb", *(["CapBnd"] if os.geteuid() == 0 else []))
     assert {fields[name].strip() for name in held} == {"0" * 16}
     assert fields["NoNewPrivs"].strip() == "1"
@@ -120,7 +120,7 @@ def test_an_alert_becomes_an_incident_in_it(container: Container) -> None:
 
 
 def test_sigterm_ends_it_in_time_and_nothing_is_lost(image: Build, container: Container) -> None:
-    """The last of this module: it ends the container."""
+    """The last test of this module, because it stops the container."""
     sent = container.run(
         "receiver", "send-alert", "--alertname", "Last", env={"RECEIVER_TOKEN": TOKENS["ALERTMANAGER_TOKEN"]}
     ).stdout.split()

@@ -1,4 +1,4 @@
-"""The recipe of the image and the locks that it installs from: names, versions, hashes, what gets into it."""
+"""The Dockerfile and the lock files that it installs: names, versions, hashes, and copied files."""
 
 from __future__ import annotations
 

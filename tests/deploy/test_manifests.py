@@ -1,4 +1,4 @@
-"""Every overlay is built, is valid to Kubernetes and to the operator, and fits the service: names, ports, times."""
+"""Every overlay can be built, is valid for Kubernetes and the operator, and matches the service's names and ports."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_every_name_that_is_used_exists(objects: list[Manifest], pod: Manifest, 
     assert mounted.keys() == volumes.keys()
     maps = {each["metadata"]["name"]: each for each in objects if each["kind"] == "ConfigMap"}
     (made,) = [each for name, each in maps.items() if name.startswith("receiver-config")]
-    # Each overlay that brings a store has a configuration of it, and perhaps a certificate that people make.
+    # Each overlay with a store has its configuration, and perhaps a certificate that users create.
     kept = {each.get("configMap", {}).get("name") for each in _volumes(objects)} - {None}
     assert kept == set(maps)
     secrets = {each["secret"]["secretName"] for each in _volumes(objects) if "secret" in each}
@@ -140,7 +140,7 @@ def test_two_replicas_of_which_one_always_stays(objects: list[Manifest], deploym
 
 
 def test_it_asks_for_the_cpu_that_a_storm_takes(container: Manifest) -> None:
-    """5,000 groups in a minute from two Alertmanagers took 450m; the page for operators names what is asked for."""
+    """5,000 groups in a minute from two Alertmanagers used 450m; the operating page documents the request."""
     asked = container["resources"]["requests"]["cpu"]
     assert asked.endswith("m")
     assert int(asked.removesuffix("m")) >= 450
@@ -165,7 +165,7 @@ def test_the_configuration_loads_and_its_end_fits_the_grace(pod: Manifest, conta
 
 
 def test_every_variable_comes_from_somewhere(container: Manifest) -> None:
-    """The configuration reads what the Secret and the overlay give; the Secret gives nothing that nobody reads."""
+    """The configuration reads variables of the Secret and the overlay; the Secret has no unused ones."""
     text = (K8S / "base" / "receiver.yaml").read_text("utf-8")
     read, needed = set(re.findall(r"\$\{(\w+)", text)), set(re.findall(r"\$\{(\w+)\}", text))
     own = {each["name"] for each in container["env"]}

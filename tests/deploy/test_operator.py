@@ -1,4 +1,4 @@
-"""What the Prometheus Operator is told: the same rules as Prometheus, a scrape of this service, alerts to its door."""
+"""The objects of the Prometheus Operator: the same rules as Prometheus, a scrape of this service, and its webhook."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def generator() -> ModuleType:
 
 
 def dropped(given: Any, kept: Any, path: str = "") -> list[str]:
-    """Paths of `given` that are not in `kept`: the operator's models leave out what they do not know."""
+    """Return the paths of `given` that are not in `kept`: the operator's models drop unknown fields."""
     if isinstance(given, dict) and isinstance(kept, dict):
         return [one for key in given for one in dropped(given[key], kept.get(key), f"{path}.{key}")]
     if isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
@@ -59,7 +59,7 @@ def test_the_operator_knows_every_field() -> None:
 
 
 def test_the_rules_are_those_of_prometheus(generator: ModuleType) -> None:
-    """Were this to fail: `make boards` writes the file anew."""
+    """If this fails, `make boards` regenerates the file."""
     made = only(build(OVERLAY), "PrometheusRule")
     expected = [group for file in generator.SOURCES for group in yaml.safe_load(file.read_text("utf-8"))["groups"]]
     assert expected
@@ -87,7 +87,7 @@ def test_the_scrape_finds_the_service() -> None:
 
 
 def as_alertmanager(spec: Manifest) -> Manifest:
-    """Return the file that the operator writes for Alertmanager out of the object."""
+    """Return the Alertmanager file that the operator generates from the object."""
 
     def route(given: Manifest) -> Manifest:
         made = {re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", key): value for key, value in given.items()}

@@ -1,4 +1,4 @@
-"""The wheel, installed where the source is not: every command, its data files, and completion in three shells."""
+"""The wheel, installed without the source: every command, its data files, and completion in three shells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.faults.programs import free_port
 
 
 class Installed:
-    """An environment into which the wheel was installed, and its `receiver`."""
+    """An environment with the installed wheel, and its `receiver`."""
 
     def __init__(self, folder: Path, wheel: Path) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class Installed:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
         (site,) = (folder / "venv" / "lib").glob("python3.*/site-packages")
         seed(ROOT / "requirements.lock", site)
-        # Nothing may come from elsewhere: pip looks whether what the wheel asks for is there.
+        # Nothing may be downloaded: pip checks that the wheel's requirements are installed.
         command = [sys.executable, "-m", "pip", "--python", self.bin / "python", "install", "--no-index", "--quiet"]
         subprocess.run([*command, "--disable-pip-version-check", wheel], check=True, cwd=folder)
 
@@ -40,7 +40,7 @@ class Installed:
         return self.run([str(self.bin / "receiver"), *words])
 
     def run(self, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-        """Run any program with this environment, and `more` of it."""
+        """Run any program with this environment and the variables of `more`."""
         return subprocess.run(
             command, env={**self.env, **more}, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
         )
@@ -141,7 +141,7 @@ def test_tab_completes_in_a_real_shell(installed: Installed, shell: str) -> None
     home = installed.folder / shell
     home.mkdir()
     more = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "PS1": "> "}
-    # The shell is found by looking at who started it.
+    # The shell is detected by the parent process.
     where = program(name)
     done = installed.run([where, "-c", "receiver --install-completion; true"], **more)
     assert f"{shell} completion installed" in done.stdout, done.stdout + done.stderr
@@ -149,7 +149,7 @@ def test_tab_completes_in_a_real_shell(installed: Installed, shell: str) -> None
     try:
         terminal.press("echo be''gun\n")
         assert terminal.shows("begun"), terminal.seen
-        # The first key of all loads typer's script in zsh, and does nothing else yet.
+        # In zsh, the first key press only loads typer's script.
         terminal.press("receiver dead-le\t" + ("\t" if shell == "zsh" else ""))
         assert terminal.shows("tters"), terminal.seen
         terminal.press("repl\t")

@@ -1,4 +1,4 @@
-"""Every pod of every overlay meets the profile `restricted`, and the check sees each way not to."""
+"""Every pod of every overlay meets the profile `restricted`, and the check detects every violation."""
 
 from __future__ import annotations
 

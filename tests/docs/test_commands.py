@@ -1,4 +1,4 @@
-"""Every command in every page can be typed as it stands: the program, the verb, its options and its arguments exist."""
+"""Every command on every page is valid: the program, the verb, its options and its arguments exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OTHERS = {
     "promtool", "python", "systemctl", "valkey-cli", "redis-cli", "jq", "docker", "helm", "kustomize", "cat", "grep",
     "head", "cut",
 }  # fmt: skip
-"""Programs of somebody else, whose options are theirs."""
+"""Programs of others, whose options are not checked."""
 BARE = {"/", "/healthz", "/readyz", "/metrics", "/-/reload", "/oncall", "/status", "/login"}
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """What is said of a wrong word; typer carries its own copy of the library that says it."""
@@ -43,18 +43,18 @@ def lines(text: str, *, console: bool = False) -> Iterator[str]:
 
 
 def commands(file: Path) -> Iterator[tuple[str, str]]:
-    """Yield every command of a page, with its place: of blocks, and what is said in the text."""
+    """Yield every command of a page, in blocks and in the text, with its position."""
     for block in blocks(file):
         console = "$ " in block.text and block.language == "console"
         plain = not block.language and block.text.startswith(("receiver ", "$ receiver "))
         if block.language in SHELL or plain:
             yield from ((str(block), line) for line in lines(block.text, console=console))
-    # In the text a command may be named by a part of it.
+    # In the text, a part of a command may be named.
     yield from ((place, f"{text} ...") for place, text in code(file) if re.match(r"(receiver|make) [a-z]", text))
 
 
 def wrong(line: str) -> str | None:
-    """Return why `line` cannot be typed so; None when it can. One that ends in `...` may go on."""
+    """Return why `line` is invalid; None if it is valid. A line that ends in `...` may be incomplete."""
     inner = re.fullmatch(r"\w+=\$\((.*)\)", line)
     if inner:
         return next(filter(None, map(wrong, inner[1].split(" | "))), None)
@@ -85,7 +85,7 @@ def _receiver(words: list[str]) -> str | None:
                 return f"{command.name} has no {part}; it has {', '.join(sorted(command.commands))}"
         command = command.commands[parts[0]]
         if len(parts) > 1:
-            return None  # list/show/replay: each of them is there
+            return None  # list/show/replay: each of them exists
     options = {name: one for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help": None}
     unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in options]
     if unknown:

@@ -1,4 +1,4 @@
-"""Every configuration in every page loads, and what a page names exists: settings, metrics, variables, files, paths."""
+"""Every configuration on every page loads, and named settings, metrics, variables, files and paths exist."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LOADED = "loads as a configuration"
 
 
 def complete(text: str) -> Config:
-    """Return a part of a configuration, with everything else as the reference has it. Raises ConfigError."""
+    """Return a partial configuration, completed from the reference. Raises ConfigError."""
     base = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
     for name in ("ann", "ben", "cem", "dia"):
         base["people"][name] = {"name": name.title(), "pager": "0" * 31 + name[0]}
@@ -51,13 +51,13 @@ def complete(text: str) -> Config:
 
 
 def environment(*texts: str) -> dict[str, str]:
-    """Return a value for every variable without a default: 32 characters, as a routing key has, each its own."""
+    """Return a value for every variable without a default: 32 characters, like a routing key, all different."""
     names = [name for text in texts for name in re.findall(r"\$\{(\w+)\}", text)]
     return {name: hashlib.sha256(name.encode()).hexdigest()[:32] for name in names}
 
 
 def checked(block: Block, folder: Path) -> str:
-    """Return what was found out about a block of YAML: how it was checked. Raises where it is wrong."""
+    """Return how a block of YAML was checked. Raises if it is invalid."""
     loaded = yaml.safe_load(block.text)
     keys = set(loaded)
     if block.name == "slack-manifest.yaml":
@@ -177,7 +177,7 @@ def test_every_metric_exists() -> None:
 
 
 def is_setting(text: str) -> bool:
-    """Whether it is meant as the path of a setting: a section, a dot, a name."""
+    """Return whether the text is the path of a setting: a section, a dot, a name."""
     head = re.match(r"([a-z_]+)(\.|\[\])", text)
     return bool(head and head[1] in Sections.model_fields and re.fullmatch(r"[\w.\[\]*-]+", text)) and not re.search(
         r"\.(md|py|yaml|json|yml|atom)$", text
@@ -185,7 +185,7 @@ def is_setting(text: str) -> bool:
 
 
 def exists(text: str) -> bool:
-    """Whether there is such a setting; a name of one's own stands for NAME or KEY."""
+    """Return whether the setting exists; a user's name replaces NAME or KEY."""
     wanted = text.removesuffix(".*").replace("[]", "").split(".")
     for known in SETTINGS:
         parts = known.replace("[]", "").split(".")

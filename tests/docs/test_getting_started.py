@@ -1,4 +1,4 @@
-"""docs/getting-started.md is followed as it stands, with the real Alertmanager; only the ports are others."""
+"""docs/getting-started.md is followed step by step with the real Alertmanager; only the ports differ."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 class Reader:
-    """Somebody who types what the page says, into the terminal that it says."""
+    """Types the page's commands into its terminals."""
 
     def __init__(self, folder: Path, vendor: str) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class Reader:
         return text
 
     def start(self, terminal: str, text: str) -> None:
-        """Start what runs until it is ended; what ran in that terminal before is ended, as Ctrl-C does."""
+        """Start a long-running command; the previous one of that terminal is stopped, as with Ctrl-C."""
         self.end(terminal)
         lines = self.typed(text).replace("make run", self.make_run)
         lines = lines.replace("receiver.yaml\n", f"receiver.yaml --listen {self.typed('127.0.0.1:8080')}\n")
@@ -63,13 +63,13 @@ class Reader:
     def end(self, terminal: str) -> None:
         process = self.running.pop(terminal, None)
         if process is not None:
-            # A terminal gives Ctrl-C to everything that runs in it.
+            # A terminal sends Ctrl-C to all its processes.
             os.killpg(process.pid, signal.SIGINT)
             process.wait(60)
 
     def run(self, text: str) -> None:
-        """Type `text` until it has worked and said something: the page says how long that may take."""
-        # A terminal keeps what was set in it.
+        """Run `text` until it succeeds and prints something: the page says how long that may take."""
+        # A terminal keeps its variables.
         kept = "touch kept; . ./kept"
         keep = 'if [ -n "$INC" ]; then declare -p INC > kept; fi'
         lines = f"export PATH=$PWD/.venv/bin:$PATH\n{kept}\n{self.typed(text)}\n{keep}"
@@ -89,7 +89,7 @@ class Reader:
         return "\n".join(file.read_text()[-3000:] for file in self.folder.glob("*.log"))
 
     def saw(self, block: Block) -> None:
-        """What the page shows was said, whatever the time was; nothing is left out but where … stands."""
+        """Check that the page's output was printed, apart from times; only `…` stands for omitted text."""
         said, shown = MOMENT.sub("TIME", self.said), MOMENT.sub("TIME", self.typed(block.text))
         parts = [re.escape(part) for part in re.split("^…\\n", f"{shown.rstrip()}\n", flags=re.MULTILINE)]
         assert re.fullmatch("(?:.*\n)*?".join(parts), f"{said.rstrip()}\n"), f"{block}: {said}"
@@ -97,7 +97,7 @@ class Reader:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    # A program of its own: this test waits for others, and a fake in the same loop would not answer meanwhile.
+    # A separate process: this test blocks, and a fake in the same loop would not respond meanwhile.
     files = ["--ledger", str(tmp_path / "ledger"), "--port-file", str(tmp_path / "port")]
     fake = subprocess.Popen(
         [sys.executable, "-m", "tests.fakes", *files], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -114,7 +114,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def rung(reader: Reader) -> set[str]:
-    """Return whose pager was rung."""
+    """Return the people who were paged."""
     lines = [json.loads(line) for line in (reader.folder / "ledger").read_text().splitlines()]
     taken = [line for line in lines if line.get("vendor") == "pagerduty" and line.get("taken")]
     return {line["body"]["routing_key"] for line in taken if line["body"]["event_action"] == "trigger"}

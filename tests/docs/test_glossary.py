@@ -1,4 +1,4 @@
-"""The glossary's words are those of the code, and words that were given up come back in neither."""
+"""The glossary's words are those of the code, and neither uses discarded words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_CODE = {
     "notify": "notify", "outbox": "outbox", "page": "page", "phase": "phase", "runbook": "runbook", "scope": "scope",
     "severity": "severity", "state": "state", "storm": "storm", "tombstone": "tombstone", "Watchdog": "watchdog",
 }  # fmt: skip
-"""Words of the glossary, and how the names of the code write them."""
+"""Words of the glossary, and their spelling in the code."""
 IN_WORDS_ONLY = {"acknowledge", "cap", "flapping", "reconcile", "ring", "update"}
 """Words of the glossary that are verbs or values in the code."""
 GIVEN_UP = {

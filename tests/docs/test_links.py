@@ -1,4 +1,4 @@
-"""Every link in every page leads somewhere: to a file that is there, and to a heading in it."""
+"""Every link on every page has a target: an existing file, and a heading in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def links(file: Path) -> list[tuple[str, str]]:
 
 
 def wrong(file: Path, target: str) -> str | None:
-    """Return why `target` leads nowhere; None when it leads somewhere. The network is not asked."""
+    """Return why `target` is broken; None if it is valid. The network is not used."""
     parts = urlsplit(target)
     if parts.scheme:
         return None if EXTERNAL.fullmatch(target) else "no address that can be called"
@@ -51,6 +51,6 @@ def test_a_link_to_nowhere_is_found(target: str) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_link_is_left_half_written(file: Path) -> None:
-    # What the parser takes for a text with brackets is a link whose target could not be read.
+    # If the parser returns text with brackets, it is a link with an unreadable target.
     texts = [child.content for token in tokens(file) for child in token.children or () if child.type == "text"]
     assert not [text for text in texts if re.search(r"\]\([^)]*\)|\]\[[^\]]+\]", text)]

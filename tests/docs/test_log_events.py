@@ -1,4 +1,4 @@
-"""Every log event of the code has one sentence in the page of log events, and every sentence has an event."""
+"""Every log event of the code has one description on the page of log events, and every description an event."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_lines_that_are_logged_in_another_way_are_seen() -> None:
 
 
 def test_every_logger_has_a_name_that_is_followed() -> None:
-    # A logger that a function or a class keeps would not be seen.
+    # A logger in a function or a class would not be found.
     made = re.compile(rf"^[ \t]+.*\b({'|'.join(LOGGERS)})\(", re.MULTILINE)
     elsewhere = {
         path.relative_to(CODE).as_posix() for path in CODE.rglob("*.py") if made.search(path.read_text("utf-8"))

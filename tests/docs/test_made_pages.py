@@ -1,4 +1,4 @@
-"""The pages that are made of the code are fresh, and everything in them has a description."""
+"""Generated pages are up to date, and everything on them has a description."""
 
 from __future__ import annotations
 

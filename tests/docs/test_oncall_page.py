@@ -1,4 +1,4 @@
-"""docs/on-call.md is true: its configurations load, its commands and paths exist."""
+"""docs/on-call.md is correct: its configurations load, and its commands and paths exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/review.md is true: its commands, metrics and figures exist."""
+"""docs/review.md is correct: its commands, metrics and figures exist."""
 
 from __future__ import annotations
 

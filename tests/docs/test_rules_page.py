@@ -1,4 +1,4 @@
-"""docs/rules.md is true: its files are written, its commands are run, and they print what it says."""
+"""docs/rules.md is correct: its files are written, its commands are run, and they print the page's output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site builds strictly, shows what GitHub shows, and asks nobody else for anything."""
+"""The site builds in strict mode, shows the same as GitHub, and loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def parts(html: str) -> dict[str, int]:
-    """Count what a reader sees of a page; a table's cells tell whether a bar has cut one."""
-    # A cell's code shows a bar, however it has to be written in a table.
+    """Count the visible parts of a page; the cells of a table show whether a bar has split one."""
+    # Code in a cell shows a bar, regardless of its escape in the table.
     assert not re.search(r"<td[^>]*>(?:(?!</td>).)*<code>[^<]*\\\|", html)
     kinds = {"li": r"<li[ >]", "td": r"<td[ >]", "code": r"<code[ >]", "h": r"<h[1-4][ >]", "bold": "<strong>"}
     return {kind: len(re.findall(pattern, html)) for kind, pattern in kinds.items()}

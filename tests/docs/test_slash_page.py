@@ -1,4 +1,4 @@
-"""docs/slash-commands.md is true: it has every command, as each is typed, and no other."""
+"""docs/slash-commands.md is correct: it has exactly the commands that exist, as they are typed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ EXAMPLES = [
 
 
 def understood(line: str) -> str:
-    """Return the verb of what was typed. Raises Misunderstood."""
+    """Return the verb of a typed command. Raises Misunderstood."""
     command, _, rest = line.partition(" ")
-    rest = re.sub(r"\[[^]]*\]", "", rest.partition(", or ")[0])  # what may be left out is
+    rest = re.sub(r"\[[^]]*\]", "", rest.partition(", or ")[0])  # optional words are omitted
     rest = re.sub(r"(\S+?)\|\S+", r"\1", rest)  # the first of several words
     rest = re.sub(r"\bN\b", "2", rest).replace("OPTION", "rollback")
     return COMMANDS[command](Words(rest, NUMBER, lambda _, name: name), NOW).verb

@@ -1,4 +1,4 @@
-"""What the description of the API cannot say of its texts: the generator of requests is told here."""
+"""Adapts generated requests to rules that the OpenAPI document cannot express."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MATCHER = 'zone="eu-1"'
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Make each filter by label a matcher, which no pattern describes, and give each text a visible character."""
+    """Replace each label filter by a matcher, which no pattern describes, and give each text a visible character."""
     if isinstance(case.query, dict) and "label" in case.query:
         case.query["label"] = MATCHER
     if isinstance(case.body, dict):

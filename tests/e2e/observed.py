@@ -1,4 +1,4 @@
-"""A service under observation: a real Prometheus with the shipped rules, and what panels and alerts have shown."""
+"""Observes a service with a real Prometheus and the shipped rules, and records panels and alerts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CHOSEN = {
     "__rate_interval": "20s",
     "__range": "3m",
 }
-"""What a person who opens the dashboard has chosen; windows are short, as the test is."""
+"""The values of the dashboard's variables; windows are short, like the test."""
 
 
 def panels() -> dict[str, str]:
-    """Return each query of the dashboard as Grafana asks it, by panel, query and title."""
+    """Return each query of the dashboard as Grafana sends it, by panel, query and title."""
     board = _board()
     found = {
         f"{panel['id']:02}{target['refId']} {panel['title']}": target["expr"]
@@ -41,7 +41,7 @@ def panels() -> dict[str, str]:
 
 
 def choices() -> dict[str, str]:
-    """Return a query for each variable that is filled from Prometheus: it has a series for each value."""
+    """Return the query of each variable whose values come from Prometheus: it has one series per value."""
     found = {}
     for one in _board()["templating"]["list"]:
         match = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"])
@@ -74,25 +74,25 @@ def _rules(file: str) -> list[dict[str, Any]]:
 
 
 class Observer:
-    """Prometheus, the rules without their `for`, and a look at everything each second."""
+    """Prometheus, the rules without their `for`, and a sample of everything each second."""
 
     def __init__(self, folder: Path) -> None:
         self.prometheus = Prometheus(folder)
         self.before: dict[str, Any] = {}
         self.changed: set[str] = set()
         self.empty: set[str] = set()
-        """Queries whose answer had nothing in it before anything happened."""
+        """Queries whose result was empty at the beginning."""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, targets: dict[str, str]) -> None:
-        """Scrape `targets` (job -> host:port) each second, with both files of rules, and wait for a first look."""
+        """Scrape `targets` (job -> host:port) each second, with both rule files, and wait for the first sample."""
         names = []
         for file in ("recording.yaml", "alerts.yaml"):
             content = yaml.safe_load((DEPLOY / "prometheus" / file).read_text("utf-8"))
             for group in content["groups"]:
                 group.pop("interval", None)
                 for rule in group["rules"]:
-                    rule.pop("for", None)  # the thresholds stay
+                    rule.pop("for", None)  # the thresholds are unchanged
             (self.prometheus.folder / file).write_text(yaml.safe_dump(content), "utf-8")
             names.append(file)
         jobs = [
@@ -110,7 +110,7 @@ class Observer:
         )  # fmt: skip
 
     async def begin(self) -> None:
-        """Keep what every panel shows now, and look each second from now on."""
+        """Record the current value of every panel, and sample each second from now on."""
         self.before = {name: await self.ask(query) for name, query in panels().items()}
         self.empty = {name for name, value in self.before.items() if not value}
         self._task = asyncio.create_task(self._watch())
@@ -121,7 +121,7 @@ class Observer:
             await asyncio.sleep(1)
 
     async def look(self) -> None:
-        """See which panels show something else than in the beginning."""
+        """Find the panels whose values differ from the beginning."""
         for name, query in panels().items():
             if name not in self.changed:
                 value = await self.ask(query)
@@ -129,7 +129,7 @@ class Observer:
                     self.changed.add(name)
 
     async def ask(self, query: str) -> dict[str, float | None]:
-        """Return the value of each series, by its labels; None for one that is no number."""
+        """Return the value of each series by its labels; None if it is not a number."""
         async with (
             aiohttp.ClientSession() as client,
             client.post(f"{self.prometheus.url}/api/v1/query", data={"query": query}) as answer,
@@ -143,12 +143,12 @@ class Observer:
         return found
 
     async def fired(self) -> set[str]:
-        """Return the names of the alerts that have fired since the beginning."""
+        """Return the names of alerts that have fired since the beginning."""
         series = await self.ask('max by (alertname) (max_over_time(ALERTS{alertstate="firing"}[10m]))')
         return {json.loads(labels)["alertname"] for labels in series}
 
     async def stop(self) -> None:
-        """End the looking and Prometheus."""
+        """Stop sampling, and stop Prometheus."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The real Alertmanager and Prometheus of Debian's packages, on free ports of the loopback, ended by their own pid."""
+"""The real Alertmanager and Prometheus from Debian's packages, on free ports of the loopback, stopped by their pid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults.waiting import until
 
 
 class Program:
-    """One program, its log, and where it answers."""
+    """One program, its log, and its address."""
 
     def __init__(self, folder: Path, name: str) -> None:
         found = shutil.which(name)
@@ -26,7 +26,7 @@ class Program:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._from = 0
-        """Where the log of this start begins."""
+        """The offset in the log at which this start begins."""
 
     async def start(self, *arguments: str) -> None:
         log = self.folder / "log"
@@ -37,7 +37,7 @@ class Program:
                 self._process = subprocess.Popen([self.name, *arguments], stdout=output, stderr=output, cwd=self.folder)
 
         async def ready() -> bool:
-            # Its port was free for a moment; Alertmanager goes on without a listener.
+            # Its port was free a moment ago; Alertmanager continues without a listener.
             if b"address already in use" in log.read_bytes()[self._from :]:
                 self.stop()
                 await asyncio.sleep(0.2)
@@ -61,7 +61,7 @@ class Program:
 
 
 class Alertmanager(Program):
-    """Sends to the receivers' urls, at short intervals."""
+    """Sends to the receivers' URLs at short intervals."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "prometheus-alertmanager")

@@ -1,4 +1,4 @@
-"""The whole way on real input: Prometheus fires, Alertmanager groups, the service pages, and everything resolves."""
+"""End to end with real programs: Prometheus fires, Alertmanager groups, the service pages, and everything resolves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ groups:
 
 
 class Bench:
-    """The service in front of fakes, and what Alertmanager needs to find it."""
+    """The service with fake vendors, and its address for Alertmanager."""
 
     def __init__(self, folder: Path, store: str) -> None:
         self.folder, self.store = folder, store
@@ -112,7 +112,7 @@ async def bench(tmp_path: Path, store_url: str) -> AsyncIterator[Bench]:
 
 
 def fires(name: str = "ApiDown", *, ends: bool = False, **labels: str) -> list[dict[str, Any]]:
-    """Return an alert as a client posts it to Alertmanager; `ends`: it ended a moment ago."""
+    """Return an alert as clients post it to Alertmanager; `ends`: it ended a moment ago."""
     now = datetime.now(UTC)
     alert: dict[str, Any] = {"labels": {"alertname": name, "service": "api", **labels}, "annotations": {"summary": "x"}}
     if ends:

@@ -1,6 +1,6 @@
 """Dashboard and alert rules on a real Prometheus: every panel moves, and each alert fires, by real faults in one story.
 
-`for:` is left out of the rules here, and thresholds stay; how long each has to hold is shown by promtool's unit tests
+`for:` is left out of the rules here, and thresholds stay; promtool's unit tests cover the durations
 (tests/test_shipped_boards.py).
 """
 
@@ -30,12 +30,12 @@ from tests.stories.world import alert, notification
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 STORM = 50
-"""Incidents that open at once while the pager hangs."""
+"""Number of incidents that open at once while the pager hangs."""
 TIMES = {"redis": {"lease": "2s", "send_deadline": "1500ms"}}
 
 
 class Stage(House):
-    """The service, its store, its vendors, Alertmanager with a wrong token, and Prometheus before all."""
+    """The service, its store, its vendors, Alertmanager with a wrong token, and Prometheus that scrapes them."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -59,14 +59,14 @@ class Stage(House):
         )
 
         async def scraped() -> bool:
-            # Rates want two scrapes, and rules an evaluation of both.
+            # Rates need two scrapes, and rules an evaluation of both.
             return len(await self.observer.ask("sum_over_time(up[10s]) >= 3")) == 2
 
         await until(scraped, "the first scrapes")
         await self.observer.begin()
 
     async def start(self) -> None:
-        """Return once it takes requests: with short leases and a heartbeat that is soon missed."""
+        """Return when it accepts requests; leases are short, and a heartbeat is soon missed."""
         config = self.folder / "receiver.yaml"
         content = yaml.safe_load(config.read_text("utf-8"))
         content["redis"] |= TIMES["redis"]
@@ -87,7 +87,7 @@ class Stage(House):
         await super().start()
 
     async def post(self, body: bytes, token: str = INGEST) -> int:
-        """Return the status for a notification; 0 when there is no answer."""
+        """Return the status for a notification; 0 without a response."""
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         try:
             async with (
@@ -99,7 +99,7 @@ class Stage(House):
             return 0
 
     async def told(self, body: bytes) -> None:
-        """Post a notification as Alertmanager does: after a 503 it comes again."""
+        """Post a notification as Alertmanager does: a 503 is retried."""
 
         async def taken() -> bool:
             return await self.post(body) == 200
@@ -127,7 +127,7 @@ class Stage(House):
         await asyncio.gather(*(one(body) for body in bodies))
 
     def says(self, text: str) -> None:
-        """Print when something has been reached, for whoever wonders where the time goes."""
+        """Print when a step is reached, to show where the time goes."""
         sys.stdout.write(f"{time.monotonic() - self.began:5.1f} s  {text}\n")
 
     async def shows(self, *names: str, within: float = PATIENCE) -> None:
@@ -148,7 +148,7 @@ class Stage(House):
 
 
 def says(name: str, *, firing: bool = True, group: str = "", **annotations: str) -> bytes:
-    """Return a notification of one alert that began a moment ago."""
+    """Return a notification about one alert that started a moment ago."""
     began = (datetime.now(UTC) - timedelta(seconds=20)).isoformat()
     ended = datetime.now(UTC).isoformat()
     labels = {"n": group} if group else {}
@@ -157,25 +157,26 @@ def says(name: str, *, firing: bool = True, group: str = "", **annotations: str)
 
 
 async def play(stage: Stage) -> None:
-    """Let everything go wrong, one thing after the other."""
+    """Cause all faults, one after the other."""
     await stage.raise_curtain()
-    # Alertmanager has a token of long ago; it is asked about by a service that does not find it.
+    # Alertmanager has an old token, and the service queries an Alertmanager that does not exist.
     await stage.upstream.post("alerts", fires("Unheard"))
-    # Vendors: the pager hangs, the hook refuses once and is busy for half a minute then, and no mail server is there.
+    # Vendors: the pager hangs, the hook rejects one request and is then busy for half a minute, and there is no mail
+    # server.
     stage.pager.script.extend([Answer(hang=True)] * 5000)
     stage.hook.script.append(Answer(status=400))
     stage.hook.script.extend([Answer(status=429, headers={"Retry-After": "32"})] * 400)
-    # The store loses its timers, as one that evicts what it should keep: this one is never escalated.
+    # The store loses its timers, like one that evicts keys: this incident is never escalated.
     await stage.told(says("DataLag", group="forgotten"))
     assert stage.store.ask("DEL", "{receiver}:due:timer").startswith(b":1")
     await stage.told(says("Watchdog"))
-    # Many at once, most of them repeated, as two Alertmanagers do.
+    # Many at once, most of them repeated, as from two Alertmanagers.
     many = [says("ApiDown", group=str(number)) for number in range(STORM)]
     await stage.burst(many)
     await stage.burst(many * 2)
     await stage.shows("ReceiverPagesFailing", "ReceiverWorkOverdue", "ReceiverWatchdogNeverHeard")
     stage.pager.script.clear()
-    stage.hook.script.clear()  # what it has put off comes again when the half minute is over
+    stage.hook.script.clear()  # postponed deliveries are retried after the half minute
     stage.pager.released.set()
     await an_incident(stage)
     await try_endpoints(stage)
@@ -188,7 +189,7 @@ async def play(stage: Stage) -> None:
 
 
 async def an_incident(stage: Stage) -> None:
-    """It opens, somebody answers, and it ends."""
+    """An incident opens, is acknowledged, and ends."""
     said = says("HighErrorRate", error_rate="9%")
     for _ in range(3):
         await stage.told(said)  # and is repeated
@@ -203,7 +204,7 @@ async def an_incident(stage: Stage) -> None:
 
 
 async def try_endpoints(stage: Stage) -> None:
-    """Somebody with a good token sends what nobody can read, a stranger knocks, and an alert is badly written."""
+    """Send an unreadable body with a valid token, a request without a token, and an alert with bad measurements."""
     assert await stage.post(b'{"version": "4"}') == 400
     assert await stage.post(says("ApiDown"), token="not-one-of-ours") == 401
     await stage.told(says("HighErrorRate", group="unread", error_rate="rather high"))
@@ -211,7 +212,7 @@ async def try_endpoints(stage: Stage) -> None:
 
 
 async def configuration(stage: Stage) -> None:
-    """A reload goes wrong, and is set right."""
+    """A reload fails, and is corrected."""
     config = stage.folder / "receiver.yaml"
     good = config.read_text("utf-8")
     config.write_text("channels: [", "utf-8")
@@ -230,7 +231,7 @@ async def configuration(stage: Stage) -> None:
 
 
 async def store(stage: Stage) -> None:
-    """The store stands still under load, and comes back as one that writes nothing to its disk."""
+    """The store is stopped under load, and returns without an append-only file."""
     assert stage.store.ask("CONFIG", "SET", "appendonly", "no").startswith(b"+OK")
     stage.store.signal(signal.SIGSTOP)
     await asyncio.gather(*(stage.post(says("DataLag", group=f"late{number}")) for number in range(32)))
@@ -240,7 +241,7 @@ async def store(stage: Stage) -> None:
 
 
 async def process(stage: Stage) -> None:
-    """The service dies, and is started again."""
+    """The service is killed and started again."""
     await stage.service.kill()
     await stage.shows("ReceiverDown", "ReceiverAbsent")
     await stage.start()
@@ -281,7 +282,7 @@ async def test_the_recording_rules_have_values(stage: Stage) -> None:
 
 
 async def test_counters_were_there_before_anything_happened(stage: Stage) -> None:
-    # What has no series in the beginning is a ratio of nothing, or says so by `> 0`.
+    # Queries without a series at the beginning are ratios without events, or have `> 0`.
     unborn = {name for name in stage.observer.empty if "> 0" not in panels()[name]}
     assert unborn <= {name for name in panels() if "This month" in name}
 

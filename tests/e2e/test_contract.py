@@ -1,4 +1,4 @@
-"""The API does what its own description says: asked by a generator of requests, with a token and without."""
+"""The API conforms to its OpenAPI document: tested with generated requests, with a token and without."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def asked(house: House, *more: str) -> tuple[int, str]:
-    """Return exit code and report of the generator."""
+    """Return the exit code and report of the generator."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", COMMAND, "run", f"{house.url}/api/openapi.json",
         "--no-color", "-n", "6",

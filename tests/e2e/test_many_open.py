@@ -1,4 +1,4 @@
-"""A real process on a store with 6,000 open incidents: it starts, counts, answers and opens as with a few."""
+"""A real process with 6,000 open incidents in the store starts, counts, responds and opens incidents as with a few."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATHS = ("/healthz", "/", "/status", "/api/v1/incidents?queue=true", "/api/v1/in
 
 
 class Crowded:
-    """One service process, and the store under it."""
+    """One service process and its store."""
 
     def __init__(self, folder: Path) -> None:
         self.store = Valkey(folder / "store")
@@ -36,7 +36,7 @@ class Crowded:
         self.raw: Any = redis.Redis.from_url(self.store.url, decode_responses=True)
 
     async def start(self) -> None:
-        """Return once the service knows every open incident."""
+        """Return when the service knows every open incident."""
         self.service.spawn({"REDIS_URL": self.store.url, "RECEIVER_LOG_LEVEL": "warning"})
 
         async def known() -> bool:
@@ -51,7 +51,7 @@ class Crowded:
         await until(known, "a service that knows all")
 
     async def gauge(self) -> dict[str, int]:
-        """Return how many incidents are open by the metrics, for each severity."""
+        """Return the number of open incidents by severity, from the metrics."""
         async with self.client.get("/metrics") as answer:
             lines = (await answer.text()).splitlines()
         found: dict[str, int] = {}
@@ -62,7 +62,7 @@ class Crowded:
         return found
 
     def commands(self) -> dict[str, int]:
-        """Return how often the store has run each command, within scripts too."""
+        """Return how often the store has run each command, including those in scripts."""
         return {name.removeprefix("cmdstat_"): one["calls"] for name, one in self.raw.info("commandstats").items()}
 
     async def close(self) -> None:
@@ -97,12 +97,12 @@ async def test_many_open_incidents_cost_nobody_anything(crowded: Crowded) -> Non
             assert f"Open ({MANY})" in text
             assert "Needs an answer (5000+)" in text
             assert text.count('class="card') < 250, "the page shows the worst, and that there are more"
-    # What an opening asks of the store does not grow with what is open: 20 of them, counted by the store.
+    # The commands of an opening do not grow with the number of open incidents: counted by the store for 20 openings.
     before = one.commands()
     for number in range(20):
         async with one.client.post("/webhooks/alertmanager", data=body(1, f"n{number}")) as answer:
             assert answer.status == 200, await answer.text()
-    await asyncio.sleep(1)  # several beats: what was committed would be read back now
+    await asyncio.sleep(1)  # several beats, in which the replica could read its commits back
     after = one.commands()
     read = sum(after.get(name, 0) - before.get(name, 0) for name in ("hmget", "hget", "hgetall"))
     assert read < MANY / 4, f"{read} reads for 20 openings"

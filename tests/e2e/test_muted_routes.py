@@ -1,4 +1,4 @@
-"""A pair of the real Alertmanager whose routes are mute by the hours (F1): nobody is paged for what they hold back."""
+"""A pair of real Alertmanagers with time-based mutes (F1): muted alerts page no one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ time_intervals:
 
 
 class Pair(House):
-    """A service that asks two Alertmanagers of one cluster, and one that cannot be asked."""
+    """A service that queries two Alertmanagers of one cluster, and one that cannot be reached."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -68,7 +68,7 @@ class Pair(House):
         await super().start()
 
     async def again(self) -> None:
-        """Start both of the pair with the file above, as members of one cluster."""
+        """Start both Alertmanagers with the file above, as members of one cluster."""
         for one, mine, other in zip(self.pair, self.gossip, reversed(self.gossip), strict=True):
             (one.folder / "config.yaml").write_text(FILE, "utf-8")
             await one.start(
@@ -107,7 +107,7 @@ async def test_what_the_hours_of_a_route_hold_back_pages_nobody(pair: Pair) -> N
         await one.post("alerts", muted)
     seen = pair.looks()
     await until(lambda: pair.looks() >= seen + 6, "it has been looked at the muted ones for longer than unheard_after")
-    # Only one of the pair has heard of what no hours hold back.
+    # Only one of the pair has the alert that is not muted.
     await pair.pair[1].post("alerts", fires("IntegrationDown"))
     await until(lambda: pair.pager.rung >= 1, "the page for what never came in")
     seen = pair.looks()

@@ -1,4 +1,4 @@
-"""A page on a phone, with the service and the ntfy server as processes of their own: sent, answered, cleared."""
+"""A page on a phone is sent, answered and cleared; the service and the ntfy server are separate processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADERS = {"Authorization": "Bearer token-of-the-end-to-end-tests", "Content-Typ
 
 
 class Phone:
-    """Follows a topic as the app does, over a web socket."""
+    """Follows a topic like the app, over a WebSocket."""
 
     def __init__(self, server: str) -> None:
         self.server = server
@@ -48,7 +48,7 @@ class Phone:
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[str]:
-    """The fake ntfy server, alone in its process."""
+    """The fake ntfy server in a separate process."""
     port = tmp_path / "port"
     program = Program([sys.executable, "-m", "tests.fakes.ntfy", "--port-file", str(port)], tmp_path / "ntfy.log")
     program.spawn()
@@ -152,7 +152,7 @@ async def test_aiontfy_follows_the_topic_and_publishes_the_answer(service: str, 
 
 
 async def button_of(server: str, page: str) -> dict[str, Any]:
-    """Return the page's first button. aiontfy takes every action for a link and drops the text that it posts."""
+    """Return the page's first button. aiontfy treats every action as a link and drops the text that it posts."""
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session,
         session.get(f"{server}/{TOPIC}/json?poll=1&since=all") as answer,

@@ -1,4 +1,4 @@
-"""The service as a process of its own, begun by its command, behind the real Alertmanager and Prometheus."""
+"""The service as a separate process, started by its command, with the real Alertmanager and Prometheus."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ groups:
 
 
 class Metrics:
-    """What Prometheus scrapes: one gauge that the test moves."""
+    """The target of Prometheus: one gauge that the test sets."""
 
     def __init__(self) -> None:
         self.ratio = 0.0
@@ -62,7 +62,7 @@ class Metrics:
 
 
 class House:
-    """One service process, its vendors, and the programs before it."""
+    """One service process, its vendors, and the programs that send to it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,20 +75,20 @@ class House:
         self.programs: list[Alertmanager | Prometheus] = []
 
     async def open(self, redis: str = "embedded") -> House:
-        """Write the configuration and start vendors, metrics and service."""
+        """Write the configuration, and start vendors, metrics and service."""
         await self.site.start()
         await self.metrics.start()
         shutil.copy(ROOT / "config" / "severity-rules.yaml", self.folder)
         content = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
         content["redis"] |= {"url": redis, "data_dir": str(self.folder / "data")}
         content["incidents"]["monitor_for"] = "2s"
-        content["contacts"]["on-call"] = {"person": "alice"}  # the same one whatever week it is
+        content["contacts"]["on-call"] = {"person": "alice"}  # the same person in every week
         (self.folder / "receiver.yaml").write_text(yaml.safe_dump(content), "utf-8")
         await self.start()
         return self
 
     async def start(self) -> None:
-        """Return once the service takes requests."""
+        """Return when the service accepts requests."""
         self.service.spawn(
             {
                 "ALERTMANAGER_TOKEN": INGEST, "RESPONDER_TOKEN": READ, "ADMIN_TOKEN": "administrator-token",
@@ -107,7 +107,7 @@ class House:
         await until(ready, "a service that is ready")
 
     async def get(self, path: str) -> tuple[int, Any]:
-        """Return status and JSON of a path of the service."""
+        """Return the status and JSON of a path of the service."""
         headers = {"Authorization": f"Bearer {READ}"}
         async with aiohttp.ClientSession(headers=headers) as client, client.get(f"{self.url}{path}") as answer:
             return answer.status, await answer.json(content_type=None)
@@ -145,7 +145,7 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A house that is not open yet; what its programs said is printed, and shown when the test fails."""
+    """A house that is not open yet; the logs of its programs are printed, and shown if the test fails."""
     made = House(tmp_path)
     try:
         yield made
@@ -161,7 +161,7 @@ def of_incidents(chat: FakeSlack) -> list[dict[str, Any]]:
 
 
 def fires(name: str, *, ends: bool = False, **labels: str) -> list[dict[str, Any]]:
-    """Return an alert as a client posts it; `ends`: it ended a moment ago."""
+    """Return an alert as clients post it; `ends`: it ended a moment ago."""
     alert: dict[str, Any] = {"labels": {"alertname": name, "service": "api", **labels}, "annotations": {"summary": "x"}}
     if ends:
         alert["endsAt"] = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
@@ -215,7 +215,7 @@ async def test_with_the_store_stopped_alertmanager_delivers_once_it_is_back(hous
         await house.open(store.url)
         alertmanager = await house.alertmanager()
         await store.kill()
-        # Not severe enough to be paged without the store: only Alertmanager can bring it again.
+        # Not severe enough to be paged without the store: only Alertmanager can send it again.
         await alertmanager.post("alerts", fires("DataLag"))
         log = alertmanager.folder / "log"
         await until(lambda: "unexpected status code 503" in log.read_text(), "a refusal in Alertmanager's log")
@@ -225,7 +225,7 @@ async def test_with_the_store_stopped_alertmanager_delivers_once_it_is_back(hous
             try:
                 return [one["severity"] for one in await house.incidents()] == ["SEV-3"]
             except AssertionError:
-                return False  # it has not noticed yet that its store is back
+                return False  # the service has not noticed yet that its store is back
 
         await until(there, "the incident")
         await until(lambda: len(of_incidents(house.chat)) == 1, "its message")

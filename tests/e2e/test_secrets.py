@@ -1,6 +1,6 @@
-"""No secret of the configuration is seen anywhere, whatever the vendors answer: the service as a process of its own.
+"""No output of a real service process contains a secret of the configuration, regardless of vendor responses.
 
-Every secret begins with the same word, so that a part of one, or one that is encoded anew, is found too.
+Every secret begins with the same word, so that a part of one, or an encoded one, is found too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def key(name: str) -> str:
 
 
 class Parrot:
-    """Every vendor at once: it repeats what it was sent in each answer."""
+    """All vendors in one: each response repeats the request."""
 
     def __init__(self) -> None:
         self.mode, self.url, self.asked = "401", "", 0
@@ -70,7 +70,7 @@ class Parrot:
         if self.mode == "redirect":
             return web.Response(status=302, headers={"Location": f"{self.url}/elsewhere?{quote(said)[:3000]}"})
         if self.mode == "good":
-            # What each vendor's good answer may hold beside what is read of it.
+            # Additional fields of a valid response of each vendor.
             body = {"ok": True, "ts": "1.0", "channel": "C1", "id": "1", "key": "OPS-1", "results": [], "issues": [],
                     "warning": said, "message": said, "errors": [said], "warnings": [said], "status": said}  # fmt: skip
             return web.json_response(body, status=202 if "enqueue" in request.path else 200)
@@ -81,7 +81,7 @@ class Parrot:
 
 
 class House:
-    """The service, one vendor that repeats everything, and a mail server that does too."""
+    """The service, one vendor that repeats everything, and a mail server that does so too."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.parrot, self.mail = folder, Parrot(), FakeSmtp()
@@ -92,7 +92,7 @@ class House:
         self.service = Program([sys.executable, "-c", COMMAND, *arguments], folder / "log")
 
     async def open(self) -> None:
-        """Return once the service takes requests."""
+        """Return when the service accepts requests."""
         await self.parrot.start()
         await self.mail.start()
         self.config.write_text(yaml.safe_dump(self._content()))
@@ -154,7 +154,7 @@ class House:
         }  # fmt: skip
 
     async def get(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
-        """Ask as the administrator, remember the answer, and return it."""
+        """Send a request as the administrator; record and return the response."""
         headers = {"Authorization": f"Bearer {TOKENS['admin']}"}
         async with (
             aiohttp.ClientSession(headers=headers) as client,
@@ -165,7 +165,7 @@ class House:
             return answer.status, text
 
     async def spoil_a_header(self) -> None:
-        """Send a token with a line end of the wrong kind, as out of a file, and remember the answer."""
+        """Send a token with a wrong line ending, as from a file, and record the response."""
         host, _, port = self.url.removeprefix("http://").rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         head = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKENS['admin']}\r\r\n\r\n"
@@ -175,7 +175,7 @@ class House:
         assert " 400 " in self.seen["a header that cannot be read"]
 
     async def fire(self, number: int) -> None:
-        """Let an alert begin an incident of its own."""
+        """Open a separate incident by an alert."""
         body = notification(alert("ApiDown", labels={"severity": "critical", "n": str(number)}), group=f"g{number}")
         headers = {"Authorization": f"Bearer {TOKENS['ingest']}", "Content-Type": "application/json"}
         async with (
@@ -185,7 +185,7 @@ class House:
             assert answer.status < 300, await answer.text()
 
     def command(self, *words: str) -> None:
-        """Remember all that a command says."""
+        """Record the output of a command."""
         done = CliRunner().invoke(app, words, env={"RECEIVER_URL": self.url, "RECEIVER_TOKEN": TOKENS["admin"]})
         self.seen[" ".join(words)] = done.output
 
@@ -209,7 +209,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_no_secret_is_seen_anywhere(house: House) -> None:
     async def dead() -> bool:
         _, text = await house.get("/api/v1/dead-letters")
-        # A page is given up where PagerDuty refuses it, with a 400.
+        # A page becomes a dead letter if PagerDuty refuses it with a 400.
         wanted = {"mail", "tickets", "graphs", "status"} | ({"pager"} if mode == "refused" else set())
         return wanted <= {one["channel"] for one in json.loads(text)["items"]}
 

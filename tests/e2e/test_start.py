@@ -1,4 +1,4 @@
-"""How the service starts, and what it says where it cannot: one line, exit code 1, soon, and nothing is left behind."""
+"""How the service starts; if it cannot, it soon exits with code 1 and one line, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.store.servers import Server, ended
 pytestmark = pytest.mark.e2e
 RECEIVER = [sys.executable, "-c", "import sys; sys.argv[0] = 'receiver'; from receiver.cli import main; main()"]
 SOON = 5.0
-"""Seconds (surfaces.md, Decided)."""
+"""Seconds."""
 
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port at which somebody listens."""
+    """A port on which another program listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_one_line_and_soon(tmp_path: Path, taken: int, data: st
         text=True, timeout=30, check=False, env=environment(tmp_path, RECEIVER_DATA_DIR=data),
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # It waits for nothing, so what it takes is processor time, which a busy machine does not change much.
+    # It waits for nothing, so the time is CPU time, which hardly depends on the load of the machine.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < SOON
     assert done.returncode == 1, done
     (line,) = (done.stdout + done.stderr).splitlines()
@@ -120,7 +120,7 @@ def test_a_start_with_the_configuration_of_init_does_not_suggest_to_write_anothe
 
 
 def test_a_service_that_is_told_to_end_while_it_starts_ends(tmp_path: Path) -> None:
-    # The store takes no connection for as long as the service waits for it.
+    # The store accepts no connections for as long as the service waits for it.
     with socket.create_server(("127.0.0.1", 0)) as store:
         url = f"redis://127.0.0.1:{store.getsockname()[1]}"
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What is true in the real Alertmanager: silences, alerts that never reached us, alerts that it has forgotten."""
+"""The state of the real Alertmanager: silences, alerts that never arrived here, alerts that it has lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
 class Asked(House):
-    """A house whose service asks the Alertmanager before it."""
+    """A house whose service queries its Alertmanager."""
 
     upstream: Alertmanager
 
@@ -112,7 +112,7 @@ async def test_an_alert_that_never_reached_us_opens_its_incident(house: Asked) -
     await house.upstream.post("alerts", fires("HighErrorRate"))
     await until(lambda: house.pager.rung >= 1, "a page")
     house.upstream.stop()
-    # The same Alertmanager comes back with another route: it knows the alert, and does not tell us.
+    # The same Alertmanager restarts with another route: it has the alert, and does not notify us.
     config = house.upstream.folder / "config.yaml"
     config.write_text(
         config.read_text("utf-8").replace(f"{house.url}/webhooks", "http://127.0.0.1:1/webhooks"), "utf-8"

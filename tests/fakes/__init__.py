@@ -1,4 +1,4 @@
-"""Stand-ins for the vendors: they check a request as the vendor would, and keep a ledger of what they took."""
+"""Fake vendors: each checks requests as the vendor would, and keeps a ledger of the requests that it accepted."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The fakes as a process of their own, which outlives the service that a test kills.
+"""Runs the fakes in a separate process, which keeps running when a test kills the service.
 
 `python -m tests.fakes --ledger FILE --port-file FILE [--port N] [--hook-secret S] [--rate-limits]` serves PagerDuty at
-`/v2/enqueue`, Slack at `/api/<method>` and a hook at `/hook`, all on one port of the loopback, until SIGTERM. The port
-file is written, and the port printed, once it answers. `POST /_script/<pagerduty|slack|hook>` takes a list of Answer
-objects as JSON, and forgets those that wait where it is empty.
+`/v2/enqueue`, Slack at `/api/<method>` and a hook at `/hook`, all on one port of the loopback, until SIGTERM. It writes
+the port file and prints the port once it accepts requests. `POST /_script/<pagerduty|slack|hook>` accepts a list of
+Answer objects as JSON; an empty list deletes the pending ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    # Renamed into place, so that nobody reads half a number.
+    # Renamed, so that no reader sees a partial number.
     fresh = arguments.port_file.with_suffix(".new")
     port = url.rpartition(":")[2]
     fresh.write_text(port, encoding="ascii")

@@ -1,4 +1,4 @@
-"""Confluence, Cloud (v2) and Server (v1), as contracts/jira-confluence.md has it."""
+"""Confluence, Cloud (v2) and Server (v1), according to its API documentation."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ class FakeConfluence(Vendor):
         ]
 
     def edit(self, page: str, text: str) -> None:
-        """Let somebody edit a page by hand."""
+        """Edit a page as a person."""
         kept = self.pages[page]
         kept |= {"value": text, "number": kept["number"] + 1, "message": ""}
 
     def trash(self, page: str) -> None:
-        """Let somebody put a page into the trash."""
+        """Move a page to the trash as a person."""
         self.pages[page]["status"] = "trashed"
 
     def foreign(self, title: str, *labels: str) -> None:
-        """Let somebody have a page of that title, with labels."""
+        """Create a page with that title and labels, which the service did not create."""
         self.pages[str(len(self.pages) + 1)] = {
             "title": title, "value": "<p>theirs</p>", "number": 1, "message": "", "comments": [], "labels": labels,
         }  # fmt: skip
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
-        # Atlassian names no numbers: so many a second at one place, and so many writes to one thing.
+        # Atlassian publishes no numbers; these are requests per second per endpoint, and writes per object.
         key = request.match_info.get("id")
         writes = [(key, 20, 2.0), (key, 100, 30.0)] if key and request.method != "GET" else []
         return [(f"{request.method} {request.path}", 30, 1.0), *writes]

@@ -1,4 +1,4 @@
-"""Grafana's annotations (contracts/observability-links.md, section 1)."""
+"""Grafana's annotations."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class FakeGrafana(Vendor):
 
 
 def mistakes(body: Any, *, fresh: bool) -> str | None:
-    """Return what Grafana would refuse, or would put somewhere else."""
+    """Return what Grafana would reject or store differently."""
     if not isinstance(body, dict) or (fresh and not body.get("text")):
         return "text field should not be empty"
     for name in ("time", "timeEnd"):

@@ -1,4 +1,4 @@
-"""A user's own receiver of CloudEvents."""
+"""A webhook endpoint that accepts CloudEvents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes.vendor import Ledger, Vendor
 
 
 class FakeHook(Vendor):
-    """Takes each idempotency key once, and checks the signature when it knows the secret."""
+    """Accepts each idempotency key once, and checks the signature if it has the secret."""
 
     name = "hook"
 

@@ -1,4 +1,4 @@
-"""A real OpenID provider (npm: oidc-provider) behind a proxy that can change one thing of what passes through."""
+"""A real OpenID provider (npm: oidc-provider) behind a proxy that can change one request or response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.faults.programs import Program, free_port
 FOLDER = Path(__file__).parent / "oidc_provider"
 CLIENT, SECRET = "receiver", "a-secret-of-the-client"
 Change = Callable[[str, bytes], bytes]
-"""The path of a request and the body of its answer; returns the body that is passed on."""
+"""Receives the path of a request and the body of the response; returns the body to pass on."""
 ALICE = {"name": "Alice Example", "email": "alice@example.com", "email_verified": True, "groups": ["sre", "all"]}
 
 
@@ -30,14 +30,14 @@ def same(path: str, body: bytes) -> bytes:
 
 
 class IdentityProvider:
-    """The provider as services and browsers reach it: at `issuer`, through the proxy."""
+    """The provider at `issuer`, which services and browsers reach through the proxy."""
 
     def __init__(self, issuer: str, inside: str) -> None:
         self.issuer = issuer
         self.inside = inside
         self.change: Change = same
         self.query: Callable[[str], str] = lambda query: query
-        """What becomes of the query of a request for authorization."""
+        """Changes the query of an authorization request."""
         self.down = False
         self.asked: list[str] = []
         """The paths of the requests."""
@@ -49,7 +49,7 @@ class IdentityProvider:
             assert answer.status == 200
 
     async def register(self, back: str, after: str) -> None:
-        """Let the client come back to `back` after signing in, and to `after` after signing out."""
+        """Register `back` as the redirect address after sign-in, and `after` as the one after sign-out."""
         await self.set(client={"redirect_uris": [back], "post_logout_redirect_uris": [after]})
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
@@ -76,7 +76,7 @@ class IdentityProvider:
 
 @contextmanager
 def provider_process(folder: Path) -> Iterator[str]:
-    """Yield the address of a running provider without its proxy; it ends afterwards, by its own process id."""
+    """Yield the address of a running provider without its proxy; afterwards stop it by its process id."""
     node = shutil.which("node")
     assert node, "node is missing: `make tools` installs it"
     assert (FOLDER / "node_modules" / "oidc-provider").is_dir(), "`make tools` installs the provider (npm ci)"
@@ -95,7 +95,7 @@ def provider_process(folder: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def identity_provider(inside: str) -> AsyncIterator[IdentityProvider]:
-    """Yield the provider at `inside` behind a proxy of its own, with new keys and nobody but Alice in it."""
+    """Yield the provider at `inside` behind its own proxy, with new keys and Alice as the only user."""
     outside = free_port()
     provider = IdentityProvider(f"http://127.0.0.1:{outside}", inside)
     app = web.Application(client_max_size=1 << 20)
@@ -112,7 +112,7 @@ async def identity_provider(inside: str) -> AsyncIterator[IdentityProvider]:
 
 
 class Browser:
-    """Follows redirects and keeps cookies, as a person's browser does."""
+    """Follows redirects and stores cookies like a browser."""
 
     def __init__(self, home: str) -> None:
         self.home = home
@@ -120,7 +120,7 @@ class Browser:
         self.url = ""
 
     async def open(self, url: str, stop: str = "", **form: str) -> tuple[int, str]:
-        """Open a page, or send a form to it; returns where it ends. Stops before an address that holds `stop`."""
+        """Open a page, or submit a form to it; return the final page. Stops before an address that contains `stop`."""
         self.url, data = urljoin(self.home, url), form or None
         for _ in range(12):
             if stop and stop in self.url:
@@ -138,7 +138,7 @@ class Browser:
         raise AssertionError(f"too many redirects, last to {self.url}")
 
     async def sign_in(self, who: str = "alice", to: str = "/", stop: str = "") -> tuple[int, str]:
-        """Sign in at the provider by its own form; returns the page where that ends."""
+        """Sign in with the provider's form; return the final page."""
         status, page = await self.open(f"/login/oidc?next={to}", stop=stop)
         form = re.search(r'action="([^"]+)"', page)
         if status != 200 or form is None or "/interaction/" not in form[1]:

@@ -1,4 +1,4 @@
-"""Jira, Cloud (API 3, Atlassian documents) and Server (API 2, wiki text), as contracts/jira-confluence.md has it."""
+"""Jira, Cloud (API 3, Atlassian documents) and Server (API 2, wiki text), according to its API documentation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MENTION = re.compile(r"(?<!\\)\[~|(?<!\\)\{")
 
 
 class FakeJira(Vendor):
-    """Keeps issues with their comments; a category a state."""
+    """Keeps issues with their comments; each state category has one state."""
 
     name = "jira"
 
@@ -35,12 +35,12 @@ class FakeJira(Vendor):
         self.issues: dict[str, dict[str, Any]] = {}
         self.accounts = {"acc-alice", "alice"}
         self.refuses: set[str] = set()
-        """Fields that are on no screen of this project."""
+        """Fields that no screen of this project has."""
         self.lag = 0.0
-        """Seconds by which its index is late, on the clock `clock_s`."""
+        """Delay of its index in seconds, on the clock `clock_s`."""
         self.clock_s: Callable[[], float] = time.time
         self.minutes = 0
-        """How far back a search by `updated` was last asked to look."""
+        """The time range of the last search by `updated`."""
 
     @property
     def seen(self) -> int:
@@ -66,18 +66,18 @@ class FakeJira(Vendor):
         ]
 
     def of(self, *labels: str) -> list[dict[str, Any]]:
-        """Return the issues that carry all these labels."""
+        """Return the issues with all these labels."""
         return [issue for issue in self.issues.values() if set(labels) <= set(issue["fields"]["labels"])]
 
     def touch(self, key: str, progress: str | None = None, account: str | None = None) -> None:
-        """Let somebody work on an issue in Jira."""
+        """Change an issue as a person in Jira."""
         issue = self.issues[key]
         issue["progress"] = progress or issue["progress"]
         issue["assignee"] = account or issue["assignee"]
         issue["touched"] = True
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
-        # Atlassian names no numbers: so many a second at one place, and so many writes to one thing.
+        # Atlassian publishes no numbers; these are requests per second per endpoint, and writes per object.
         key = request.match_info.get("key")
         writes = [(key, 20, 2.0), (key, 100, 30.0)] if key and request.method != "GET" else []
         return [(f"{request.method} {request.path}", 30, 1.0), *writes]
@@ -214,7 +214,7 @@ def _person(account: str | None, cloud: bool) -> dict[str, str] | None:
 
 
 def wrong_text(value: Any, cloud: bool) -> str | None:
-    """Return what Jira would refuse a description or comment for, or what must never be in one of ours."""
+    """Return why Jira would reject a description or comment, or text that ours must never contain."""
     if not cloud:
         if not isinstance(value, str):
             return "Operation value must be a string"
@@ -244,7 +244,7 @@ def _wrong_node(content: Any, allowed: tuple[str, ...]) -> str | None:
 
 
 def words(value: Any) -> str:
-    """Return the text of a description or comment, whatever its form."""
+    """Return the text of a description or comment in either format."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):

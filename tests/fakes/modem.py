@@ -1,4 +1,4 @@
-"""A real gammu-smsd with its folders and gammu's dummy modem, which is given what it receives."""
+"""A real gammu-smsd with its folders and gammu's dummy modem; the test passes the messages that it receives."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ outboxformat = unicode
 
 
 class Modem:
-    """One modem and the program in front of it."""
+    """A modem and its gammu-smsd."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Modem:
         self.program = Program([program, "-c", str(self.config)], folder / "output")
 
     def receive(self, number: str, text: str) -> None:
-        """Let the modem receive a message."""
+        """Simulate an incoming message."""
         words = ["gammu", "-c", str(self.config), "savesms", "TEXT", "-folder", "1", "-unread"]
         subprocess.run([*words, "-sender", number, "-text", text], check=True, capture_output=True, timeout=20)
 
@@ -58,10 +58,10 @@ class Modem:
         return [text_of(file.read_bytes()) for file in files]
 
     def waiting(self) -> list[str]:
-        """Return the names of what waits to be sent."""
+        """Return the names of the messages that wait to be sent."""
         return sorted(file.name for file in (self.folder / "outbox").iterdir() if file.name.startswith("OUT"))
 
 
 def text_of(content: bytes) -> str:
-    """Return a message's text as gammu-smsd writes and reads it."""
+    """Return a message's text as gammu-smsd stores it."""
     return content[2:].decode("utf-16-be") if content.startswith(b"\xfe\xff") else content.decode("ascii")

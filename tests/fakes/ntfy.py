@@ -1,7 +1,8 @@
-"""ntfy's server, as its documentation has it (docs.ntfy.sh, 2.16), and the phones that follow its topics.
+"""ntfy's server according to its documentation (docs.ntfy.sh, 2.16), and the phones that subscribe to its topics.
 
 Publishing as JSON and as plain text, access control with tokens, sequence ids, `/json` and `/ws` streams with `since`,
-polling with a filter, and the rate limit of a visitor. `python -m tests.fakes.ntfy --port-file F` serves it alone.
+polling with a filter, and the rate limit of a visitor. `python -m tests.fakes.ntfy --port-file F` serves only this
+fake.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REPLIES = "receiver-answers"
 
 
 class FakeNtfy(Vendor):
-    """Keeps every message of each topic, and what the phones that follow it show."""
+    """Keeps all messages of each topic, and the notifications that subscribed phones show."""
 
     name = "ntfy"
 
@@ -37,20 +38,20 @@ class FakeNtfy(Vendor):
         super().__init__(ledger)
         self.prefix = prefix
         self.access: dict[str, dict[str, str]] = {TOKEN: {"*": "rw"}, "": {REPLIES: "w"}}
-        """By token, "" for everyone: what may be done in the topics that fit a pattern (`r`, `w`)."""
+        """The access (`r`, `w`) to topics that match a pattern, by token; "" applies to everyone."""
         self.messages: list[dict[str, Any]] = []
         self.sounds: list[tuple[str, str]] = []
-        """Topic and sequence id of each notification that a phone made a sound for."""
+        """Topic and sequence id of each notification that made a phone sound."""
         self.shown: dict[tuple[str, str], dict[str, Any]] = {}
-        """What the phones show now, by topic and sequence id."""
+        """The notifications that phones show now, by topic and sequence id."""
         self.streams = 0
-        """How many clients have subscribed so far."""
+        """The number of subscriptions so far."""
         self.gone: list[asyncio.Event] = []
-        """Of each stream that is open: set, it ends."""
+        """One event for each open stream; setting it ends the stream."""
         self.scheduled: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
-        """Messages that are due later, by topic and sequence id."""
+        """Scheduled messages, by topic and sequence id."""
         self.down = False
-        """Whether no stream can be opened now."""
+        """Whether new streams are refused."""
         self._fresh = asyncio.Condition()
 
     @property
@@ -70,7 +71,7 @@ class FakeNtfy(Vendor):
         ]  # fmt: skip
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
-        # 60 at once and one more every 5 s: within 5 minutes never more than 120.
+        # 60 at once, then one every 5 s: at most 120 within 5 minutes.
         return [("visitor", 60, 30), ("visitor", 120, 300)]
 
     def limited(self) -> dict[str, Any]:
@@ -97,7 +98,7 @@ class FakeNtfy(Vendor):
         return 200, said, []
 
     def publish(self, said: dict[str, Any]) -> None:
-        """Give a message to everybody who follows its topic."""
+        """Send a message to all subscribers of its topic."""
         self.messages.append(said)
         where = (said["topic"], said["sequence_id"])
         if said["event"] == "message":
@@ -174,14 +175,14 @@ class FakeNtfy(Vendor):
         return None
 
     async def authorized(self, request: web.Request) -> web.Response:
-        """Say whether these topics may be read."""
+        """Return whether these topics may be read."""
         refused = self._refused(request, request.match_info["topics"], "r")
         if refused:
             return web.json_response(refusal(*refused), status=refused[0] // 100)
         return web.json_response({"success": True})
 
     def since(self, topics: list[str], text: str) -> list[dict[str, Any]]:
-        """Return the messages of `topics` since a message, a time or a while ago; of an unknown message all."""
+        """Return the messages of `topics` since a message id, a time or a duration; for an unknown id, all."""
         found = [one for one in self.messages if one["topic"] in topics]
         if text in ("", "none"):
             return []
@@ -195,7 +196,7 @@ class FakeNtfy(Vendor):
         return found[index + 1 :]
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Answer with one message a line, for as long as the client stays; with `poll` with what there is."""
+        """Respond with one message per line until the client disconnects; with `poll`, only with existing messages."""
         topics = request.match_info["topics"].split(",")
         if refused := self._refused(request, request.match_info["topics"], "r"):
             return web.json_response(refusal(*refused), status=refused[0] // 100)
@@ -213,7 +214,7 @@ class FakeNtfy(Vendor):
         return response
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
-        """Do the same over a web socket."""
+        """Do the same over a WebSocket."""
         if refused := self._refused(request, request.match_info["topics"], "r"):
             return web.json_response(refusal(*refused), status=refused[0] // 100)
         socket = web.WebSocketResponse()
@@ -245,7 +246,7 @@ class FakeNtfy(Vendor):
             self.gone.remove(ended)
 
     async def cut_streams(self) -> None:
-        """End every stream, as a restart of the server does."""
+        """Close every stream, as a server restart does."""
         for one in list(self.gone):
             one.set()
         await self._wake()
@@ -265,12 +266,12 @@ def seconds(text: Any) -> float | None:
 
 
 def refusal(code: int, error: str) -> dict[str, Any]:
-    """Return an error as the server writes it."""
+    """Return an error in the server's format."""
     return {"code": code, "http": code // 100, "error": error, "link": "https://ntfy.sh/docs/publish/"}
 
 
 async def serve(port_file: Path, ledger: Path | None) -> None:
-    """Serve the fake alone until SIGTERM."""
+    """Serve only this fake until SIGTERM."""
     vendor = FakeNtfy(Ledger(ledger), prefix="")
     site = Site(vendor, control=True)
     url = await site.start()

@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2, as its documentation has it (contracts/pagerduty.md)."""
+"""PagerDuty's Events API v2, according to its documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEVERITIES = ("critical", "error", "warning", "info")
 
 
 class FakePagerDuty(Vendor):
-    """Keeps an alert per routing key and deduplication key, and counts how often somebody was rung."""
+    """Keeps one alert per routing key and deduplication key, and counts notifications to people."""
 
     name = "pagerduty"
 
@@ -23,9 +23,9 @@ class FakePagerDuty(Vendor):
         super().__init__(ledger)
         self.alerts: dict[tuple[str, str], dict[str, Any]] = {}
         self.asked: list[str] = []
-        """Deduplication keys that the REST API was asked for."""
+        """Deduplication keys that were queried through the REST API."""
         self.refusals: deque[int] = deque()
-        """Statuses with which the REST API answers the next questions."""
+        """Statuses of the next responses of the REST API."""
 
     @property
     def seen(self) -> int:
@@ -39,15 +39,15 @@ class FakePagerDuty(Vendor):
 
     @property
     def rung(self) -> int:
-        """How many times somebody's phone rang: a trigger for an open alert rings nobody."""
+        """How many notifications were sent to people: a trigger for an open alert notifies no one."""
         return sum(alert["rung"] for alert in self.alerts.values())
 
     def open(self) -> list[tuple[str, str]]:
-        """Return routing key and deduplication key of every alert that is not resolved."""
+        """Return the routing key and deduplication key of every unresolved alert."""
         return [key for key, alert in self.alerts.items() if alert["status"] != "resolved"]
 
     async def find(self, request: web.Request) -> web.Response:
-        """Answer a question of the REST API for the incidents of a deduplication key."""
+        """Handle a REST API query for the incidents of a deduplication key."""
         if not request.headers.get("Authorization", "").startswith("Token token="):
             return web.json_response({"error": {"message": "Unauthorized"}}, status=401)
         key = request.query["incident_key"]
@@ -89,12 +89,12 @@ class FakePagerDuty(Vendor):
                 "payload": event["payload"],
             }
         elif alert is not None and is_open:
-            # A late one, or one for another key, is dropped without a word.
+            # A late event, or one for another key, is dropped silently.
             alert["status"] = "resolved" if event["event_action"] == "resolve" else "acknowledged"
 
 
 def mistakes(body: Any, size: int) -> list[str]:
-    """Return what PagerDuty would refuse an event for."""
+    """Return why PagerDuty would reject an event."""
     if not isinstance(body, dict):
         return ["Event object is not a JSON object"]
     errors = ["Event exceeds the maximum size"] if size > 512 * 1024 else []
@@ -103,7 +103,7 @@ def mistakes(body: Any, size: int) -> list[str]:
         errors.append("Length of 'routing_key' is incorrect (should be 32 characters)")
     if body.get("event_action") not in ACTIONS:
         errors.append("'event_action' is not one of trigger, acknowledge, resolve")
-    # Optional for a trigger at the vendor; ours always names one, or each repetition would ring.
+    # Optional at the vendor for a trigger; ours always has one, or each repetition would notify people again.
     if not isinstance(dedup, str) or not 1 <= len(dedup) <= 255:
         errors.append("'dedup_key' is missing or too long")
     if body.get("event_action") == "trigger":

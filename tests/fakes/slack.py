@@ -1,4 +1,4 @@
-"""Slack's Web API, as far as the service uses it (contracts/slack.md): HTTP 200 for nearly everything."""
+"""The part of Slack's Web API that the service uses; nearly every response is HTTP 200."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIERS = {
     "chat.update": 50, "conversations.history": 50, "conversations.replies": 50, "conversations.invite": 50,
     "views.open": 100,
 }  # fmt: skip
-"""Calls a minute; of the other methods 20."""
+"""Calls per minute; 20 for all other methods."""
 BOT = "U0BOT"
 LIMITS = {"header": 150, "section": 3000, "context": 3000, "actions": 3000}
 Result = tuple[int, dict[str, Any], list[str]]
@@ -38,19 +38,19 @@ class FakeSlack(Vendor):
         self.channels = {"incidents": "C0INCIDENTS", "general": "C0GENERAL"}
         self.messages: list[dict[str, Any]] = []
         self.rooms: dict[str, dict[str, Any]] = {}
-        """Channels that were made, by id: name, creator, topic, pins, members, archived."""
+        """Created channels, by id: name, creator, topic, pins, members, archived."""
         self.views: list[dict[str, Any]] = []
         self.groups: dict[str, list[str]] = {}
         self.refused: dict[str, str] = {}
-        """A method and the error that it answers until it is taken out."""
+        """The error with which each method responds, until the entry is removed."""
         self.files: dict[str, dict[str, Any]] = {}
         """Files by id: name, length, description, bytes, and where they were shared."""
         self.uploads_here = ""
         self.uploads_at = ""
-        """Where files are to be sent; empty: to this fake."""
+        """The address for file uploads; empty: this fake."""
         self.joined = True
         self.private = False
-        """Whether nobody can join without being invited."""
+        """Whether joining requires an invitation."""
         self._clock = 0
 
     @property
@@ -67,20 +67,20 @@ class FakeSlack(Vendor):
 
     @property
     def parents(self) -> list[dict[str, Any]]:
-        """The messages that stand in a channel by themselves, those of an incident's own channel left out."""
+        """Top-level messages in channels, without those in incident channels."""
         alone = [message for message in self.messages if "thread_ts" not in message]
         return [message for message in alone if message["channel"] not in self.rooms]
 
     @property
     def replies(self) -> list[dict[str, Any]]:
-        """The messages that stand in a thread."""
+        """Messages in threads."""
         return [message for message in self.messages if "thread_ts" in message]
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
         method = request.match_info.get("method", "upload")
         if method == "chat.postMessage":
             place = str(self._channel(body.get("channel"), by_name=True))
-            # One a second in one channel, and short bursts.
+            # One per second per channel, with short bursts.
             return [(place, 60, 60), (place, 5, 2), ("posts", 300, 60)]
         return [(method, TIERS.get(method, 20), 60)]
 
@@ -176,7 +176,7 @@ class FakeSlack(Vendor):
         if errors:
             return _no(errors[0][0], errors[0][1])
         if keep:
-            # Blocks that are not sent again go; metadata that is not sent again stays.
+            # An update without blocks removes them; an update without metadata keeps it.
             found.pop("blocks", None)
             found |= {key: message[key] for key in ("text", "blocks", "metadata") if key in message}
             found["edits"] = found.get("edits", 0) + 1
@@ -356,7 +356,7 @@ class FakeSlack(Vendor):
 
 
 def mistakes(message: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return Slack's error code and words for what is wrong with text, blocks and metadata."""
+    """Return Slack's error code and message for mistakes in text, blocks and metadata."""
     blocks = message.get("blocks", [])
     if not message.get("text") and not blocks:
         return [("no_text", "")]
@@ -421,7 +421,7 @@ def _actions(block: dict[str, Any]) -> list[str]:
 
 
 def _so(code: str) -> Result:
-    # No mistake of whoever asks: how things stand.
+    # Not mistakes of the caller, but conditions of the workspace.
     return 200, {"ok": False, "error": code}, []
 
 

@@ -1,4 +1,4 @@
-"""A mail server on the loopback that looks at what it gets as one would: envelope, lines, headers, credentials."""
+"""A mail server on the loopback that checks envelope, lines, headers and credentials like a real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEEDED = ("From", "To", "Date", "Message-ID", "Subject", "MIME-Version", "Auto-S
 
 
 class FakeSmtp:
-    """Keeps every mail; `script` answers a verb otherwise, once each."""
+    """Keeps every mail; `script` overrides the response to a verb, once each."""
 
     def __init__(
         self, user: str = "", password: str = "", *, tls: ssl.SSLContext | None = None, implicit: bool = False
@@ -21,11 +21,11 @@ class FakeSmtp:
         self.mails: list[tuple[str, list[str], EmailMessage]] = []
         """Sender and recipients of the envelope, and the mail."""
         self.script: dict[str, list[str]] = {}
-        """By verb (`RCPT`, `.` for the end of data): answers that come instead; `hang`, `drop`."""
+        """Responses that replace the usual one, by verb (`RCPT`, `.` for the end of data); `hang`, `drop`."""
         self.failures: list[str] = []
         self.port = 0
         self.clear: list[str] = []
-        """Verbs that were said before TLS."""
+        """Verbs that were received before TLS."""
         self._tls, self._implicit = tls, implicit
         self._credentials = (user, password)
         self._server: asyncio.Server | None = None
@@ -33,7 +33,7 @@ class FakeSmtp:
 
     @property
     def seen(self) -> set[str]:
-        """Message-IDs that it has, as a store that drops the double has them."""
+        """Message-IDs, as a mail store that drops duplicates keeps them."""
         return {str(mail["Message-ID"]) for _, _, mail in self.mails}
 
     async def start(self) -> int:
@@ -43,7 +43,7 @@ class FakeSmtp:
         return self.port
 
     async def stop(self) -> None:
-        """Close every connection and the port."""
+        """Close all connections and the port."""
         for writer in self._writers:
             writer.close()
         if self._server is not None:
@@ -162,6 +162,6 @@ async def _secure(writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> None:
     try:
         await writer.start_tls(tls)
     except AttributeError:
-        # Python 3.11 leaves a writer whose handshake was refused without a transport, and then cannot end it.
+        # In Python 3.11, a writer whose handshake was refused has no transport and cannot be closed.
         writer._transport = before  # type: ignore[attr-defined]
         raise ConnectionResetError("the handshake was refused") from None

@@ -1,4 +1,4 @@
-"""Statuspage's management API, as far as the service uses it (contracts/statuspage.md)."""
+"""The part of Statuspage's management API that the service uses."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class FakeStatuspage(Vendor):
 
 
 def mistakes(incident: Any, *, new: bool) -> list[str]:
-    """Return what Statuspage would refuse an incident for."""
+    """Return why Statuspage would reject an incident."""
     if not isinstance(incident, dict):
         return ["incident is missing"]
     errors = []

@@ -1,7 +1,7 @@
-"""Twilio's REST API as its documentation has it (version 2010-04-01), and the telephones behind it.
+"""Twilio's REST API according to its documentation (version 2010-04-01), and the phones behind it.
 
-Messages and calls are kept, listed by number with the newest first, and ended. What Twilio posts to this service is
-signed as Twilio signs it: `press`, `text` and `report` return a request that a test posts.
+Messages and calls are kept, listed by number with the newest first, and ended. Requests to this service have Twilio's
+signature: `press`, `text` and `report` return a request that a test posts.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CALL = {"To", "From", "Url", "Twiml", "StatusCallback", "Timeout"}
 
 @dataclass(frozen=True)
 class Signed:
-    """A request of Twilio's."""
+    """A request from Twilio."""
 
     url: str
     body: bytes
@@ -39,7 +39,7 @@ class Signed:
 
     @property
     def path(self) -> str:
-        """Path and query, where the service stands at the root."""
+        """Path and query, with the service at the root."""
         parts = urlsplit(self.url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
@@ -57,7 +57,7 @@ def signed(url: str, fields: dict[str, str], token: str = TOKEN) -> Signed:
 
 
 class FakeTwilio(Vendor):
-    """An account with one number, and the telephones that it reaches."""
+    """An account with one number, and the phones that it reaches."""
 
     name = "twilio"
 
@@ -172,10 +172,13 @@ class FakeTwilio(Vendor):
             return refused(400, 12100, "Document parse failure")
         return 201, {"sid": f"CA{0:032x}", "status": "queued"}, []
 
-    # Below: the telephones.
+    # Below: the phones.
 
     def gather(self, twiml: str) -> tuple[str | None, str]:
-        """Return where a pressed key goes (None: nowhere) and what is heard. Fails the run on a verb nobody knows."""
+        """Return the address for a pressed key (None: no address) and the spoken text.
+
+        An unknown verb fails the run.
+        """
         root = ElementTree.fromstring(twiml)
         for one in root.iter():
             if one.tag not in ("Response", "Gather", "Say", "Pause", "Message"):
@@ -184,7 +187,7 @@ class FakeTwilio(Vendor):
         return (found.get("action") if found is not None else None), " ".join(root.itertext()).strip()
 
     def press(self, digit: str, index: int = 0) -> Signed:
-        """Return what is posted when a key is pressed in a call; `index` 0 is the newest."""
+        """Return the request for a key that is pressed during a call; `index` 0 is the newest call."""
         call = self.calls[index]
         call["status"] = "in-progress"
         action, _ = self.gather(call["form"]["Twiml"])
@@ -194,14 +197,14 @@ class FakeTwilio(Vendor):
         return signed(action, fields)
 
     def text(self, number: str, body: str, url: str, sid: str = "") -> Signed:
-        """Return what is posted when `number` sends an SMS."""
+        """Return the request for an SMS from `number`."""
         sid = sid or "SM" + hashlib.sha256(f"{number} {body}".encode()).hexdigest()[:32]
         fields = {"MessageSid": sid, "AccountSid": SID, "From": number, "To": FROM, "Body": body, "NumMedia": "0",
                   "SmsStatus": "received", "ApiVersion": "2010-04-01"}  # fmt: skip
         return signed(url, fields)
 
     def report(self, one: dict[str, Any], status: str) -> Signed:
-        """Return the report that a call or message is in `status`."""
+        """Return the request that reports `status` for a call or message."""
         one["status"] = status
         kind = "Call" if one["sid"].startswith("CA") else "Message"
         fields = {f"{kind}Sid": one["sid"], f"{kind}Status": status, "AccountSid": SID, "To": one["to"],
@@ -210,6 +213,6 @@ class FakeTwilio(Vendor):
 
 
 def refused(status: int, code: int, message: str) -> tuple[int, dict[str, Any], list[str]]:
-    """Return a refusal in Twilio's form."""
+    """Return an error in Twilio's format."""
     more = f"https://www.twilio.com/docs/errors/{code}"
     return status, {"code": code, "message": message, "more_info": more, "status": status}, [message]

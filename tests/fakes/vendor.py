@@ -1,4 +1,4 @@
-"""What every fake vendor shares: a port of its own, scripted misbehaviour, and a ledger."""
+"""The common parts of all fake vendors: a port, scripted failures, and a ledger."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SECRET_HEADERS = frozenset({"authorization", "cookie"})
 
 @dataclass(frozen=True)
 class Answer:
-    """How to misbehave, once. With nothing set but `status`, that status and `body` are the answer.
+    """One scripted failure. If only `status` is set, the response has that status and `body`.
 
-    `taken`: whether the vendor acts on the request all the same (a lost answer, or a 5xx after the fact).
+    `taken`: whether the vendor acts on the request anyway (a lost response, or a 5xx after the action).
     """
 
     status: int = 200
@@ -33,13 +33,13 @@ class Answer:
     hang: bool = False
     delay: float = 0
     reset: Literal["before", "after"] | None = None
-    """Break the connection before the request was taken, or after."""
+    """Close the connection before the request is accepted, or after it."""
     drip: bool = False
-    """Send status and half a body, then nothing."""
+    """Send the status and half of the body, then hang."""
 
 
 class Ledger:
-    """What arrived, in order, never changed. With a path each entry is on disk before the answer leaves."""
+    """All requests, in order of arrival. With a path, each entry is on disk before the response is sent."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ class Ledger:
                 os.fsync(file.fileno())
 
     def of(self, vendor: str, **fields: object) -> list[dict[str, Any]]:
-        """Return the entries of one vendor with these values."""
+        """Return one vendor's entries with these values."""
         return [
             entry
             for entry in self.entries
@@ -63,34 +63,34 @@ class Ledger:
 
 
 class Vendor:
-    """One fake. A subclass names its paths, and answers each request from its model of the vendor's state."""
+    """One fake vendor. A subclass has its paths, and responds to each request from its model of the vendor's state."""
 
     name = "vendor"
 
     def __init__(self, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
         self.failures: list[str] = []
-        """Requests that no vendor would understand; a test fails on any."""
+        """Requests that no vendor would accept; a test with one of them fails."""
         self.script: deque[Answer] = deque()
         self.released = asyncio.Event()
         self.clock: Callable[[], float] | None = None
-        """With one, the vendor's rate limits hold by it."""
+        """If set, the vendor's rate limits apply on this clock."""
         self._calls: dict[str, deque[float]] = defaultdict(deque)
         self._counted: dict[tuple[str, int, float], int] = defaultdict(int)
 
     @property
     def received(self) -> list[dict[str, Any]]:
-        """What arrived here, refused or not."""
+        """All requests, including refused ones."""
         return self.ledger.of(self.name)
 
     @property
     def taken(self) -> list[dict[str, Any]]:
-        """What this vendor acted on."""
+        """The requests that this vendor acted on."""
         return self.ledger.of(self.name, taken=True)
 
     @property
     def seen(self) -> int:
-        """How often somebody was rung, or told."""
+        """How many notifications people got."""
         raise NotImplementedError
 
     def routes(self) -> list[web.RouteDef]:
@@ -102,28 +102,28 @@ class Vendor:
         raise NotImplementedError
 
     def check(self, request: web.Request, body: Any, raw: bytes) -> tuple[int, dict[str, Any], list[str]]:
-        """Return the same without changing anything."""
+        """Return the same without changing the state."""
         raise NotImplementedError
 
     def parse(self, raw: bytes) -> Any:
-        """Return what a request's body says; None where it cannot be read."""
+        """Return a request's parsed body; None if it cannot be parsed."""
         return _json(raw)
 
     def limits(self, request: web.Request, body: Any) -> list[tuple[str, int, float]]:
-        """Return the rate limits that a request counts against: of what, so many, within so many seconds."""
+        """Return the rate limits for a request: the object, the number of requests, and the seconds."""
         return []
 
     def limited(self) -> dict[str, Any]:
-        """Return the answer to a request above them."""
+        """Return the response to a request over the limits."""
         return {"error": "too many requests"}
 
     @property
     def too_fast(self) -> list[dict[str, Any]]:
-        """The requests that were answered 429 since they were above the limits."""
+        """The requests that were answered 429 because they were over the limits."""
         return [entry for entry in self.received if entry["errors"] == [TOO_FAST]]
 
     def _wait(self, request: web.Request, body: Any) -> float:
-        # Seconds until the request would be within the limits; 0: it is, and counts.
+        # Seconds until the request would be within the limits; 0: it is within them, and counts.
         if self.clock is None:
             return 0.0
         now, wait, counted = self.clock(), 0.0, []
@@ -140,11 +140,11 @@ class Vendor:
 
     @property
     def least_time(self) -> float:
-        """The seconds in which its limits allow what it was asked."""
+        """The minimum time in seconds in which its limits allow the requests that it got."""
         return max((count / most * within for (_, most, within), count in self._counted.items()), default=0.0)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer as scripted, else as the vendor would."""
+        """Respond as scripted, or else as the vendor would."""
         answer = self.script.popleft() if self.script else None
         if answer is not None and answer.reset == "before":
             return self._break(request)
@@ -196,12 +196,12 @@ class Vendor:
         return web.Response(status=500)
 
     def fail(self, text: str) -> None:
-        """Note a request that is a mistake of ours whatever the vendor answers."""
+        """Record a request that is wrong regardless of the vendor's response."""
         self.failures.append(f"{self.name}: {text}")
 
 
 class Site:
-    """Several fakes behind one port of the loopback."""
+    """Several fakes on one port of the loopback."""
 
     def __init__(self, *vendors: Vendor, control: bool = False) -> None:
         self.vendors = vendors
@@ -225,14 +225,14 @@ class Site:
         return self.url
 
     async def stop(self) -> None:
-        """Let go of what hangs, and close the port."""
+        """Release hanging requests, and close the port."""
         for vendor in self.vendors:
             vendor.released.set()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def mistakes(self) -> list[str]:
-        """Return every request that nobody should have made."""
+        """Return all invalid requests."""
         return self.failures + [failure for vendor in self.vendors for failure in vendor.failures]
 
     async def _take_script(self, request: web.Request) -> web.Response:

@@ -1,1 +1,1 @@
-"""Processes are killed and stores stopped; sender's and vendors' ledgers say whether anything was lost."""
+"""Processes are killed and stores stopped; the ledgers of the sender and the vendors show whether anything was lost."""

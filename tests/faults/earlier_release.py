@@ -1,4 +1,4 @@
-"""An earlier release of the service, taken from the repository's own history, to run beside the present one."""
+"""An earlier release of the service, from the repository's own history, to run together with this one."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tests.faults.programs import ROOT
 
 COMMIT = "277331fc3551f917d2300b6d6811e88a7d8d369e"
 NEEDED = """\
-The commit {commit} of this repository is not here, and without it the present release cannot be run beside the earlier
-one. A shallow clone lacks it: `git fetch --unshallow` gets it (in CI: clone the whole history, `fetch-depth: 0`); an
+The commit {commit} of this repository is missing, and without it this release cannot run together with the earlier one.
+A shallow clone lacks it: `git fetch --unshallow` gets it (in CI: clone the whole history, `fetch-depth: 0`); an
 archive without .git cannot run this test: clone the repository. git said: {said}"""
 
 
 class HistoryMissing(AssertionError):
-    """The repository's history is not here, or not all of it."""
+    """The repository's history is missing or incomplete."""
 
 
 def extract(folder: Path, root: Path = ROOT, commit: str = COMMIT) -> Path:
-    """Extract package and configuration of the earlier release into `folder` and return that.
+    """Extract package and configuration of the earlier release into `folder` and return it.
 
-    Raises HistoryMissing, which says what to do.
+    Raises HistoryMissing, with the action to take.
     """
     command = ["git", "-C", str(root), "archive", "--format=zip", commit, "receiver", "config"]
     try:

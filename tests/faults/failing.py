@@ -1,4 +1,4 @@
-"""Replicas on a store that fails over: begun, loaded, and judged by what was taken and is there."""
+"""Replicas on a store that fails over: started, put under load, and checked for lost notifications."""
 
 from __future__ import annotations
 
@@ -22,32 +22,33 @@ from tests.store.clusters import Cluster
 from tests.store.sentinels import SENTINEL_PASSWORD, Replicated
 
 GIVEN = os.environ.get("FAILOVERS")
-"""Failovers of each kind, for a long run; without it, as many as CI has time for."""
+"""Number of failovers of each kind for a long run; without it, as many as CI has time for."""
 BACK = 5.0
-"""Seconds after a failover within which webhooks are taken again (issue 22)."""
+"""Maximum seconds after a failover until webhooks are accepted again."""
 LIMIT = 240 + 90 * int(GIVEN or 10)
-"""Seconds that a test of so many failovers may take."""
+"""Maximum seconds for a test with that many failovers."""
 
 
 class Failing(Stage):
-    """Replicas that ask others where the store is."""
+    """Replicas whose store is located by Sentinels or a cluster."""
 
     store: Any
 
     def store_url(self, number: int) -> str:
-        """Return the address of those who are asked."""
+        """Return the address of the Sentinels or the cluster."""
         return str(self.store.address)
 
     def raw(self) -> Any:
-        """Return a client of the server that is the primary now."""
+        """Return a client of the current primary."""
         return redis.Redis.from_url(self.store.url, decode_responses=True)
 
 
 def quiet(content: dict[str, Any]) -> None:
-    """Leave out chat, which keeps to a message a second, and what is due without an acknowledgement."""
+    """Disable chat, which is limited to a message per second, and steps that are due without an acknowledgement."""
     content["redis"]["sentinel_password"] = SENTINEL_PASSWORD
     content["channels"]["chat"]["bot_token"] = ""
-    # Nobody acknowledges, and a long run outlasts the response times: what is due then is not what the oracle knows.
+    # Nobody acknowledges, and a long run exceeds the response times: the oracle does not know the steps that are due
+    # then.
     for severity in ("SEV-1", "SEV-2"):
         content["severities"][severity]["respond_within"] = "3h"
         for number, step in enumerate(content["escalations"][severity.lower()]["steps"]):
@@ -56,7 +57,7 @@ def quiet(content: dict[str, Any]) -> None:
 
 @contextlib.asynccontextmanager
 async def failing(folder: Path, store: Replicated | Cluster, **settings: Any) -> AsyncIterator[tuple[Failing, Load]]:
-    """Two replicas on `store`, which is started, with these settings of `redis`, under load; ended with the block."""
+    """Two replicas on the started `store`, with these settings of `redis`, under load; they end with the block."""
     fakes = Fakes(folder / "vendors")
     stage = Failing(folder / "run", store, fakes, plain=True)  # type: ignore[arg-type]
     try:
@@ -65,7 +66,7 @@ async def failing(folder: Path, store: Replicated | Cluster, **settings: Any) ->
         await stage.open(2, redis={**QUICK, **settings}, change=quiet)
         load = Load(stage.sender)
         load.start()
-        await until(lambda: len(load.probes) > 20, "webhooks that are taken")
+        await until(lambda: len(load.probes) > 20, "accepted webhooks")
         yield stage, load
     finally:
         if stage.services:
@@ -75,7 +76,7 @@ async def failing(folder: Path, store: Replicated | Cluster, **settings: Any) ->
 
 
 async def failovers(stage: Failing, load: Load, times: int, kind: str = "in turn") -> None:
-    """Let the store fail over, and say how soon webhooks were taken again.
+    """Let the store fail over, and print how soon webhooks were accepted again.
 
     `times`: failovers of each kind, if the environment does not set it. `kind`: planned, paused (planned, after a pause
     of writes), killed (kill -9), or in turn.
@@ -83,7 +84,7 @@ async def failovers(stage: Failing, load: Load, times: int, kind: str = "in turn
     took: dict[bool, list[float]] = {True: [], False: []}
     kinds = {"planned": [True], "paused": [True], "killed": [False]}.get(kind, [True, False])
     for number, planned in enumerate(kinds * int(GIVEN or times)):
-        # A server that was killed comes back as it was first in some of them, and claims to be the primary.
+        # In some of them, a killed server first comes back in its old role, and claims to be the primary.
         told = len(kinds) > 1 and number % 6 != 1
         took[planned].append(await failed_over(stage, load, planned=planned, told=told, pause=kind == "paused"))
     for planned, waits in ((planned, waits) for planned, waits in took.items() if waits):
@@ -104,7 +105,7 @@ async def failed_over(stage: Failing, load: Load, *, planned: bool, told: bool =
     if planned:
         await store.fail_over(pause=True) if pause else await store.fail_over()
     changed = time.time()
-    took = await until(lambda: load.took_again(changed) < math.inf, "webhooks that are taken again", BACK)
+    took = await until(lambda: load.took_again(changed) < math.inf, "webhooks that are accepted again", BACK)
     stage.note("store", up=True)
     if killed is not None:
         await store.restart(killed, told=told)
@@ -123,12 +124,12 @@ async def metrics_of(service: Service) -> dict[str, float]:
 
 
 async def nothing_lost(stage: Failing, load: Load, *, forgot: bool = False) -> Verdict:
-    """End the load, and return the verdict: everything that was taken with 200 is in the store, and was paged.
+    """End the load, and return the verdict: everything that was answered with 200 is in the store, and was paged.
 
-    `forgot`: the store has lost something meanwhile, and a number that it had given may have been given again.
+    `forgot`: the store has lost data meanwhile, so an incident number may have been used again.
     """
     await load.end()
-    # All pages are resolved at once, 120 a minute for a routing key: in a long run that alone takes longer.
+    # All pages are resolved at once, at 120 per minute for a routing key, which takes longer in a long run.
     verdict = await stage.settled(within=90 + (stage.verdict().pages * 0.5 if GIVEN else 0))
     assert load.lost(stage.raw(), "{receiver}:") == set()
     assert forgot or load.shared() == []

@@ -1,4 +1,4 @@
-"""A clock that a test may set, for whole processes: Debian's libfaketime, read from a file that is written anew."""
+"""A clock that a test can set for whole processes: Debian's libfaketime, which reads it from a file."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
 class FakeTime:
-    """The date of the processes that are started with `env`; their monotonic clocks stay as they are."""
+    """The date of processes that are started with `env`; their monotonic clocks are not changed."""
 
     def __init__(self, file: Path, ahead: float = 0.0) -> None:
-        """`ahead`: seconds that they are ahead of the machine's clock at first."""
+        """`ahead`: initial seconds ahead of the machine's clock."""
         assert LIBRARIES, "libfaketime is not installed: make tools"
         self.file = file
         self.ahead = ahead
         self.set(ahead)
 
     def set(self, ahead: float) -> None:
-        """Let the clock be that many seconds ahead of the machine's, within a second."""
+        """Set the clock that many seconds ahead of the machine's; it takes effect within a second."""
         fresh = self.file.with_suffix(".new")
         fresh.write_text(f"{ahead:+.0f}\n", "ascii")
         fresh.rename(self.file)
@@ -26,7 +26,7 @@ class FakeTime:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of a process whose clock this is."""
+        """The environment of a process with this clock."""
         return {
             "LD_PRELOAD": str(LIBRARIES[0]),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),

@@ -1,4 +1,4 @@
-"""A hundred webhooks a second, told to all replicas in turn, and the account of what was taken and is there."""
+"""A hundred webhooks per second to all replicas in turn, and the comparison of accepted and stored notifications."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.stories.world import alert, notification
 
 RATE = 100
 NEW, PAGING = 5, 100
-"""Of so many webhooks one tells of a new group, and one of a new group that pages: a vendor's key takes two a second.
-The others repeat what was taken."""
+"""One of this many webhooks has a new group, and one a new group that pages, because a vendor's key accepts two per
+second. The others repeat accepted ones."""
 
 
 class QuietProbe(Probe):
-    """An alert that pages nobody: what becomes of it is read in the store."""
+    """An alert that pages nobody; its outcome is read from the store."""
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class QuietProbe(Probe):
 
 
 class Load:
-    """Webhooks of ever new groups and their repetitions, until it is told to end."""
+    """Sends webhooks of new groups and repetitions until `end`."""
 
     def __init__(self, sender: Sender, rate: float = RATE) -> None:
         self.sender = sender
@@ -45,11 +45,11 @@ class Load:
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start sending."""
         self._loop = asyncio.create_task(self._run())
 
     async def end(self) -> None:
-        """Send nothing new, and return once everything was taken; then every alert ends."""
+        """Send nothing new, and return once everything was accepted; then every alert ends."""
         assert self._loop is not None
         self._loop.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -96,17 +96,17 @@ class Load:
         await self.sender.post(probe, peer=1)
 
     def took_again(self, since: float) -> float:
-        """Return the seconds from `since` until a replica took a webhook that was sent after it; inf: never yet."""
+        """Return the seconds from `since` until a replica accepted a webhook that was sent after it; inf: not yet."""
         times = [one["answered"] - since for one in self.sender.entries if one["status"] == 200 and one["at"] >= since]
         return min(times, default=float("inf"))
 
     def gap(self) -> float:
-        """Return the longest time in which no replica took anything."""
+        """Return the longest time in which no replica accepted anything."""
         taken = sorted(one["answered"] for one in self.sender.entries if one["status"] == 200)
         return max((after - before for before, after in itertools.pairwise(taken)), default=0.0)
 
     def lost(self, client: Any, prefix: str) -> set[str]:
-        """Return the names of groups that were taken with 200, and that no incident of the store is about."""
+        """Return the names of groups that were answered with 200, and have no incident in the store."""
         there: set[str] = set()
         for key in client.scan_iter(f"{prefix}inc:*", count=1000):
             there.update(PROBE.findall(client.hget(key, "state") or ""))
@@ -114,7 +114,7 @@ class Load:
         return taken - there
 
     def shared(self) -> list[str]:
-        """Return incidents that were named to more than one group: their number was drawn twice."""
+        """Return incidents that were returned for more than one group, because their number was used twice."""
         groups: dict[str, set[str]] = {}
         for one in self.sender.entries:
             if one["status"] == 200 and one["firing"] and re.match("INC-", str(one["said"]["incident"])):

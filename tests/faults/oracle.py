@@ -1,7 +1,7 @@
-"""Judges a run from two ledgers, the sender's and the vendors', and knows nothing of the service.
+"""Checks a run by two ledgers, the sender's and the vendors', without knowledge of the service.
 
-A notification that was answered with 2xx while it fires and pages is a debt: each of its routing keys must have heard
-one trigger, soon, under one key, and its resolve once the alert had ended, and not before.
+A notification that pages and was answered with 2xx while firing is a debt: each of its routing keys must get one
+trigger, soon, under one key, and its resolve once the alert has ended, and not before.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PROBE = re.compile(r"Probe\d+")
-"""The name of an alert that a test sends: it stands in every trigger's summary."""
+"""The name of an alert that a test sends, which is in every trigger's summary."""
 LATE = 15.0
-"""Seconds from the 2xx to the page, at most, not counting the time in which nobody was there to send it."""
+"""Maximum seconds from the 2xx to the page, excluding the time in which no replica could send it."""
 SLACK = 0.25
-"""Seconds by which two processes' clocks may read differently."""
+"""Maximum seconds by which two processes' clocks may differ."""
 
 Entry = Mapping[str, Any]
 Span = tuple[float, float]
@@ -24,7 +24,7 @@ Span = tuple[float, float]
 
 @dataclass
 class Ring:
-    """What one vendor key heard: times of accepted triggers and resolves."""
+    """The accepted triggers and resolves of one vendor key, by time."""
 
     routing_key: str
     key: str
@@ -35,7 +35,7 @@ class Ring:
 
 @dataclass
 class Debt:
-    """One alert of the sender: when it was taken, whom it pages, when its end was first told."""
+    """One alert of the sender: when it was accepted, whom it pages, when its end was first sent."""
 
     probe: str
     pages: tuple[str, ...]
@@ -47,7 +47,7 @@ class Debt:
 
 @dataclass
 class Verdict:
-    """Every breach of the promise, in words."""
+    """Every violation of the guarantees, as text."""
 
     lost: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
@@ -55,28 +55,28 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
     unresolved: list[str] = field(default_factory=list)
     slowest: float = 0.0
-    """Seconds of the slowest page, the time in which nobody was there taken off."""
+    """Seconds of the slowest page, excluding the time in which no replica could send it."""
     pages: int = 0
     repeated: int = 0
-    """Pages that were sent once more."""
+    """Number of pages that were sent again."""
 
     @property
     def owing(self) -> list[str]:
-        """What time may still make good."""
+        """Missing events that may still arrive."""
         return self.lost + self.unresolved
 
     @property
     def breaches(self) -> list[str]:
-        """Everything that is wrong."""
+        """Every violation."""
         return self.lost + self.extra + self.late + self.wrong + self.unresolved
 
 
 def judge(sent: Iterable[Entry], took: Iterable[Entry], downs: Sequence[Span] = (), *, more: int = 1) -> Verdict:
-    """Return what is wrong.
+    """Return the violations.
 
     `sent` has an entry for each attempt: probe, firing, pages (routing keys), at, answered, status (None: no answer).
-    `took` is the vendors' ledger. `downs` are the spans in which the store, or every replica, was away. `more` is how
-    many triggers a key may hear beyond the first.
+    `took`: the vendors' ledger. `downs`: the times in which the store, or every replica, was down. `more`: how many
+    triggers a key may get beyond the first.
     """
     verdict = Verdict()
     debts = _debts(sent)
@@ -84,7 +84,7 @@ def judge(sent: Iterable[Entry], took: Iterable[Entry], downs: Sequence[Span] = 
     for ring in rings.values():
         debt = debts.get(ring.probe)
         if debt is None or ring.routing_key not in debt.pages:
-            verdict.extra.append(f"{ring.probe}: somebody was paged for whom nothing was sent")
+            verdict.extra.append(f"{ring.probe}: a person was paged for whom nothing was sent")
             continue
         _ring(ring, debt, verdict, more)
     for debt in debts.values():
@@ -112,7 +112,7 @@ def _rings(took: Iterable[Entry], verdict: Verdict) -> dict[tuple[str, str], Rin
     rings: dict[tuple[str, str], Ring] = {}
     for entry in took:
         if entry["vendor"] == "nobody" or entry.get("errors"):
-            verdict.wrong.append(f"a request that no vendor understands: {entry['method']} {entry['path']}")
+            verdict.wrong.append(f"a request that no vendor accepts: {entry['method']} {entry['path']}")
         if entry["vendor"] != "pagerduty" or not entry["taken"]:
             continue
         body = entry["body"]
@@ -137,9 +137,9 @@ def _ring(ring: Ring, debt: Debt, verdict: Verdict, more: int) -> None:
         if debt.ending is None or at < debt.ending - SLACK:
             verdict.wrong.append(f"{ring.probe}: resolved before its alert had ended")
     if ring.resolves and max(ring.triggers) > min(ring.resolves):
-        verdict.wrong.append(f"{ring.probe}: rang again after its resolve")
+        verdict.wrong.append(f"{ring.probe}: triggered again after its resolve")
     if debt.ended is not None and (not ring.resolves or max(ring.resolves) < max(ring.triggers)):
-        verdict.unresolved.append(f"{ring.probe}: quiet, and its page is still open")
+        verdict.unresolved.append(f"{ring.probe}: ended, and its page is still open")
 
 
 def _paid(debt: Debt, rings: Sequence[Ring], verdict: Verdict, downs: Sequence[Span]) -> None:
@@ -149,19 +149,19 @@ def _paid(debt: Debt, rings: Sequence[Ring], verdict: Verdict, downs: Sequence[S
         if len(mine) > 1:
             verdict.extra.append(f"{debt.probe}: {len(mine)} keys for one person")
         if not mine:
-            # What ended so soon need not ring any more.
+            # An alert that ended this soon need not page anymore.
             if debt.ending is None or debt.ending - debt.taken > LATE + overlap(debt.taken, debt.ending, downs):
-                verdict.lost.append(f"{debt.probe}: taken, and {routing_key[:2]}.. was never paged")
+                verdict.lost.append(f"{debt.probe}: accepted, and {routing_key[:2]}.. was never paged")
             continue
         first = min(min(ring.triggers) for ring in mine)
         took = first - debt.taken - overlap(debt.taken, first, downs)
         verdict.slowest = max(verdict.slowest, took)
         if took > LATE:
-            verdict.late.append(f"{debt.probe}: paged {took:.1f} s after it was taken")
+            verdict.late.append(f"{debt.probe}: paged {took:.1f} s after it was accepted")
 
 
 def overlap(start: float, end: float, downs: Sequence[Span]) -> float:
-    """Return the seconds between `start` and `end` that lie in any of `downs`, which may overlap each other."""
+    """Return the seconds between `start` and `end` that are in any of `downs`, which may overlap."""
     total, reached = 0.0, start
     for since, till in sorted(downs):
         span = min(till, end) - max(since, reached)

@@ -1,7 +1,7 @@
-"""Named moments at which a service process kills itself, put around the release code from outside.
+"""Named moments at which a service process kills itself, added to the release code from outside.
 
-`KILL_AT=name:nth` ends the process with SIGKILL when it comes to that moment for the nth time. Moments of a delivery
-count for pages only: chat is not what may not be lost.
+`KILL_AT=name:nth` ends the process with SIGKILL when it reaches that moment for the nth time. Moments of a delivery
+count only for pages, because only pages must not be lost.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.incident_store import IncidentStore
 
 HANDED_OVER = 1.0
-"""Seconds that a request has to leave for a vendor that is told never to answer it."""
+"""Seconds for a request to be sent to a vendor that never answers it."""
 
 Test = Callable[..., bool]
 
@@ -40,7 +40,7 @@ def _by_pager(channel: Any, *_: Any) -> bool:
 
 
 def _of_an_incident(members: Any) -> bool:
-    # The service's own timers are due at its very start.
+    # The service's own timers are due at startup.
     return any(not member.startswith("sys ") for member in members)
 
 
@@ -53,13 +53,13 @@ def _rows_of_pages(result: Any) -> bool:
 
 
 class Bomb:
-    """Counts how often one moment came, and kills at the nth."""
+    """Counts how often one moment is reached, and kills the process at the nth."""
 
     def __init__(self, nth: int) -> None:
         self.left = nth
 
     def tick(self) -> None:
-        """Count once; does not return at the nth time."""
+        """Count once; it does not return at the nth time."""
         if self.due():
             self.explode()
 
@@ -69,11 +69,11 @@ class Bomb:
         return self.left == 0
 
     def explode(self) -> None:
-        """End this process as a power cut would end it."""
+        """End this process like a power failure."""
         os.kill(os.getpid(), signal.SIGKILL)
 
     def before(self, owner: type, name: str, counts: Test = _always) -> None:
-        """Tick before the method is run with arguments that count."""
+        """Tick before the method runs with arguments that count."""
         original = getattr(owner, name)
 
         @functools.wraps(original)
@@ -85,7 +85,7 @@ class Bomb:
         setattr(owner, name, wrapped)
 
     def after(self, owner: type, name: str, counts: Test = _always, result_counts: Test = _always) -> None:
-        """Tick when the method has returned something that counts, before anybody sees it."""
+        """Tick when the method has returned a result that counts, before its caller gets it."""
         original = getattr(owner, name)
 
         @functools.wraps(original)
@@ -98,7 +98,7 @@ class Bomb:
         setattr(owner, name, wrapped)
 
     def during_send(self) -> None:
-        """Explode while a request is at the pager and its answer is still awaited; the fake hangs on that one."""
+        """Explode while a request is at the pager and its response is awaited; the fake does not answer it."""
         original = Http.post
 
         async def wrapped(http: Http, url: str, data: bytes, headers: Any) -> Any:
@@ -129,7 +129,7 @@ POINTS: dict[str, Callable[[Bomb], None]] = {
 
 
 def install(spec: str) -> None:
-    """Arm `name:nth`; nothing when it is empty. Raises KeyError for a name that there is not."""
+    """Arm `name:nth`; do nothing if it is empty. Raises KeyError for an unknown name."""
     if spec:
         name, _, nth = spec.partition(":")
         POINTS[name](Bomb(int(nth or 1)))

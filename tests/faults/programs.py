@@ -1,4 +1,4 @@
-"""The processes of a test: each is started, signalled and ended by its own id, and none outlives the test."""
+"""The processes of a test: each is started, signaled and ended by its own id, and none outlives the test."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ ROOT = Path(__file__).parents[2]
 
 
 class Program:
-    """One program that can be started again and again; its output is kept in `log`."""
+    """One program that can be started repeatedly; its output is in `log`."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         self.command = list(command)
         self.log = log
         self.home = ROOT
-        """Where it runs, and where Python finds its modules."""
+        """The folder in which it runs, and in which Python finds its modules."""
         self.process: subprocess.Popen[bytes] | None = None
 
     def spawn(self, env: Mapping[str, str] | None = None) -> None:
-        """Start it; it must not run already."""
-        assert not self.alive, "it runs already"
-        # The kernel ends it with us, should the whole test run be killed.
+        """Start it; it must not be running."""
+        assert not self.alive, "it is already running"
+        # The kernel ends it with us if the whole test run is killed.
         command = [sys.executable, "-I", "-S", str(exec_child.__file__), str(os.getpid()), *self.command]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -57,7 +57,7 @@ class Program:
         return self.process.pid
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal; nothing when it has ended."""
+        """Send it a signal; do nothing if it has ended."""
         if self.process is not None:
             self.process.send_signal(number)
 
@@ -70,19 +70,19 @@ class Program:
         return process.returncode
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """End it like a power failure."""
         self.signal(signal.SIGKILL)
         await self.ended()
 
     def end(self) -> None:
-        """End it whatever state it is in; for after the test."""
+        """End it in any state, after the test."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
 
 class Valkey(Program):
-    """A store of the user's own: a server that outlives the services, on a unix socket."""
+    """A user's own store: a server that outlives the services, on a unix socket."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -107,7 +107,7 @@ class Valkey(Program):
         await until(lambda: self.ask("PING").startswith(b"+PONG"), "an answer of the store")
 
     def ask(self, *words: str) -> bytes:
-        """Return the answer to a command of plain words, nothing when there is none."""
+        """Return the answer to a command of plain words; empty if there is none."""
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(1)
             try:
@@ -119,10 +119,10 @@ class Valkey(Program):
 
 
 class Fakes(Program):
-    """The vendors, and the ledger of what they took."""
+    """The vendors, and the ledger of the requests that they accepted."""
 
     def __init__(self, folder: Path, *, rate_limits: bool = False) -> None:
-        """`rate_limits`: they answer 429 above the limits that the vendors' documentation names."""
+        """`rate_limits`: they answer 429 above the documented limits of the vendors."""
         folder.mkdir(parents=True)
         self.ledger = folder / "vendors.jsonl"
         self._port_file = folder / "port"
@@ -155,21 +155,21 @@ class Fakes(Program):
         return self._entries
 
     async def script(self, vendor: str, *answers: dict[str, Any]) -> None:
-        """Let the next requests to a vendor be answered so, and without any answer as usual from now on."""
+        """Set the responses to the next requests to a vendor; without any, respond as usual from now on."""
         async with aiohttp.ClientSession() as session:
             answer = await session.post(f"{self.url}/_script/{vendor}", json=list(answers))
             assert answer.status == 200
 
 
 class Service(Program):
-    """One replica, on a port that it keeps when it is started again."""
+    """One replica, on a port that it keeps across restarts."""
 
     def __init__(
         self, config: Path, port: int, env: Mapping[str, str], *, plain: bool = False, home: Path = ROOT
     ) -> None:
-        """`plain`: the command that people run, with its JSON log; it knows no moment to die at.
+        """`plain`: the regular command, with its JSON log, without named moments.
 
-        `home`: the tree whose code it runs.
+        `home`: the folder of its code.
         """
         run = ["receiver.cli", "serve", "--config"] if plain else ["tests.faults.service"]
         super().__init__([sys.executable, "-m", *run, str(config)], config.with_suffix(".log"))
@@ -178,7 +178,7 @@ class Service(Program):
         self.env = dict(env)
 
     async def start(self, kill_at: str = "") -> None:
-        """Return once it takes requests; `kill_at` is a named moment at which it is to die."""
+        """Return once it accepts requests; `kill_at`: a named moment at which it will die."""
         self.spawn({**self.env, "KILL_AT": kill_at})
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
 

@@ -1,4 +1,4 @@
-"""A sender that behaves as Alertmanager does, and writes down each attempt and each answer."""
+"""A sender that behaves like Alertmanager, and records each attempt and each response."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from tests.stories.world import alert, notification
 
 TOKEN = "am-token-of-the-fault-tests"
 ALICE, LEAD = "a" * 32, "b" * 32
-"""Routing keys of who is on call, and of the engineering lead."""
+"""Routing keys of the person on call, and of the engineering lead."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0
-"""Seconds between attempts: half a second and half as much again each time, as Alertmanager, but never its minute."""
+"""Seconds between attempts: half a second, then 1.5 times as long each time, like Alertmanager, but less than its
+minute."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One alert of its own group."""
+    """One alert, in a group of its own."""
 
     number: int
     severe: bool
@@ -35,12 +36,12 @@ class Probe:
 
     @property
     def name(self) -> str:
-        """The word by which the oracle knows it."""
+        """The name by which the oracle identifies it."""
         return f"Probe{self.number}"
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """Routing keys of the people whom it pages."""
+        """Routing keys of the people that it pages."""
         return (ALICE, LEAD) if self.severe else (ALICE,)
 
     def body(self, *, firing: bool = True, peer: int = 0) -> bytes:
@@ -55,7 +56,7 @@ class Probe:
 
 
 class Sender:
-    """Posts to replicas in turn, as behind a load balancer, until it is told 2xx."""
+    """Posts to replicas in turn, as behind a load balancer, until it gets a 2xx."""
 
     def __init__(self, urls: Sequence[str], ledger: Path, first_probe: int = 1) -> None:
         self.urls = list(urls)
@@ -82,7 +83,7 @@ class Sender:
         self, probe: Probe, *, firing: bool = True, peer: int = 0, to: int | None = None,
         session: aiohttp.ClientSession | None = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Make one attempt, write it down, and return what was written."""
+        """Make one attempt, record it, and return the record."""
         url = self.urls[next(self._turns) % len(self.urls) if to is None else to]
         entry: dict[str, Any] = {
             "probe": probe.name, "firing": firing, "pages": probe.pages, "to": url, "at": time.time(),
@@ -103,7 +104,10 @@ class Sender:
         return entry
 
     async def deliver(self, probe: Probe, *, firing: bool = True, within: float = 60.0, **more: Any) -> dict[str, Any]:
-        """Try until it is taken, and return the attempt that was. A 4xx is what Alertmanager would drop: it fails."""
+        """Retry until it is accepted, and return that attempt.
+
+        A 4xx fails, because Alertmanager would drop the notification.
+        """
         wait, end = FIRST_WAIT, time.monotonic() + within
         while True:
             entry = await self.post(probe, firing=firing, **more)
@@ -111,7 +115,7 @@ class Sender:
             if status is not None and status < 500:
                 assert 200 <= status < 300, f"Alertmanager would have dropped it: {entry}"
                 return entry
-            assert time.monotonic() < end, f"not taken within {within:g} s: {entry}"
+            assert time.monotonic() < end, f"not accepted within {within:g} s: {entry}"
             await asyncio.sleep(wait * random.uniform(0.5, 1.5))
             wait = min(wait * 1.5, LONGEST_WAIT)
 

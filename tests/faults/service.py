@@ -1,7 +1,7 @@
-"""A service process that a test may tell where to die: `KILL_AT=name:nth python -m tests.faults.service CONFIG`.
+"""A service process that dies at a chosen moment: `KILL_AT=name:nth python -m tests.faults.service CONFIG`.
 
-With `LET_IN=FILE` it writes down the port of each caller whose connection it has taken: one that the kernel alone
-had, in the listener's queue, was not let in. With `BLOCK_AT=FILE` its event loop hangs once the file is there; with
+With `LET_IN=FILE` it records the port of each caller whose connection it has accepted; a connection that was only in
+the kernel's listen queue was not accepted. With `BLOCK_AT=FILE` its event loop hangs once the file exists; with
 `HANG_LIMIT=SECONDS` it is ended that much later.
 """
 
@@ -22,7 +22,7 @@ from tests.faults.points import install
 
 
 def watch_door(file: Path) -> None:
-    """Append the remote port of each connection that is let in to `file`."""
+    """Append the remote port of each accepted connection to `file`."""
     original = RequestHandler.connection_made
 
     def wrapped(handler: RequestHandler, transport: asyncio.BaseTransport) -> None:
@@ -34,7 +34,7 @@ def watch_door(file: Path) -> None:
 
 
 def block_at(file: Path) -> None:
-    """Let the event loop hang, as a callback that never returns does, once `file` is there."""
+    """Let the event loop hang, like a callback that never returns, once `file` exists."""
     original = hang_detector.HangDetector.start
 
     def look(loop: asyncio.AbstractEventLoop) -> None:
@@ -50,7 +50,7 @@ def block_at(file: Path) -> None:
 
 
 def main() -> int:
-    """Serve the configuration that is named on the command line, and return the service's exit code."""
+    """Serve the configuration on the command line, and return the service's exit code."""
     config = load(Path(sys.argv[1]), os.environ)
     install(os.environ.get("KILL_AT", ""))
     hang_detector.LIMIT = float(os.environ.get("HANG_LIMIT", hang_detector.LIMIT))

@@ -1,4 +1,4 @@
-"""Store, vendors, replicas and sender of one fault test, and the account of when each of them was away."""
+"""Store, vendors, replicas and sender of one fault test, and the times in which each of them was down."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.page_ends import unended
 READ_TOKEN = "read-token-of-the-fault-tests"
 FOR_EVER = 3600.0
 MONITOR_FOR = 2.0
-"""Seconds that everything has to be quiet for before an incident is resolved: the reference says 15 min."""
+"""Seconds without a firing alert before an incident is resolved: the reference configuration has 15 min."""
 QUICK = {"lease": "3s", "send_deadline": "2s"}
-"""Leases that let a test be short; one run has the reference's own."""
+"""Short leases for short tests; one run uses those of the reference configuration."""
 ENV = {
     "ALERTMANAGER_TOKEN": TOKEN,
     "RESPONDER_TOKEN": READ_TOKEN,
@@ -41,19 +41,19 @@ ENV = {
 
 
 Change = Callable[[dict[str, Any]], None]
-"""What a test has otherwise in the configuration."""
+"""Changes of a test to the configuration."""
 
 
 class Stage:
-    """One store (None: each service has its embedded one), one set of vendors, some services that share a namespace."""
+    """One store (None: each service has an embedded one), one set of vendors, and services that share a namespace."""
 
     def __init__(
         self, folder: Path, store: Valkey | None, fakes: Fakes, namespace: str = "receiver", *, plain: bool = False,
         homes: Sequence[Path] = (ROOT,),
     ) -> None:  # fmt: skip
-        """`plain`: the services are started by the command that people run (Service).
+        """`plain`: the services are started with the regular command (Service).
 
-        `homes`: the trees whose code they run, in turn; the configuration is that of the first.
+        `homes`: the folders of their code, in turn; the configuration is that of the first.
         """
         self._plain = plain
         self._homes = homes
@@ -73,7 +73,7 @@ class Stage:
     async def open(
         self, services: int = 1, *, redis: Mapping[str, str] = QUICK, start: bool = True, change: Change | None = None
     ) -> Stage:
-        """Write the configurations, each as `change` leaves it, and start that many services."""
+        """Write the configurations, each modified by `change`, and start that many services."""
         self._change = change
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(self._homes[0] / "config" / "severity-rules.yaml", self.folder)
@@ -96,13 +96,13 @@ class Stage:
         content["redis"] |= {"namespace": self.namespace, "data_dir": str(self.folder / "data"), **redis}
         content["redis"]["url"] = self.store_url(number)
         content["incidents"]["monitor_for"] = f"{MONITOR_FOR:g}s"
-        # Every group is judged by its own pages here; what a storm holds back has stories of its own.
+        # Here every group is checked by its own pages; storms have their own stories.
         content["ingest"]["storm"] = {"incidents": 1_000_000, "within": "1s"}
         content["verification"] = {"checks": []}
-        # No mail server is part of the stage: what is owed to one would never be done.
+        # The stage has no mail server: deliveries to one would never end.
         content["channels"]["mail"]["smtp_url"] = ""
         content["channels"]["chat"]["incident_channels"] = None
-        # Always the same person, whatever week it is.
+        # The same person in every week.
         content["contacts"]["on-call"] = {"person": "alice"}
         if self._change is not None:
             self._change(content)
@@ -111,7 +111,7 @@ class Stage:
         return path
 
     def store_url(self, number: int) -> str:
-        """Return the address by which a service reaches the store."""
+        """Return the address of the store for a service."""
         return self.store.url if self.store else "embedded"
 
     async def start(self, number: int = 0, kill_at: str = "") -> None:
@@ -122,7 +122,7 @@ class Stage:
             self._watches.append(asyncio.create_task(self._watch(number)))
 
     async def _watch(self, number: int) -> None:
-        """Write down when a service that is told to die at some moment has come to it."""
+        """Record when a service that dies at a named moment has reached it."""
         await until(lambda: not self.services[number].alive, "its end", FOR_EVER)
         self.note(f"service {number}", up=False)
 
@@ -144,12 +144,12 @@ class Stage:
         self.note("store", up=True)
 
     def note(self, name: str, *, up: bool) -> None:
-        """Write down that something went away, or is there again."""
+        """Record that something is down, or up again."""
         self._changes.append((time.time(), name, up))
 
     @property
     def downs(self) -> list[Span]:
-        """The spans in which the store was away, or every service."""
+        """The times in which the store, or every service, was down."""
         spans: list[Span] = []
         down = {f"service {number}" for number in range(len(self.services))}
         since: float | None = None
@@ -164,11 +164,11 @@ class Stage:
         return spans
 
     def verdict(self, more: int = 1) -> Verdict:
-        """Return what the ledgers say so far."""
+        """Return the verdict on the ledgers so far."""
         return judge(self.sender.entries, self._mine(), self.downs, more=more)
 
     def _mine(self) -> list[dict[str, Any]]:
-        # Several stages may share the vendors; a page key begins with its namespace.
+        # Several stages may share the vendors; a page key begins with the namespace of its stage.
         entries = self.fakes.entries()
         for entry in entries[self._looked_at :]:
             body: Any = entry.get("body")
@@ -210,7 +210,7 @@ class Stage:
         return await self.owed(channel) == count
 
     async def settled(self, within: float = 60.0, more: int = 1) -> Verdict:
-        """Return the verdict once nothing is owed any more; raise AssertionError when something is wrong."""
+        """Return the verdict once nothing is due anymore; raise AssertionError for a violation."""
 
         async def quiet() -> bool:
             return not self.verdict().owing and (self.store is None or await self.owed() == 0)
@@ -220,7 +220,7 @@ class Stage:
         verdict = self.verdict(more)
         assert verdict.breaches == [], verdict.breaches[:20]
         if self.store is not None:
-            # An incident that is resolved only now looks at its pages once more.
+            # An incident that is resolved only now handles its pages once more.
             await until(lambda: self.owes(0), "nothing owed", within)
         return verdict
 
@@ -229,11 +229,11 @@ class Stage:
         return [incident["state"] for incident in await self.incidents()] == ["resolved"]
 
     async def get(self, path: str, number: int = 0) -> Any:
-        """Return what the API answers."""
+        """Return the response of the API."""
         return await self._ask("GET", path, number)
 
     async def post(self, path: str, body: Any = None, number: int = 0) -> Any:
-        """Do something through the API, and return what it answers."""
+        """Send a command to the API, and return the response."""
         return await self._ask("POST", path, number, body)
 
     async def _ask(self, method: str, path: str, number: int, body: Any = None) -> Any:
@@ -252,11 +252,11 @@ class Stage:
         return found
 
     def unended(self) -> list[str]:
-        """Return the pages of the logs that neither ended nor are owed; nothing where the store is not ours."""
+        """Return the pages of the logs that neither ended nor are due; empty if the store is not ours."""
         return unended(self.store.url, self.namespace) if self.store and self.store.alive else []
 
     async def end(self) -> None:
-        """End the services and the sender, whatever became of the test."""
+        """End the services and the sender, regardless of the test's result."""
         for watch in self._watches:
             watch.cancel()
         for service in self.services:
@@ -269,7 +269,7 @@ class Stage:
 async def vendors_and_store(
     folder: Path, *, store: bool = True, rate_limits: bool = False
 ) -> AsyncIterator[tuple[Valkey | None, Fakes]]:
-    """A store of its own and vendors, ended with the block; the socket's path has to be short, so it is elsewhere."""
+    """A separate store and vendors, which end with the block; the socket's path must be short, so it is elsewhere."""
     short = Path(tempfile.mkdtemp(prefix="faults-"))
     fakes = Fakes(folder / "vendors", rate_limits=rate_limits)
     valkey = Valkey(short / "store") if store else None
@@ -287,11 +287,11 @@ async def vendors_and_store(
 
 @contextlib.asynccontextmanager
 async def stage(folder: Path, services: int = 1, *, store: bool = True, **more: Any) -> AsyncIterator[Stage]:
-    """A whole stage of its own, ended with the block."""
+    """A separate stage, which ends with the block."""
     async with vendors_and_store(folder, store=store) as (valkey, fakes):
         made = Stage(folder, valkey, fakes)
         try:
             yield await made.open(services, **more)
-            assert made.unended() == [], "pages of a log that neither ended nor are owed"
+            assert made.unended() == [], "pages of a log that neither ended nor are due"
         finally:
             await made.end()

@@ -1,6 +1,6 @@
-"""Groups that were paged without the store become incidents while the replica serves everybody else.
+"""Groups that were paged without the store become incidents while the replica serves other requests.
 
-500 of them here; ADOPTIONS=2000 takes as many as a replica keeps, within the same minute.
+There are 500 of them; ADOPTIONS=2000 uses as many as a replica keeps, within the same minute.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAGES = int(os.environ.get("ADOPTIONS", "500"))
 ADOPTED_WITHIN = 60.0
 ANSWER_LIMIT = 2.0
 SENDING = 16
-"""Notifications under way at once."""
+"""Number of concurrent notifications."""
 OPEN = "{receiver}:open"
 
 
@@ -39,15 +39,15 @@ async def send_all(sender: Sender, probes: list[Probe]) -> None:
 
 
 class Health:
-    """Asks `/healthz` again and again."""
+    """Requests `/healthz` repeatedly."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: list[tuple[int, float]] = []
-        """Status, and seconds until the answer."""
+        """Status, and seconds until the response."""
 
     async def watch(self) -> None:
-        """Ask four times a second until cancelled."""
+        """Send four requests per second until canceled."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
             while True:
                 began = time.monotonic()
@@ -74,7 +74,7 @@ async def paged_without_the_store(made: Stage) -> list[Probe]:
 
 
 async def adopted(made: Stage, probes: list[Probe]) -> None:
-    """Start the store: every page becomes an incident in time, and nobody else notices."""
+    """Start the store: every page becomes an incident in time, without an effect on other requests."""
     health = Health(made.services[0].url)
     watch = asyncio.create_task(health.watch())
     await made.start_store()
@@ -84,7 +84,7 @@ async def adopted(made: Stage, probes: list[Probe]) -> None:
         await until(lambda: incidents(made) > 0, "the first of them", 10)
         first = time.monotonic() - back
         while incidents(made) < PAGES + len(answers) // 2 and time.monotonic() - back < ADOPTED_WITHIN:
-            # A new group, and one that was paged: its own commit adopts the page.
+            # A new group, and one that was paged, whose own commit adopts the page.
             for probe in (made.sender.probe(), probes.pop()):
                 entry = await made.sender.post(probe)
                 assert entry["status"] == 200, entry
@@ -96,7 +96,7 @@ async def adopted(made: Stage, probes: list[Probe]) -> None:
     slowest = max(seconds for _, seconds in health.answers)
     spent = cpu(made.services[0].pid) - spent
     say(f"store back: first adopted after {first:.1f} s, all {PAGES} after {took:.1f} s, {spent:.1f} s of CPU")
-    say(f"beside it {len(answers)} webhooks, the slowest {max(answers):.2f} s")
+    say(f"meanwhile {len(answers)} webhooks, the slowest {max(answers):.2f} s")
     say(f"healthz {len(health.answers)} times, the slowest {slowest:.2f} s")
     assert incidents(made) == PAGES + len(answers) // 2
     assert {status for status, _ in health.answers} == {200}
@@ -105,12 +105,12 @@ async def adopted(made: Stage, probes: list[Probe]) -> None:
 
 
 def cpu(pid: int) -> float:
-    """Return the seconds of CPU that a process has used."""
+    """Return the CPU seconds of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def incidents(made: Stage) -> int:
-    """Return how many incidents the store has."""
+    """Return the number of incidents in the store."""
     assert made.store is not None
     return int(made.store.ask("ZCARD", OPEN).strip(b":\r\n") or 0)

@@ -1,4 +1,4 @@
-"""Clocks that jump, and clocks that were wrong at first: no step is late for it, and none is repeated."""
+"""Clocks that jump, and clocks that are wrong at first: no step is late, and none is repeated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.stage import Stage, stage
 from tests.faults.waiting import say, until
 
 STEP = 4.0
-"""Seconds until the engineering lead is paged: the reference says 15 min."""
+"""Seconds until the engineering lead is paged: the reference configuration has 15 min."""
 HOUR, MONTH = 3600.0, 30 * 86400.0
 LATE = 30.0
 
@@ -26,7 +26,7 @@ def quick_steps(content: dict[str, Any]) -> None:
 
 
 def rung(made: Stage, probe: Probe) -> Counter[str]:
-    """Return how often each routing key was rung for a probe."""
+    """Return how often each routing key was triggered for a probe."""
     return Counter(entry["body"]["routing_key"] for entry in made.triggers(probe))
 
 
@@ -62,7 +62,7 @@ async def test_the_stores_clock_jumps_an_hour_back_and_ahead(tmp_path: Path) -> 
         await asyncio.gather(made.start(0), made.start(1))
         probes = []
         for ahead in (-HOUR, HOUR):
-            # Its first attempt fails: that a page is tried again goes by the clock as well.
+            # Its first attempt fails, because retries of a page depend on the clock, too.
             await made.fakes.script("pagerduty", {"status": 503})
             probes.append(probe := made.sender.probe())
             began = time.time()
@@ -71,7 +71,7 @@ async def test_the_stores_clock_jumps_an_hour_back_and_ahead(tmp_path: Path) -> 
             took = await step_taken(made, probe, began)
             say(f"the store's clock is {ahead:+.0f} s from the machine's: the step after {took:.1f} s")
             assert STEP - 1 <= took <= STEP + LATE
-        # Who starts now has nothing but the store to tell the time by.
+        # A replica that starts now can read the time only from the store.
         await made.kill(0)
         probes.append(probe := made.sender.probe())
         began = time.time()
@@ -95,16 +95,16 @@ def due_at(made: Stage) -> dict[str, float]:
 async def test_clocks_that_are_wrong_by_a_month_at_the_first_start_heal(tmp_path: Path) -> None:
     async with stage(tmp_path / "run", start=False, change=quick_steps) as made:
         assert made.store is not None
-        # The machine of the replica is wrong, the store's is not.
+        # The clock of the replica's machine is wrong, the store's is not.
         machine = FakeTime(tmp_path / "machine", MONTH)
         made.services[0].env |= machine.env
         await made.start()
-        await until(lambda: len(due_at(made)) > 3, "timers of its own")
+        await until(lambda: len(due_at(made)) > 3, "its own timers")
         month = 32 * 86400.0
         assert all(due <= (month if "monthly" in member else 6 * HOUR + 60) for member, due in due_at(made).items())
         await made.kill()
         await made.kill_store()
-        # Both are wrong; the clock is set right while a page waits for its next step.
+        # Both are wrong; the clock is corrected while a page waits for its next step.
         made.store.env = machine.env
         await made.start_store()
         await made.start()
@@ -114,6 +114,6 @@ async def test_clocks_that_are_wrong_by_a_month_at_the_first_start_heal(tmp_path
         began = time.time()
         machine.set(0)
         took = await step_taken(made, probe, began)
-        say(f"a clock that was a month ahead was set right: the step after {took:.1f} s")
+        say(f"a clock that was a month ahead was corrected: the step after {took:.1f} s")
         assert took <= STEP + LATE
         assert all(due <= (month if "monthly" in member else 6 * HOUR + 60) for member, due in due_at(made).items())

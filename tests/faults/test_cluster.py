@@ -1,4 +1,4 @@
-"""Failovers and migrations of a cluster under a hundred webhooks a second."""
+"""Failovers and migrations of a cluster under a hundred webhooks per second."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_nothing_is_lost_while_the_slot_is_carried_to_another_node(tmp_pat
             began = time.time()
             await stage.store.migrate(pause=0.05)
             changed = time.time()
-            took = await until(lambda: load.took_again(time.time() - 0.2) < 1, "webhooks that are taken again", 5)
+            took = await until(lambda: load.took_again(time.time() - 0.2) < 1, "webhooks that are accepted again", 5)
             stage.note("store", up=True)
             say(f"migration {number}: {changed - began:.1f} s, webhooks taken {took:.1f} s later")
             await until(lambda: stage.store.settled, "a whole cluster", 60)

@@ -1,4 +1,4 @@
-"""The embedded store goes down with its service, comes up with the next one, and is alone on its files."""
+"""The embedded store ends with its service, starts with the next one, and is the only process on its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEASE = "90s"
 
 
 def servers_on(folder: Path) -> list[int]:
-    """Return the processes that hold a file of the store in `folder` open, the service's lock on it not counted."""
+    """Return the processes that have a file of the store in `folder` open, excluding the service's lock."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

@@ -1,4 +1,4 @@
-"""SIGTERM under load: who was let in is answered, and what was answered 2xx is kept."""
+"""SIGTERM under load: accepted connections get a response, and notifications answered with 2xx are stored."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ REFUSED = "refused"
 
 
 async def post(made: Stage, probe: Probe) -> tuple[int, int | str]:
-    """Post on a connection of its own; return its local port (0: refused), and the status or the error."""
+    """Post on a separate connection; return its local port (0: refused), and the status or the error."""
     body = probe.body()
     port = int(made.services[0].url.rpartition(":")[2])
     entry = {"probe": probe.name, "firing": True, "pages": probe.pages, "at": time.time(), "status": None, "said": None}
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionError:
-        # Refused, or reset where the door closed before it was taken from the queue: not let in.
+        # Refused, or reset because the listener closed before the connection left the queue: it was not accepted.
         await asyncio.sleep(0)
         return 0, REFUSED
     local: int = writer.get_extra_info("sockname")[1]
@@ -76,7 +76,7 @@ async def test_a_stop_answers_what_it_let_in_and_keeps_what_it_took(tmp_path: Pa
             await asyncio.gather(*working)
         say(f"a stop under load: {dict(Counter(result for _, result in results))}")
         taken_in = {int(line) for line in let_in.read_text("ascii").split()}
-        # A connection that the kernel had queued when the listener closed was never let in; its sender tries again.
+        # A connection in the kernel's queue when the listener closed was never accepted; its sender retries.
         assert {result for port, result in results if port in taken_in} <= {200, 503}
         assert REFUSED in {result for _, result in results}
         del service.env["LET_IN"]

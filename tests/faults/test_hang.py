@@ -1,4 +1,4 @@
-"""A process whose event loop hangs ends itself, and the next start settles what it owed; a stopped one goes on."""
+"""A process whose event loop hangs ends itself, and the next start settles its work; a stopped one continues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT = 3.0
 
 
 def server_of(made: Stage) -> int:
-    """Return the process id of the embedded store's server, the one child of the service."""
+    """Return the process id of the embedded store's server, the service's only child."""
     pid = made.services[0].pid
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     (server,) = {int(child) for thread in threads for child in thread.read_text("ascii").split()}

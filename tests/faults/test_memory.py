@@ -1,4 +1,4 @@
-"""A real store that lost data (its last second torn off, an older file put back, emptied): it is made good."""
+"""A real store that lost data (its last second cut off, an older file restored, or emptied) is restored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def quick_steps(content: dict[str, Any]) -> None:
 
 
 def log_of(made: Stage) -> Path:
-    """Return the file that the store appends to."""
+    """Return the store's append-only file."""
     assert made.store is not None
     (found,) = made.store.socket.parent.glob("appendonlydir/*.incr.aof")
     return found
@@ -32,7 +32,7 @@ def rung(made: Stage, probe: Probe) -> list[str]:
 
 
 def told(made: Stage) -> list[str]:
-    """Return what was said about the store's memory."""
+    """Return the messages about lost data."""
     made.triggers(Probe(0, False, None))  # type: ignore[arg-type]
     texts = [str(entry["body"].get("text", "")) for entry in made.fakes.entries() if isinstance(entry["body"], dict)]
     return [text for text in texts if "lost data" in text]
@@ -76,13 +76,13 @@ async def test_replicas_make_good_what_the_store_has_forgotten(tmp_path: Path) -
         before = log_of(made).stat().st_size
         (id_of_first, *_) = sorted(await states(made))
         await made.post(f"/api/v1/incidents/{id_of_first}/acknowledge", {})
-        # The last second is torn off: what the acknowledgement wrote is gone but for some bytes.
+        # The last second is cut off: most of the acknowledgement's write is gone.
         await made.kill_store()
         with log_of(made).open("r+b") as file:
             file.truncate(before + 20)
         await made.start_store()
         await are(made, _0001="acknowledged", _0002="open")
-        # An older file is put back: the second incident is over, and every step of the file is overdue.
+        # An older file is restored: the second incident is over, and every step in the file is overdue.
         await made.sender.deliver(second, firing=False)
         await are(made, _0001="acknowledged", _0002="resolved")
         await asyncio.sleep(max(0.0, STEP + 1 - (time.monotonic() - began)))
@@ -91,7 +91,7 @@ async def test_replicas_make_good_what_the_store_has_forgotten(tmp_path: Path) -
         shutil.copytree(backup, made.store.socket.parent / "appendonlydir")
         await made.start_store()
         await are(made, _0001="acknowledged", _0002="resolved")
-        # Emptied: whoever is told of an alert meanwhile draws no number once more.
+        # Emptied: a replica that receives an alert meanwhile uses no number again.
         assert made.store.ask("FLUSHALL", "SYNC").startswith(b"+OK")
         third = made.sender.probe()
         await made.sender.deliver(third)
@@ -99,7 +99,7 @@ async def test_replicas_make_good_what_the_store_has_forgotten(tmp_path: Path) -
         await are(made, _0001="acknowledged", _0002="resolved", _0003="open")
         await until(lambda: LEAD in rung(made, third), "steps go on", STEP + 25)
         assert rung(made, first) == rung(made, second) == [ALICE]
-        # What was to be said of the time before may have been forgotten itself.
-        await until(lambda: len(told(made)) > 0, "what was lost is said")
+        # Pending messages about the time before may have been lost, too.
+        await until(lambda: len(told(made)) > 0, "the loss is reported")
         say(f"said: {told(made)}")
         assert len(told(made)) <= 3, "once each time"

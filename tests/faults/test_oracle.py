@@ -1,4 +1,4 @@
-"""The oracle finds each breach when it is planted, and none where there is none."""
+"""The oracle finds each planted violation, and none without one."""
 
 from __future__ import annotations
 

@@ -18,11 +18,11 @@ from tests.faults.waiting import say, until
 TOPICS = {"push": "alice-7f3k9qxw2m4d", "spare": "alice-spare-p8v2c6n1q"}
 STEP = 6.0
 LATE = 15.0
-"""Seconds: a lease and a look (architecture.md, Delivery)."""
+"""Seconds: a lease and a poll."""
 
 
 async def heard(server: str) -> list[tuple[float, str]]:
-    """Return when each page reached a telephone and by what, in order."""
+    """Return when each page reached a phone and through which channel, in order."""
     names = {topic: name for name, topic in TOPICS.items()}
     headers = {"Authorization": f"Bearer {TOKEN}"}
     url = f"{server}/{','.join(TOPICS.values())}/json?poll=1&since=all"

@@ -1,4 +1,4 @@
-"""kill -9 at each named moment of a page's life: at its trigger, at its resolve once nothing fires, at its end."""
+"""kill -9 at each named moment of a page's life: at its trigger, at its resolve, at its end."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SWEEP = {
     "before_answer": 2,  # firing, resolved
     "during_send": 2,  # trigger, resolve
     "after_vendor_answer": 2,
-    "before_recorded": 3,  # and that nothing is owed once the incident is resolved
+    "before_recorded": 3,  # and that nothing is due once the incident is resolved
     "after_recorded": 3,
     "timer_claimed": 1,
-    "before_step": 1,  # resolved, when everything was quiet for long enough
+    "before_step": 1,  # resolved, when no alert has fired for long enough
     "after_step": 1,
     "at_claim": 2,
 }
-"""How often each moment comes in the life of one incident with one page: each time is one run."""
+"""How often each moment occurs in the life of one incident with one page: each time is one run."""
 OF_A_TIMER = ("timer_claimed", "before_step", "after_step")
-"""Moments that come only once the alert has ended."""
+"""Moments that occur only after the alert has ended."""
 AT_ONCE = 4
-"""Runs beside each other: most of a run is waiting for a lease."""
+"""Number of parallel runs: most of a run is waiting for a lease."""
 
 
 async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, taken: bool = True) -> Verdict:
-    """Let one alert fire and end while its service dies at the moment and is started again."""
+    """Let one alert fire and end while its service dies at the named moment and is started again."""
     made = Stage(folder, store, fakes, namespace=folder.name)
     try:
         await made.open(start=False)
@@ -58,7 +58,7 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
         assert deaths == [-signal.SIGKILL], f"it was to die at {point}:{nth}"
         await until(made.resolved, "the incident to be resolved", 60)
         verdict = await made.settled()
-        assert made.unended() == [], "pages of a log that neither ended nor are owed"
+        assert made.unended() == [], "pages of a log that neither ended nor are due"
         return verdict
     finally:
         await made.end()
@@ -67,10 +67,10 @@ async def run(folder: Path, store: Valkey, fakes: Fakes, point: str, nth: int, t
 async def _misbehave(fakes: Fakes, point: str, nth: int, taken: bool) -> None:
     ok = {"status": 202, "taken": True}
     if point == "during_send":
-        # The request is with the vendor, which took it or did not, and its answer never comes.
+        # The vendor has the request, accepted or not, and its response never arrives.
         await fakes.script("pagerduty", *[ok] * (nth - 1), {"status": 202, "taken": taken, "hang": True})
     elif point == "at_claim":
-        # What the vendor refuses for now comes back through a claim.
+        # A request that the vendor refuses temporarily is claimed again.
         await fakes.script("pagerduty", *[{"status": 503}, ok] * nth)
 
 
@@ -100,8 +100,8 @@ async def test_nothing_is_lost_wherever_it_is_killed(tmp_path: Path, rounds: int
     assert bad == {}
     pages = [r for r in results.values() if isinstance(r, Verdict)]
     repeated, slowest = sum(r.repeated for r in pages), max(r.slowest for r in pages)
-    say(f"{len(pages)} kills at named moments, {repeated} pages sent once more, slowest {slowest:.1f} s")
-    # A kill before the vendor heard of it repeats nothing; one after it, before that is recorded, repeats once.
+    say(f"{len(pages)} kills at named moments, {repeated} pages sent again, slowest {slowest:.1f} s")
+    # A kill before the vendor gets the request repeats nothing; one after that, before the receipt, repeats it once.
     assert results["before_commit-1-0-1"].repeated == 0  # type: ignore[union-attr]
     assert results["after_vendor_answer-1-0-1"].repeated == 1  # type: ignore[union-attr]
 

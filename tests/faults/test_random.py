@@ -1,4 +1,4 @@
-"""kill -9 at random moments under a stream of notifications: replicas in turn, both at once, and the store."""
+"""kill -9 at random moments during a stream of notifications: replicas in turn, both at once, and the store."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.faults.waiting import say
 LEASE = 12.0
 """Seconds: the reference's `redis.lease`."""
 LIVES = 2
-"""Groups that fire beside each other: all ring one person, whose key takes some 120 events a minute."""
+"""Number of groups that fire at the same time: all page one person, whose key accepts some 120 events per minute."""
 BOTH, STORE = 4, 5
-"""Every so many kills take both replicas, or the store as well."""
+"""Intervals, in kills, at which both replicas, or also the store, are killed."""
 
 
 async def live(made: Stage, chance: random.Random, over: asyncio.Event) -> None:
-    """One group after the other: fires, is repeated by the peer, ends; some end before anybody could be paged."""
+    """One group after the other: it fires, is repeated by the peer, and ends; some end before anyone could be paged."""
     while not over.is_set():
         probe = made.sender.probe(severe=chance.random() < 0.3)
         if chance.random() < 0.4:
@@ -37,7 +37,7 @@ async def live(made: Stage, chance: random.Random, over: asyncio.Event) -> None:
 
 
 async def kill(made: Stage, chance: random.Random, rounds: int) -> None:
-    """Kill that many times, each time after a random while, and start again what was killed."""
+    """Kill that many times, each time after a random wait, and restart the killed processes."""
     for number in range(1, rounds + 1):
         await asyncio.sleep(chance.uniform(0.05, 1.2))
         victims = [0, 1] if number % BOTH == 0 else [number % 2]

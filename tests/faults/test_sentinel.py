@@ -1,4 +1,4 @@
-"""Failovers by Sentinels under a hundred webhooks a second: planned ones, and kill -9 of the primary."""
+"""Failovers by Sentinels under a hundred webhooks per second: planned ones, and kill -9 of the primary."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_pat
     async with failing(tmp_path, Replicated(tmp_path / "store"), replicas=0) as (stage, load):
         stage.store.part(parted=True)
         before = len(load.probes)
-        await until(lambda: len(load.probes) > before + 40, "webhooks that no replica hears of")
+        await until(lambda: len(load.probes) > before + 40, "webhooks that no replica receives")
         stage.note("store", up=False)
         killed = await stage.store.kill_primary()
         stage.store.part(parted=False)
@@ -40,7 +40,7 @@ async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_pat
             lines = [json.loads(x) for s in stage.services for x in s.log.read_text("utf-8").splitlines() if event in x]
             return [line for line in lines if line["event"] == event]
 
-        await until(lambda: bool(said("store_memory_made_good")), "what was lost to be made good", 60)
+        await until(lambda: bool(said("store_memory_made_good")), "the lost data to be restored", 60)
         stage.note("store", up=True)
         assert any(line["commits"] < line["known"] for line in said("store_lost_memory"))
         await killed.start()
@@ -48,7 +48,7 @@ async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_pat
         await nothing_lost(stage, load, forgot=True)
         made = said("store_memory_made_good")
         back, gone = max(line["back"] for line in made), [name for line in made for name in line["lost"]]
-        assert back > 20, "the failover was to lose what the replicas had not heard of"
+        assert back > 20, "the failover must lose writes that the replicas did not receive"
         assert gone == []
         counted = [await metrics_of(service) for service in stage.services]
         assert sum(one["receiver_store_losses_total"] for one in counted) >= 1

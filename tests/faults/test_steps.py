@@ -1,12 +1,14 @@
-"""Two replicas on one store, killed in turn while steps are due: each step happens once, at most 15 s late.
+"""Two replicas on one store, killed in turn while steps are due: each step occurs once, at most 15 s late.
 
-A step is what a timer does: an escalation, a breach with its backup, a lapse of an acknowledgement, a resolution.
+A step is the action of a timer: an escalation, a missed response with its backup, an expired acknowledgement, a
+resolution.
 
-A page of the log need not have rung. FAULT_SEED=422970 once found 38 pages in the logs and 37 at the vendor: a replica
-died right after the commit of the last step (`after_step`), which had leased the page to it. The log had every step, so
-the test let the alerts end at once, through the other replica; when that one got the row, a lease later, nothing called
-for the page any more. It was right not to ring anybody, and nothing said so. Now the receipt of such a page says
-`cancelled`, and why (tests/stories/test_page_ends.py plays it step by step), and each page is one or the other.
+A page in the log may never have been sent. FAULT_SEED=422970 once found 38 pages in the logs and 37 at the vendor: a
+replica died right after the commit of the last step (`after_step`), which had leased the page to it. The log had every
+step, so the test ended the alerts at once, through the other replica; when that replica claimed the row, a lease later,
+the page was no longer needed. It was right not to page anyone, but this was not recorded. Now the receipt of such a
+page has the outcome `cancelled` and the reason (tests/stories/test_page_ends.py tests it step by step), and each page
+is either sent or canceled.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ from tests.faults.stage import Stage, stage
 from tests.faults.waiting import say, until
 
 INCIDENTS = 8
-"""Half of them SEV-1, which is called until it is resolved; half SEV-2, of which every other one is taken on."""
+"""Half of them are SEV-1, which is escalated until it is resolved; half are SEV-2, of which every other one is
+acknowledged."""
 ANSWER = 3
 STEPS = (5, 9, 13)
 HELD = 4
-"""Seconds: to answer a page, from the opening to each step, and that an acknowledgement holds."""
+"""Seconds: to answer a page, from the opening to each step, and until an acknowledgement expires."""
 MATRIX = {
     "SEV-1": (("vp-engineering",), ("cto",), ("ceo",)),
     "SEV-2": (("engineering-lead",), ("vp-engineering",)),
@@ -41,7 +44,7 @@ LONGEST = 120.0
 
 
 def hurried(content: dict[str, Any]) -> None:
-    """Let every step of the matrix come within seconds."""
+    """Make every step of the escalations due within seconds."""
     for severity in ("SEV-1", "SEV-2"):
         content["severities"][severity] |= {
             "respond_within": f"{ANSWER}s", "acknowledged_for": f"{HELD}s", "update_every": "1h",
@@ -55,23 +58,24 @@ def hurried(content: dict[str, Any]) -> None:
 
 
 async def killing(made: Stage, chance: random.Random, over: asyncio.Event) -> int:
-    """Kill the one, start it, kill the other, start it, until it is over; return how many were killed."""
+    """Kill one replica, restart it, kill the other, restart it, until it is over; return the number of kills."""
     number = 0
     while not over.is_set():
         await asyncio.sleep(chance.uniform(0.2, 1.8))
         victim = number % 2
         number += 1
         await made.kill(victim)
-        # Whoever takes over has to wait for the lease; now and then the dead one is back before that.
+        # The replica that takes over must wait for the lease; sometimes the dead one is back before that.
         await asyncio.sleep(chance.uniform(0.0, 2.0))
-        # Every other life ends at a step of its own: claimed, before its commit, or right after it.
+        # Every other run of a replica ends at one of its own steps: after the claim, before its commit, or right after
+        # it.
         points = ("", "timer_claimed:1", "before_step:1", "after_step:1", "")
         await born(made, victim, points[number % len(points)])
     return number
 
 
 async def born(made: Stage, victim: int, point: str) -> None:
-    """Start a replica that is to die at `point`; it may come to that before anybody saw it ready."""
+    """Start a replica that will die at `point`; it may reach that point before it is seen as ready."""
     try:
         await made.start(victim, point)
     except AssertionError:
@@ -81,7 +85,7 @@ async def born(made: Stage, victim: int, point: str) -> None:
 
 
 async def asked(made: Stage, path: str, body: Any = None) -> Any:
-    """Return what whichever replica is there answers."""
+    """Return the response of any available replica."""
     async with asyncio.timeout(LONGEST):
         while True:
             for number in (0, 1):
@@ -93,7 +97,7 @@ async def asked(made: Stage, path: str, body: Any = None) -> Any:
 
 
 def stepped(timeline: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
-    """Return how often each thing that may happen once in an episode stands in the log."""
+    """Return how often the log has each event that may occur once in an episode."""
     found: Counter[tuple[str, str]] = Counter()
     for event in timeline:
         data = event["data"]
@@ -117,9 +121,9 @@ def _at(event: dict[str, Any]) -> float:
 
 
 def lateness(timeline: list[dict[str, Any]], downs: Sequence[Span]) -> list[float]:
-    """Return by how many seconds each step came after it was due; of an incident that nobody has taken on.
+    """Return by how many seconds each step of an unacknowledged incident was late.
 
-    The time in which no replica was there at all is taken off: both may have died at steps of their own.
+    Times without any replica are excluded, because both may have died at their own steps.
     """
     opened = _at(timeline[0])
     steps = [event for event in timeline if event["kind"] == "escalated"]
@@ -140,7 +144,7 @@ class Steps:
         """By the probe's name."""
 
     async def walk(self) -> int:
-        """Let every step of every incident come while replicas die; return how many did."""
+        """Let every step of every incident occur while replicas die; return the number of kills."""
         over = asyncio.Event()
         killer = asyncio.create_task(killing(self.made, self.chance, over))
         try:
@@ -155,7 +159,7 @@ class Steps:
             await self.made.kill(victim)
             await self.made.start(victim)
         await until(self._resolved, "every incident resolved", LONGEST)
-        await until(lambda: self.made.owes(0), "nothing owed any more", LONGEST)
+        await until(lambda: self.made.owes(0), "no pending deliveries", LONGEST)
         return killed
 
     async def logs(self) -> dict[str, list[dict[str, Any]]]:
@@ -185,7 +189,7 @@ class Steps:
 
 
 def once(name: str, timeline: list[dict[str, Any]], *, lapses: int) -> None:
-    """Raise AssertionError unless every step stands in the log once, in order."""
+    """Raise AssertionError unless the log has every step once, in order."""
     assert [event["seq"] for event in timeline] == list(range(1, len(timeline) + 1)), name
     assert {what: count for what, count in stepped(timeline).items() if count > 1} == {}, name
     called = [event["data"]["step"] for event in timeline if event["kind"] == "escalated"]
@@ -207,7 +211,8 @@ async def test_every_step_happens_once_although_each_replica_dies_in_turn(tmp_pa
         say(f"{killed} kills, {len(late)} steps, latest {max(late):.1f} s after it was due")
         assert min(late) >= 0
         assert max(late) <= LATE
-        # Each page of the log was rung at the vendor, and is over there; or was cancelled before that, with a reason.
+        # Each page of the log was triggered at the vendor, and has ended there; or was canceled before that, with a
+        # reason.
         made_of = {(name, event["seq"]) for name, log in logs.items() for event in log if event["kind"] == "page"}
         told = {name: (await asked(made, f"/api/v1/incidents/{one}"))["receipts"] for name, one in steps.ids.items()}
         receipts = [(name, one) for name, found in told.items() for one in found if one["channel"] == "pager"]
@@ -219,6 +224,7 @@ async def test_every_step_happens_once_although_each_replica_dies_in_turn(tmp_pa
         assert delivered | cancelled.keys() == made_of
         heard = [entry["body"] for entry in made.fakes.entries() if entry["vendor"] == "pagerduty" and entry["taken"]]
         rung = {body["dedup_key"] for body in heard if body["event_action"] == "trigger"}
-        # What was cancelled may have rung all the same: its replica died before it could say so. It is resolved too.
+        # A canceled page may have been sent nevertheless, if its replica died before it recorded that. It is resolved,
+        # too.
         assert len(delivered) <= len(rung) <= len(made_of)
         assert {body["dedup_key"] for body in heard if body["event_action"] == "resolve"} >= rung

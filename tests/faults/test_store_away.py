@@ -1,4 +1,4 @@
-"""The store hangs or is gone: 503 in time, the page goes out all the same, and everything is made good afterwards."""
+"""The store hangs or is down: 503 in time, the page is still sent, and everything is stored afterward."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_a_page_goes_out_without_the_store_and_its_incident_is_made_good(t
         assert {entry["said"]["incident"] for entry in taken} == {incident["id"] for incident in incidents}
         assert len(incidents) == 2
         for incident in incidents:
-            # The replica that was asked last may have stored it as usual, under the same page keys.
+            # The last replica may have stored it as usual, under the same page keys.
             assert {"emergency_paged", "page"} & set(await kinds(made, incident["id"]))
         for one in (probe, mild):
             await made.sender.deliver(one, firing=False)

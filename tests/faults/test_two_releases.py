@@ -1,4 +1,4 @@
-"""The release before and this one on one store, while one takes the other's place, in either direction."""
+"""The previous release and this one on one store, while one replaces the other, in either direction."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from tests.faults.waiting import until
 
 OLD, NEW = 0, 1
 VP = "c" * 32
-"""Routing key of whom the escalation of a SEV-1 calls."""
+"""Routing key of the person whom the escalation of a SEV-1 pages."""
 STEP = 4.0
-"""Seconds until it does."""
+"""Seconds until that step."""
 STORM = 8
 
 QUOTA = 100
-"""Seconds in which the pager's quota, of which the storms have used most, lets everything out."""
+"""Seconds until the pager's quota, mostly used by the storms, allows all pages."""
 
 
 @dataclass(frozen=True)
 class Escalating(Probe):
-    """A SEV-1 that lasts until its escalation has called the next person."""
+    """A SEV-1 that lasts until its escalation has paged the next person."""
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -42,20 +42,20 @@ class Escalating(Probe):
 
 
 def soon(content: dict[str, Any]) -> None:
-    """Let the escalation of a SEV-1 call somebody within seconds."""
+    """Make the escalation of a SEV-1 page the next person within seconds."""
     content["escalations"]["sev-1"]["steps"] = [{"after": f"{STEP:g}s", "page": ["vp-engineering"]}]
     content["people"]["vp-eng"]["pager"] = VP
 
 
 def mistakes(log: Path) -> list[str]:
-    """Return the lines of a replica's log that say that something went wrong."""
+    """Return the lines of a replica's log that report a failure."""
     lines = log.read_text("utf-8").splitlines()
     levels = [json.loads(line).get("level") if line.startswith("{") else "no JSON" for line in lines]
     return [line for line, level in zip(lines, levels, strict=True) if level not in ("debug", "info", "warning")]
 
 
 async def storm(made: Stage, gone: int) -> list[Probe]:
-    """Let many alerts fire at once, half of them at each replica, one of which is killed while it opens the last."""
+    """Let many alerts fire at once, half of them at each replica; one replica is killed while it opens the last."""
     probes: list[Probe] = [made.sender.probe() for _ in range(STORM)]
     sent = asyncio.gather(*(made.sender.deliver(probe) for probe in probes))
     await until(lambda: any(made.triggers(probe) for probe in probes), "the first page of the storm")
@@ -71,7 +71,7 @@ async def storm(made: Stage, gone: int) -> list[Probe]:
 
 
 async def acknowledged(made: Stage, number: str, by: int) -> None:
-    """Acknowledge an incident at a replica, and wait until the pager has heard of it."""
+    """Acknowledge an incident at a replica, and wait until the pager has the acknowledgement."""
     before = len(answers(made))
     await made.post(f"/api/v1/incidents/{number}/acknowledge", {}, by)
     await until(lambda: len(answers(made)) > before, "the acknowledgement of the page")
@@ -84,7 +84,7 @@ def answers(made: Stage) -> list[str]:
 
 
 async def flaps(made: Stage, *at: int) -> None:
-    """Let an alert fire and end in turn, told to the replicas `at`; its last page is open or over as the alert is."""
+    """Let an alert fire and end in turn at the replicas `at`; its last page is open or resolved like the alert."""
     number, starts = made.sender.probe().number, datetime.now(UTC)
     for turn, replica in enumerate(at):
         firing = turn % 2 == 0
@@ -100,8 +100,10 @@ async def flaps(made: Stage, *at: int) -> None:
 
         await until(done, f"the page of turn {turn} of an alert that flaps at {at}: {pages_of(made, number)}", QUOTA)
         if firing:
-            # The release before forgets that it has sent a page whose incident changes before that is written down.
-            await until(lambda: written_down(made, number), f"that the page of turn {turn} is written down", QUOTA)
+            # The previous release forgets that it sent a page if its incident changes before the receipt is written.
+            await until(
+                lambda: written_down(made, number), f"that the receipt of the page of turn {turn} is stored", QUOTA
+            )
 
     def over() -> bool:
         return all(actions[-1] == "resolve" for actions in pages_of(made, number).values())
@@ -121,7 +123,7 @@ async def told(made: Stage, url: str, body: bytes) -> None:
 
 
 def written_down(made: Stage, number: int) -> bool:
-    """Return whether the store has it that the open page of a probe was sent."""
+    """Return whether the store has the receipt of a probe's open page."""
     key = next(key for key, actions in pages_of(made, number).items() if actions[-1] == "trigger")
     client = redis.Redis.from_url(made.store_url(0), decode_responses=True)
     try:
@@ -132,7 +134,7 @@ def written_down(made: Stage, number: int) -> bool:
 
 
 def pages_of(made: Stage, number: int) -> dict[str, list[str]]:
-    """Return what was done to each page of a probe at the vendor, in order, by page key."""
+    """Return the actions on each page of a probe at the vendor, in order, by page key."""
     found: dict[str, list[str]] = {}
     for entry in made.fakes.entries():
         body = entry.get("body")
@@ -145,7 +147,7 @@ def pages_of(made: Stage, number: int) -> dict[str, list[str]]:
 
 
 async def handed_over(made: Stage, *, gone: int, left: int) -> list[Probe]:
-    """Let incidents begin at one replica, kill it in a storm, and see the other go on with them."""
+    """Open incidents at one replica, kill it during a storm, and check that the other continues with them."""
     taken = made.sender.probe()
     answer = await made.sender.deliver(taken, to=gone)
     await made.paged(taken)
@@ -175,7 +177,7 @@ async def test_each_goes_on_with_what_the_other_has_begun(tmp_path: Path) -> Non
 
 
 async def ended(made: Stage, probes: Sequence[Probe]) -> None:
-    """Let everything end, half of it at each replica."""
+    """End every alert, half of them at each replica."""
     await asyncio.gather(*(made.sender.deliver(probe, firing=False) for probe in probes))
 
 
@@ -190,7 +192,7 @@ async def over(made: Stage) -> None:
     await until(agree, "the same incidents at both replicas, all resolved", QUOTA)
     for one in await made.incidents(OLD):
         told = [(await made.get(f"/api/v1/incidents/{one['id']}/timeline", number))["items"] for number in (OLD, NEW)]
-        # The earlier release reads a kind that it does not know as a note.
+        # The earlier release reads an unknown kind as a note.
         kinds = {"seen_before": "note"}
         events = [
             [(event["seq"], kinds.get(event["kind"], event["kind"]), event["reason"]) for event in items]

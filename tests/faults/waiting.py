@@ -1,4 +1,4 @@
-"""Waiting for something to become true, polled and never without an end; and the figures that a run prints."""
+"""Waits for conditions by polling, with a limit; and prints the figures of a run."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ async def until(true: Callable[[], bool | Awaitable[bool]], what: str, within: f
 
 
 def say(text: str) -> None:
-    """Print a figure; pytest shows it with `-s`, and when the test fails."""
+    """Print a figure; pytest shows it with `-s`, and if the test fails."""
     sys.stdout.write(f"faults: {text}\n")

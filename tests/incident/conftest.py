@@ -1,4 +1,4 @@
-"""Histories that the tests of the life of an incident begin with."""
+"""Initial histories for the tests of an incident's lifecycle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.incident.given import A_ENDS, B_ENDS, NOW, A, B, Store, at, part
 
 @pytest.fixture
 def store() -> Store:
-    """Nothing is known."""
+    """An empty store."""
     return Store()
 
 
@@ -23,13 +23,13 @@ def opened() -> Store:
 
 @pytest.fixture
 def watched(opened: Store) -> Store:
-    """Both have ended a minute later."""
+    """Both have ended a minute later, and the incident is monitored."""
     opened.tell(part(A_ENDS, B_ENDS), at(60))
     return opened
 
 
 @pytest.fixture
 def resolved(watched: Store) -> Store:
-    """And the watch is over."""
+    """The monitoring time is over."""
     watched.tick(at(60 + 900))
     return watched

@@ -1,4 +1,4 @@
-"""What the tests of the life of an incident share: a policy, alerts, and a store that is made of verdicts."""
+"""Shared by the tests of an incident's lifecycle: a policy, alerts, and an in-memory store that applies decisions."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def policy(**changes: Any) -> Policy:
 
 
 def at(seconds: float) -> datetime:
-    """Return the moment so many seconds after NOW."""
+    """Return the time that many seconds after NOW."""
     return NOW + timedelta(seconds=seconds)
 
 
 def alert(
     name: str = "A", *, firing: bool = True, starts: float = 0, worst: int = 2, note: str = "", **labels: str
 ) -> Alert:
-    """Return an alert that began `starts` seconds after STARTS and is `worst` by the rules of these tests."""
+    """Return an alert that started `starts` seconds after STARTS, with severity `worst` by the rules of these tests."""
     named = {"alertname": name, **labels}
     return Alert(
         status=AlertStatus.FIRING if firing else AlertStatus.RESOLVED,
@@ -118,7 +118,7 @@ A_ENDS, B_ENDS = alert("A", firing=False), alert("B", firing=False)
 
 
 class Store:
-    """What the scripts of the store do with a verdict, in memory and without a race."""
+    """Applies decisions like the store's scripts, in memory and without races."""
 
     def __init__(self, rules: Policy = POLICY) -> None:
         self.policy = rules
@@ -131,7 +131,7 @@ class Store:
         self.held: dict[str, tuple[NotificationPart, datetime]] = {}
 
     def view(self, told: NotificationPart) -> KeyState:
-        """Return what `load` would."""
+        """Return the same as `load`."""
         firing = [one.fingerprint for one in told.alerts if one.firing]
         owners = {name: self.owners.get(name, "") for name in firing}
         own = self.pointers.get(told.key, "")
@@ -146,7 +146,7 @@ class Store:
         )  # fmt: skip
 
     def tell(self, told: NotificationPart, now: datetime, adopted: Iterable[Page] = ()) -> IntakeDecision:
-        """Decide about a notification and write what was decided."""
+        """Decide about a notification and write the result."""
         verdict = on_notification(told, self.view(told), self.policy, f"uid{len(self.incidents)}", now, list(adopted))
         self.write(verdict)
         if verdict.held:
@@ -158,7 +158,7 @@ class Store:
         return verdict
 
     def write(self, verdict: IntakeDecision | Transition) -> None:
-        """Write events, state and what goes with them, as `commit` does."""
+        """Write events, state and their indexes, as `commit` does."""
         incident = verdict.incident
         if incident is not None:
             self.incidents[incident.uid] = incident
@@ -180,7 +180,7 @@ class Store:
         self.pointers.update(dict.fromkeys(verdict.pointers, incident.uid))
 
     def tick(self, now: datetime) -> None:
-        """Let the timers and the holds that are due happen."""
+        """Run the due timers and holds."""
         for group, (waiting, until) in list(self.held.items()):
             if until <= now:
                 self.held.pop(group)
@@ -200,11 +200,11 @@ class Store:
 
 
 def records(verdict: IntakeDecision) -> Mapping[str, bool]:
-    """Return whether each alert that is to be written fires, by its name."""
+    """Return whether each written alert fires, by name."""
     return {record.name: record.firing for record in verdict.records.values()}
 
 
 def only(store: Store) -> Incident:
-    """Return the one incident that there is."""
+    """Return the only incident."""
     (incident,) = store.incidents.values()
     return incident

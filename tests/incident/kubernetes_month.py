@@ -1,4 +1,4 @@
-"""A month of a Kubernetes platform: the alerts of kube-prometheus by the labels that they carry, over its clusters."""
+"""A month of a Kubernetes platform: the alerts of kube-prometheus with their labels, in several clusters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POD = {**SCRAPE, "pod": "{w}-{h}"}
 HOST = {**NODE, "instance": "node-{n}-{w}:9100"}
 CLAIM = {"job": "kubelet", "service": "kubelet", "persistentvolumeclaim": "data-{w}-0", "node": "node-{h}"}
 ALERTS: dict[str, tuple[str, dict[str, str], str]] = {
-    # name: (which labels it is grouped by beside its name and cluster, its labels, its fixed summary)
+    # name: (the labels by which it is grouped in addition to its name and cluster, its labels, its fixed summary)
     "KubePodCrashLooping": ("namespace pod", {**POD, "container": "app"}, "Pod is crash looping."),
     "KubePodNotReady": ("namespace pod", POD, "Pod has been in a non-ready state for more than 15 minutes."),
     "KubeContainerWaiting": ("namespace pod", {**POD, "container": "{w}"}, "Pod container waiting longer than 1 hour"),
@@ -177,11 +177,11 @@ BARE: dict[str, tuple[str, dict[str, str], str]] = {
     "ReplicationLag": ("server slot_name", {"server": "pg-{n}", "slot_name": "{w}_{c}"}, "A replica is behind."),
 }  # fmt: skip
 KINDS = ("memory", "disk", "pids")
-"""What tells alerts of one node apart."""
+"""The labels that distinguish alerts of one node."""
 
 
 class Firing(NamedTuple):
-    """One group of alerts that begins to fire: one incident."""
+    """One group of alerts that starts firing: one incident."""
 
     at: datetime
     group: dict[str, str]
@@ -190,7 +190,7 @@ class Firing(NamedTuple):
 
 
 EVERY = ("...",)
-"""Alertmanager's word for grouping by all labels."""
+"""Alertmanager's name for grouping by all labels."""
 
 
 def month(seed: int, each: int = 5, also: tuple[str, ...] = (), *, bare: bool = False) -> Iterator[Firing]:
@@ -230,13 +230,13 @@ def _firing(
         values = {"w": workload, "h": f"{drawn.randrange(16**6):06x}", "n": namespace, "c": drawn.choice(KINDS)}
         labels = base | {key: text.format(**values) for key, text in form.items()}
         if number:
-            # The others of the group differ in what it is not grouped by.
+            # The others of the group differ in labels by which it is not grouped.
             labels |= {key: value for key, value in alerts[0][0].items() if key in by or also == EVERY}
         notes = {"summary": summary, "description": f"{name} of {labels}", "runbook_url": "https://x.example"}
         alerts.append((labels, notes))
     names = alerts[0][0] if also == EVERY else ("alertname", "cluster", *by)
-    # Alertmanager leaves out what an alert does not have.
+    # Alertmanager omits labels that an alert does not have.
     group = {key: alerts[0][0][key] for key in names if key in alerts[0][0]}
-    # In the worst minute of a bad day everything begins at once.
+    # In the worst minute of a bad day, everything starts at once.
     at = BEGIN + timedelta(days=drawn.choice((3, 12, drawn.randrange(30))), minutes=drawn.randrange(90))
     return Firing(at, group, tuple(alerts))

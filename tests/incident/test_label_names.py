@@ -1,4 +1,4 @@
-"""Dotted and UTF-8 names of labels work wherever a label can be named."""
+"""Label names with dots and UTF-8 characters work in every setting that names labels."""
 
 from __future__ import annotations
 

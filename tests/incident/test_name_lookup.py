@@ -1,4 +1,4 @@
-"""Ids that somebody shortens, and the ones that they mean."""
+"""Abbreviated ids, and the incidents that they identify."""
 
 from __future__ import annotations
 

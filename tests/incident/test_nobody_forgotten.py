@@ -1,4 +1,4 @@
-"""Every history of at most six events of one alert: it never fires with nobody called and nobody to be called."""
+"""Every history of at most six events of one alert: while it fires, someone is paged or will be paged."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ EVENTS = ("fire", "end", "acknowledge", "mitigate", "window", "raise")
 LENGTH = 6
 DAY = 86_400
 CALLING = ("monitor", "verify", "escalate", "answer", "lapse", "join", "shelter")
-"""Timers that call people, or look again whether to."""
+"""Timers that page people, or check whether to page."""
 ALICE = Actor(kind=ActorKind.API, name="alice")
 
 
 class Life:
-    """One alert, the incidents that it makes, and one maintenance window."""
+    """One alert, its incidents, and one maintenance window."""
 
     def __init__(self) -> None:
         self.window = False
@@ -44,13 +44,13 @@ class Life:
         self.starts = 0
         self.worst = 2
         self.resolved: set[str] = set()
-        """Keys that were resolved at the vendor: under none of them anybody is called again."""
+        """Keys that were resolved at the vendor: they page no one again."""
 
     def _windows(self, labels: Mapping[str, str], now: datetime) -> tuple[str, datetime] | None:
         return ("fix", now + timedelta(hours=8)) if self.window else None
 
     def copy(self) -> Life:
-        """Return the same life, to go on from here in another way."""
+        """Return a copy, to continue in another way."""
         other = Life()
         for name in ("window", "now", "firing", "starts", "worst"):
             setattr(other, name, getattr(self, name))
@@ -62,7 +62,7 @@ class Life:
         return other
 
     def live(self, event: str, gap: int, history: tuple[str, ...]) -> None:
-        """Let `gap` seconds pass, and then the event, the last of `history`; fail where nobody is called for it."""
+        """Advance by `gap` seconds, and apply the last event of `history`; fail if no one is paged for it."""
         self.pass_time(gap, history[:-1])
         _DO[event](self)
         self._tick()
@@ -70,7 +70,7 @@ class Life:
         self.check(history)
 
     def pass_time(self, seconds: int, history: tuple[str, ...]) -> None:
-        """Let time pass after `history`, and fail where nobody is called any more."""
+        """Advance the time after `history`, and fail if no one is paged any more."""
         self.now += seconds
         self._tick()
         self._resolve()
@@ -128,7 +128,7 @@ class Life:
         self.store.tell(part(alert("A", firing=self.firing, starts=self.starts, worst=self.worst)), at(self.now))
 
     def check(self, history: tuple[str, ...]) -> None:
-        """Fail where the alert fires, nobody has acknowledged, no page is open and no timer is set."""
+        """Fail if the alert fires, and there is no acknowledgement, no open page and no timer."""
         if not self.firing or self.store.held:
             return
         (incident,) = self.store.open() or [None]
@@ -139,7 +139,7 @@ class Life:
         )
 
     def called_for(self, incident: Incident) -> bool:
-        """Return whether somebody has it, is called, or will be."""
+        """Return whether someone has acknowledged it, is paged, or will be paged."""
         if incident.state in TAKEN:
             return True
         open_ = [page for page in incident.pages if page_action(page, incident) is Action.TRIGGER]
@@ -159,7 +159,7 @@ _DO: dict[str, Callable[[Life], None]] = {
 
 
 def same(life: Life) -> bytes:
-    """Return all that can decide how `life` goes on: of two that agree in everything one is enough."""
+    """Return everything that determines how `life` continues: of two with equal values, one is enough."""
     store = life.store
     return pickle.dumps(
         (
@@ -178,7 +178,7 @@ Ways = dict[bytes, tuple[Life, tuple[str, ...]]]
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("gap", [61, 1200])
 def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> None:
-    """All histories of at most `LENGTH` events, each `gap` seconds after the one before; none is left out."""
+    """All histories of at most `LENGTH` events, each `gap` seconds after the previous one, without exception."""
     ways: Ways = {b"": (Life(), ())}
     states, stood_for = set(), {b"": 1}
     for _ in range(LENGTH):
@@ -202,7 +202,7 @@ def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("gaps", [(61, 1200)])
 def test_nor_where_some_follow_at_once_and_others_late(gaps: tuple[int, ...]) -> None:
-    """All histories of at most four events, each as long after the one before as any of `gaps`."""
+    """All histories of at most four events, with each of `gaps` between events."""
     ways: Ways = {b"": (Life(), ())}
     for _ in range(4):
         after: Ways = {}

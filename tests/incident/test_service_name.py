@@ -1,4 +1,4 @@
-"""Which service an incident is about."""
+"""The service of an incident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What incidents are called: apart from each other, the same everywhere, for good."""
+"""Titles of incidents: distinguishable, the same on every replica, and permanent."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ LABELS = {"cluster": "eu", "namespace": "shop", "deployment": "api", "pod": "api
 @pytest.mark.parametrize(
     ("apart", "expected"),
     [
-        # The pod says which deployment it is of, and where the sample was scraped says nothing.
+        # The pod identifies its deployment, and the scrape target adds nothing.
         ("cluster namespace deployment pod", "A: eu/shop/api-7f9c"),
         ("job instance service cluster namespace deployment pod", "A: eu/shop/api-7f9c"),
         ("job instance service namespace container", "A: eu/shop/app"),
@@ -114,7 +114,7 @@ def test_a_mark_follows_where_three_values_cannot_tell_groups_apart() -> None:
     both = [title(alert(LABELS | {"container": name}), apart=by) for name in ("app", "proxy")]
     assert both[0] != both[1]
     assert title(alert(LABELS), apart=by[:3]) == "A: eu/shop/api-7f9c"
-    # The last label says the same again, so nothing is left out.
+    # The last label repeats the information, so nothing is omitted.
     assert title(alert({"namespace": "n", "service": "api", "job": "api"}, summary="Down"),
                  apart=("namespace", "service", "job")) == "A: n/api - Down"  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_a_mark_tells_the_groups_of_two_receivers_apart() -> None:
     made = [named(alerts[0], alerts, Severity.SEV2, group, name) for name in ("critical", "default", "")]
     assert len({one.mark for one in made}) == 3
     assert [one.title for one in made] == [f"A: eu/shop/api-7f9c ({one.mark})" for one in made]
-    # Where the values say all that the alerts are grouped by, nothing in the alerts tells of the other receiver.
+    # If the values cover all grouping labels, nothing in the alerts identifies the other receiver.
     few = {"namespace": "shop", "pod": "api-7f9c"}
     assert len({named(alerts[0], alerts, Severity.SEV2, few, name).title for name in ("critical", "default")}) == 1
 
@@ -133,7 +133,7 @@ def test_a_mark_tells_the_groups_of_two_receivers_apart() -> None:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        # What would read the same: values cut in their middle, values that repeat, slashes, spaces, and a severity.
+        # Values that would look equal: truncated in the middle, repeated, with slashes, spaces, or a severity.
         ({"pod": "a" * 60 + "1" + "b" * 40}, {"pod": "a" * 60 + "2" + "b" * 40}),
         ({"namespace": "a", "service": "a", "job": "b"}, {"namespace": "a", "service": "b", "job": "b"}),
         ({"instance": "http://x/", "job": "y/z"}, {"instance": "http://x//y", "job": "z"}),
@@ -143,7 +143,7 @@ def test_a_mark_tells_the_groups_of_two_receivers_apart() -> None:
         ({"namespace": "n", "uid": "1"}, {"namespace": "n", "uid": "2"}),
         ({"namespace": "n", "pod": " "}, {"namespace": "n", "pod": "  "}),
         ({"alertname": "A" * 70 + "1" + "B" * 60}, {"alertname": "A" * 70 + "2" + "B" * 60}),
-        # A fixed summary may hold a value by chance.
+        # A fixed summary may contain a value by chance.
         ({"namespace": "web"}, {"namespace": "search"}),
     ],
 )
@@ -203,7 +203,7 @@ def test_both_ends_of_what_is_too_long_are_kept() -> None:
 
 
 def sent(one: Firing, index: int) -> dict[str, str]:
-    """Return what each channel calls the incident of `one`, with an id that all of them share."""
+    """Return the title of `one`'s incident in each channel, with the same id in all."""
     alerts = [Alert(status=AlertStatus.FIRING, labels=labels, annotations=notes) for labels, notes in one.alerts]
     incident = notices.incident(
         id="INC-2026-0001",
@@ -257,7 +257,7 @@ def test_no_two_incidents_of_a_month_are_called_alike_within_an_hour(
 
 
 def test_the_generator_makes_what_would_clash() -> None:
-    # With fixed summaries alone, as the titles of earlier releases were, most of the month is called alike.
+    # With fixed summaries only, as in titles of earlier releases, most of the month has equal titles.
     texts = [f"{one.group['alertname']}: {one.alerts[0][1]['summary']}" for one in month(1)]
     assert len(set(texts)) <= len(ALERTS)
 

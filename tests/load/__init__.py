@@ -1,1 +1,1 @@
-"""Load tests: real replicas, a real store, fake vendors with a ledger, and less CPU or a slower store than usual."""
+"""Load tests: real replicas, a real store and fake vendors with a ledger, with less CPU or a slower store."""

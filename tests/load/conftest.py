@@ -1,4 +1,4 @@
-"""Every test of this folder measures seconds on real processes, so nothing else may run beside it."""
+"""Tests in this folder measure times of real processes, so no other test may run at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compares the pages that the API says are owed with what the fake PagerDuty has in its ledger."""
+"""Compares the pages that the API lists with the ledger of the fake PagerDuty."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MORE = 1
-"""Triggers that one key may get beyond the first: an answer that was lost is followed by one more."""
+"""Allowed triggers per key after the first: a lost response causes one more."""
 
 
 @dataclass
 class Pages:
-    """The pages of a run, as the vendor has them."""
+    """The pages of a run in the vendor's ledger."""
 
     triggers: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Unix times of the accepted triggers of each deduplication key and routing key."""
@@ -28,7 +28,7 @@ class Pages:
 
     @classmethod
     def read(cls, entries: Iterable[Mapping[str, Any]]) -> Pages:
-        """Return what a ledger says."""
+        """Read a ledger."""
         pages = cls()
         for entry in entries:
             if entry["vendor"] != "pagerduty":
@@ -48,10 +48,10 @@ class Pages:
         return pages
 
     def missing(self, incidents: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return each incident that has fewer pages at the vendor than the API says it owes.
+        """Return each incident that has fewer pages at the vendor than in the API.
 
-        The API lists only the pages that were decided: what storm control held back is not among them. An emergency
-        page was sent before its incident was there, so the vendor does not know it by the incident's id.
+        The API lists only pages that were decided, without those that storm control held back. An emergency page was
+        sent before its incident existed, so the vendor does not have the incident's id for it.
         """
         return [
             f"{one['id']} ({one['severity']}, {one['title'][:40]}): {len(self.keys[one['id']])} of {owed} pages"
@@ -60,7 +60,7 @@ class Pages:
         ]
 
     def repeated(self) -> list[str]:
-        """Return each key that got more triggers than an answer that was lost explains."""
+        """Return each key with more triggers than one lost response explains."""
         return [
             f"{key.partition(' ')[2]}: {len(times)} triggers"
             for key, times in self.triggers.items()
@@ -73,6 +73,6 @@ def _owed(incident: Mapping[str, Any]) -> int:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """Return the value below which that share of them lies; 0 where there are none."""
+    """Return the value at that percentile; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0

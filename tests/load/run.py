@@ -1,4 +1,4 @@
-"""One run under load: replicas with a share of a core, a sender at a steady rate, and the verdict on it."""
+"""One run under load: replicas with a share of a core, a sender at a steady rate, and the result."""
 
 from __future__ import annotations
 
@@ -21,52 +21,52 @@ from tests.load.throttle import PERIOD, Throttle
 from tests.load.watch import ReplicaWatch, ended_tasks
 
 CATCH_UP = 15.0
-"""Seconds after the replica has the CPU again within which every page that is allowed is out (issue 16)."""
+"""Seconds within which every allowed page is sent after the replica has its CPU again (issue 16)."""
 API_LIMIT = 20.0
 """Seconds in which the API has to list every incident."""
 API_PAGE, API_WAIT, API_WAIT_MOST = 100, 0.5, 4.0
-"""Incidents in a page, and seconds between two attempts to read it, where more than one is made."""
+"""Incidents per page, and seconds between attempts to read it."""
 FRESH = 5.0
-"""Seconds: a work loop whose last beat is older has ended or hangs."""
+"""Seconds; if the last beat of a work loop is older, it has ended or hangs."""
 OVERLOADED = "overloaded"
-"""The one reason, or outcome, for which a replica may refuse a notification while its store is fine."""
+"""The only reason, or outcome, with which a replica may refuse a notification while its store works."""
 NOT_TAKEN = ("unavailable", "error", OVERLOADED)
-"""Outcomes of webhooks that were answered with 5xx."""
+"""Outcomes of webhooks with a 5xx response."""
 
 
 @dataclass
 class Report:
-    """What a run showed; everything in `breaches` breaks a promise."""
+    """The result of a run; each entry of `breaches` is a broken guarantee."""
 
     breaches: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:
-        """Return the figures in one line, and each breach in one of its own."""
+        """Return the figures in one line, and each breach on a separate line."""
         return "\n".join([" ".join(f"{name}={value}" for name, value in self.figures.items()), *self.breaches])
 
 
 class LoadRun:
-    """Replicas, store, vendors, sender and watches of one run."""
+    """Replicas, store, vendors, sender and monitors of one run."""
 
     def __init__(
         self, stage: Stage, sender: Sender, watches: Sequence[ReplicaWatch], slow: SlowStore | None = None
     ) -> None:
-        """Everything runs already; `slow` is the proxy before the store, where there is one."""
+        """All parts are already running; `slow` is the proxy in front of the store, if there is one."""
         self.slow = slow
         self.stage = stage
         self.sender = sender
         self.watches = list(watches)
         self._known: list[Mapping[str, Any]] = []
         self.reading: float | None = None
-        """Seconds for which a long measurement reads every incident, asking again for what is refused; None: once."""
+        """Seconds during which a long measurement reads all incidents and retries refused requests; None: once."""
         self.caught_up: float | None = None
-        """Seconds until nothing was owed, once the replicas had the whole CPU again; None: it took too long."""
+        """Seconds until no work was pending after the replicas had the whole CPU again; None: it took too long."""
 
     async def throttled(self, share: float, rate: float, seconds: float, *, period: float = PERIOD) -> None:
-        """Send while every replica has that share of a core (1: the whole), then give it back and wait.
+        """Send while every replica has that share of a core (1: the whole core), then restore the CPU and wait.
 
-        It returns when nothing is owed any more, or after `CATCH_UP` seconds.
+        Returns when no work is pending, or after `CATCH_UP` seconds.
         """
         with contextlib.ExitStack() as stack:
             for service in self.stage.services if share < 1 else ():
@@ -75,15 +75,15 @@ class LoadRun:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until everything that was sent is taken and paged, for `CATCH_UP` seconds at most."""
+        """Wait until all notifications are accepted and paged, for at most `CATCH_UP` seconds."""
         with contextlib.suppress(AssertionError):
             self.caught_up = await until(self._nothing_owed, "everything taken and paged", CATCH_UP)
 
     async def _nothing_owed(self) -> bool:
-        # The API is asked again only when everything that it said last has happened: its answers cost the replica CPU.
+        # The API is queried again only after its last response was fulfilled, because responses cost the replica CPU.
         if self.sender.waiting or (self._known and self._missing()):
             return False
-        with contextlib.suppress(AssertionError, aiohttp.ClientError, TimeoutError):  # it may be refused under load
+        with contextlib.suppress(AssertionError, aiohttp.ClientError, TimeoutError):  # refused under load
             self._known = await self.incidents()
             return not self._missing()
         return False
@@ -92,7 +92,7 @@ class LoadRun:
         return Pages.read(self.stage.fakes.entries()).missing(self._known)
 
     async def incidents(self) -> list[Mapping[str, Any]]:
-        """Return every incident, through the API's pages.
+        """Return every incident, page by page through the API.
 
         Raises TimeoutError after `API_LIMIT` seconds, or after `reading`.
         """
@@ -119,9 +119,9 @@ class LoadRun:
             wait = min(2 * wait, API_WAIT_MOST)
 
     async def report(self) -> Report:
-        """Return the verdict, and the figures behind it."""
+        """Return the result with its figures."""
         report = Report()
-        # First what was taken, then what there is: whatever is taken meanwhile is not lost.
+        # First the accepted groups, then the incidents: a group that is accepted in between does not count as lost.
         taken = [group for group in self.sender.groups if group.taken]
         try:
             incidents = await self.incidents()
@@ -191,7 +191,7 @@ class LoadRun:
             report.breaches.append(f"refused for good: {dropped}")
 
     def _refused(self) -> Counter[str]:
-        """Return the reasons for which webhooks were answered 5xx, and how often; `overloaded` whatever was full."""
+        """Return the number of 5xx responses to webhooks by reason; `overloaded` for any full queue."""
         return Counter(
             OVERLOADED if record["outcome"] == OVERLOADED else str(record.get("reason"))
             for watch in self.watches
@@ -220,7 +220,7 @@ class LoadRun:
 
 
 def with_storm(content: dict[str, Any]) -> None:
-    """Let a storm be what the reference configuration says, and incidents stay open for a while once they are quiet."""
+    """Use the storm limits of the reference configuration, and keep quiet incidents open for a while."""
     content["ingest"]["storm"] = {"incidents": 20, "within": "1m"}
     content["incidents"]["monitor_for"] = "15m"
 
@@ -230,10 +230,10 @@ async def load_run(
     folder: Path, replicas: int = 1, *, embedded: bool = False, change: Change = with_storm, severe_each: int = 20,
     peers: int = 1, slow: bool = False,
 ) -> AsyncIterator[LoadRun]:  # fmt: skip
-    """Start everything, and end it with the block.
+    """Start everything, and stop it at the end of the block.
 
     `embedded`: one replica with its own store. `slow`: the replicas reach the store through a proxy, `LoadRun.slow`,
-    that adds nothing until it is told to.
+    which adds no delay until a test sets one.
     """
     assert not embedded or (replicas == 1 and not slow), "an embedded store serves one replica, which starts it"
     async with contextlib.AsyncExitStack() as stack:
@@ -251,7 +251,7 @@ async def load_run(
         for watch in watches:
             stack.push_async_callback(watch.close)
         yield LoadRun(stage, sender, watches, proxy)
-        assert stage.unended() == [], "pages of a log that neither ended nor are owed"
+        assert stage.unended() == [], "pages of a log that have neither ended nor are pending"
 
 
 def _through(proxy: SlowStore | None, change: Change) -> Change:

@@ -1,4 +1,4 @@
-"""Sends groups of alerts at a steady rate, each as Alertmanager does: with a timeout, retries, and flushes."""
+"""Sends groups of alerts at a steady rate as Alertmanager does: with a timeout, retries, and flushes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.faults.sender import TOKEN
 from tests.stories.world import alert, notification
 
 FLUSH = 10.0
-"""Seconds for which a notification is retried before the group's next flush begins: Alertmanager's `group_interval`,
-which the harness keeps short, and the least time that Alertmanager gives a notification."""
+"""Seconds for which a notification is retried before the group's next flush: Alertmanager's `group_interval`, which is
+short in these tests, and the minimum time that Alertmanager allows for a notification."""
 FIRST_WAIT, GROWTH, SPREAD = 0.5, 1.5, 0.5
-"""Alertmanager's backoff within a flush: half a second, 1.5 times as long each time, give or take a half."""
+"""Alertmanager's backoff within a flush: half a second, multiplied by 1.5 each time, with 50 % jitter."""
 NAMES = {"SEV-1": "DatabaseCorruption", "SEV-2": "Auth", "SEV-3": "DataDelay"}
-"""How an alert is named, after config/severity-rules.yaml, to get that severity."""
+"""The alert name for which config/severity-rules.yaml decides that severity."""
 
 
 @dataclass
 class Group:
-    """One group of alerts, and what became of its notifications."""
+    """One group of alerts, and the results of its notifications."""
 
     number: int
     severity: str
@@ -39,18 +39,18 @@ class Group:
     taken: float | None = None
     """Unix time of the first 2xx for the firing notification."""
     said: dict[str, Any] = field(default_factory=dict)
-    """What the 2xx answered."""
+    """The body of the 2xx response."""
     attempts: int = 0
     ended: bool = False
-    """Whether the resolved notification got a 2xx."""
+    """Whether the resolved notification got a 2xx response."""
 
     @property
     def name(self) -> str:
-        """The alert's name, by which the vendors' ledger knows the group."""
+        """The alert's name, which identifies the group in the vendors' ledger."""
         return f"{NAMES[self.severity]}Load{self.number}"
 
     def body(self, *, firing: bool = True, peer: int = 0) -> bytes:
-        """Return the notification about it, as one of several Alertmanagers of a cluster would send it."""
+        """Return its notification, as one Alertmanager of a cluster would send it."""
         ends = datetime.now(UTC) if not firing else self.starts + timedelta(minutes=5)
         one = alert(
             self.name, firing=firing, labels={"instance": "10.0.0.1"}, annotations={"summary": "under load"},
@@ -61,21 +61,21 @@ class Group:
 
 @dataclass
 class Attempt:
-    """One request and its answer."""
+    """One request and its response."""
 
     at: float
     """Unix time."""
     took: float
     """Seconds."""
     outcome: str
-    """The answer's status, or the name of the client's error."""
+    """The response's status, or the name of the client's error."""
 
 
 class Sender:
-    """One Alertmanager, or several that all send, in front of some replicas, which they use in turn."""
+    """One Alertmanager, or several that all send; they use the replicas in turn."""
 
     def __init__(self, urls: Sequence[str], *, severe_each: int = 20, peers: int = 1, timeout: float = 10.0) -> None:
-        """One group of `severe_each` is SEV-1, the others SEV-2; `timeout` is in seconds and for one attempt."""
+        """One group in `severe_each` is SEV-1, the others are SEV-2; `timeout` is in seconds per attempt."""
         self.urls = list(urls)
         self.peers = peers
         self.severe_each = severe_each
@@ -90,7 +90,7 @@ class Sender:
         )
 
     async def close(self) -> None:
-        """Give up what is not taken yet, and close the connections."""
+        """Stop retrying, and close the connections."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -99,9 +99,9 @@ class Sender:
     async def run(
         self, rate: float, seconds: float, *, repeat: float | None = None, resolve_after: float | None = None
     ) -> None:
-        """Begin `rate` new groups a second for `seconds`, whatever becomes of those before.
+        """Start `rate` new groups a second for `seconds`, regardless of earlier ones.
 
-        A group that was taken is sent again each `repeat` seconds, and as resolved after `resolve_after` seconds.
+        An accepted group is repeated every `repeat` seconds, and sent as resolved after `resolve_after` seconds.
         """
         began = time.monotonic()
         for number in range(round(rate * seconds)):
@@ -109,7 +109,7 @@ class Sender:
             self.begin(repeat=repeat, resolve_after=resolve_after)
 
     def begin(self, *, repeat: float | None = None, resolve_after: float | None = None) -> Group:
-        """Begin one new group, and return it."""
+        """Start one new group, and return it."""
         number = len(self.groups) + 1
         severity = "SEV-1" if number % self.severe_each == 0 else "SEV-2"
         group = Group(number, severity, datetime.now(UTC))
@@ -124,12 +124,12 @@ class Sender:
 
     @property
     def waiting(self) -> list[Group]:
-        """The groups whose firing notification nobody has taken yet."""
+        """The groups whose firing notification has not been accepted yet."""
         return [group for group in self.groups if group.taken is None]
 
     @property
     def outcomes(self) -> Counter[str]:
-        """How often each answer was given."""
+        """The number of responses by result."""
         return Counter(attempt.outcome for attempt in self.attempts)
 
     async def _follow(self, group: Group, repeat: float | None, resolve_after: float | None) -> None:
@@ -148,7 +148,7 @@ class Sender:
             group.ended = True
 
     async def _deliver(self, group: Group, *, firing: bool, peer: int = 0) -> dict[str, Any]:
-        """Try until it is taken, flush after flush, and return what the answer says."""
+        """Send it until it is accepted, flush after flush, and return the response."""
         while True:
             wait, end = FIRST_WAIT, time.monotonic() + FLUSH
             while time.monotonic() < end:
@@ -159,7 +159,7 @@ class Sender:
                 wait *= GROWTH
 
     async def _post(self, group: Group, *, firing: bool, peer: int) -> dict[str, Any] | None:
-        """Make one attempt; return the answer's content where it was taken, None where it has to be tried again."""
+        """Make one attempt; return the response's content if it was accepted, None if it must be retried."""
         url, began = self.urls[next(self._turns) % len(self.urls)], time.time()
         group.attempts += 1
         said: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""A proxy before the store that adds latency to each round trip, as a store far away or a slow disk does."""
+"""A proxy in front of the store that adds latency to each round trip, like a distant store or a slow disk."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ READ = 1 << 20
 
 
 class SlowStore:
-    """Listens on a unix socket and passes everything on to the store's own.
+    """Listens on a unix socket and forwards everything to the store's own socket.
 
-    What a client sends at once (a command, or a pipeline) is passed on after a delay between `least` and `most`
-    seconds; the answer comes back at once. Order is kept, and connections do not hold each other up: it adds latency
-    and takes no bandwidth. Both may be changed while it runs.
+    Data that a client sends at once (a command, or a pipeline) is forwarded after a delay between `least` and `most`
+    seconds; the response is forwarded at once. The order is kept, and connections do not delay each other: the proxy
+    adds latency without limiting bandwidth. Both delays may be changed while it runs.
     """
 
     def __init__(self, folder: Path, store: Path, name: str = "slow") -> None:
-        """`store` is the store's socket; this one is made in `folder`, whose path has to be short."""
+        """`store` is the store's socket; the proxy's socket is created in `folder`, whose path must be short."""
         self.socket = folder / name
         self.store = store
         self.least = self.most = 0.0
@@ -33,7 +33,7 @@ class SlowStore:
         return f"unix://{self.socket}"
 
     def delay(self, least: float, most: float | None = None) -> None:
-        """Add that many seconds to each round trip from now on."""
+        """Add that many seconds to each later round trip."""
         self.least, self.most = least, least if most is None else most
 
     async def __aenter__(self) -> SlowStore:

@@ -1,4 +1,4 @@
-"""Whether the store is away is the store's state: not that of a busy pool, nor of a store that is merely slow."""
+"""Only the store's own state makes it count as away: neither a busy pool nor a store that is only slow does."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.load.run import LoadRun, load_run
 
 READERS = 150
 READING = 5.0
-"""Seconds for which they read."""
+"""Duration of the reading, in seconds."""
 NOTICED = 2.0
-"""Seconds within which a store that is gone, or is there again, is known to be."""
+"""Seconds within which the replica notices that the store is unavailable, or available again."""
 
 
 async def read(run: LoadRun, end: float, answers: Counter[Any]) -> None:
@@ -40,7 +40,7 @@ async def read(run: LoadRun, end: float, answers: Counter[Any]) -> None:
 
 
 async def settled(run: LoadRun) -> None:
-    """Wait until everything that was sent is taken and paged, and check that the run broke no promise."""
+    """Wait until all notifications are accepted and paged, and check that the run broke no guarantee."""
     await run.settle()
     report = await run.report()
     say(report.text())
@@ -65,7 +65,7 @@ async def test_a_busy_pool_is_no_outage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("least", "most"), [(0.1, 0.1), (0.3, 0.3), (0.1, 0.45)], ids=["100", "300", "100-450"])
 async def test_a_store_that_answers_slowly_is_there(tmp_path: Path, least: float, most: float) -> None:
-    """A webhook takes three round trips: 1.35 s at most, within the 1.8 s that it has for them."""
+    """A webhook takes three round trips: at most 1.35 s, which is within its limit of 1.8 s."""
     async with load_run(tmp_path, slow=True) as run:
         assert run.slow is not None
         await run.sender.run(2.0, 1.0)
@@ -80,7 +80,7 @@ async def test_a_store_that_answers_slowly_is_there(tmp_path: Path, least: float
 
 
 async def said_up(run: LoadRun, *, up: bool) -> float:
-    """Return the seconds until `/healthz` and the metric say so."""
+    """Return the seconds until `/healthz` and the metric report this state."""
 
     async def says() -> bool:
         sample = await run.watches[0].look()
@@ -114,7 +114,7 @@ async def test_a_store_that_is_gone_for_five_seconds_is_away_once(tmp_path: Path
         say(f"away after {away:.2f} s, back after {back:.2f} s")
         assert away <= NOTICED
         assert back <= NOTICED
-        # Hysteresis: it goes away once and comes back once.
+        # Hysteresis: the state changes to away once and back once.
         events = [record["event"] for record in watch.log() if record["event"] in ("store_away", "store_back")]
         assert events == ["store_away", "store_back"]
         assert not run.sender.waiting
@@ -139,7 +139,7 @@ async def test_a_store_that_stands_still_is_away_while_it_does(tmp_path: Path) -
 
 
 async def test_a_store_comes_back_however_many_notifications_are_refused_meanwhile(tmp_path: Path) -> None:
-    """Each refusal was counted against the store, and with three a second it never came back."""
+    """Regression test: each refusal counted as a failure of the store, and with three a second it stayed away."""
     async with load_run(tmp_path) as run:
         assert run.stage.store is not None
         await run.sender.run(4.0, 1.0)

@@ -1,4 +1,4 @@
-"""The harness of the load tests sees what it is for: pages that are missing, doubled or sent in an emergency."""
+"""The harness of the load tests detects missing, duplicate and emergency pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trigger(incident: str, key: str, name: str = "AuthLoad1", **more: Any) -> di
 
 
 def incident(name: str, *steps: str) -> dict[str, Any]:
-    """Return an incident of the API that has a page for each step."""
+    """Return an incident of the API with a page for each step."""
     pages = [{"channel": "pager", "step": step} for step in steps]
     return {"id": name, "severity": "SEV-2", "title": "Auth", "pages": pages}
 
@@ -120,12 +120,12 @@ async def test_the_proxy_adds_its_delay_to_each_round_trip_and_keeps_the_order(f
             assert time.monotonic() - began < took
     finally:
         store.end()
-    # Two round trips each, beside each other: a proxy that served one after the other would take 1.2 s.
+    # Two round trips each, in parallel: a proxy that served one connection after the other would take 1.2 s.
     assert 0.4 <= took < 1.2
 
 
 async def counted(socket: Path, key: str) -> bytes:
-    """Count three times in two round trips, and return the answers."""
+    """Increment three times in two round trips, and return the responses."""
     reader, writer = await asyncio.open_unix_connection(socket)
     writer.write(f"INCR {key}\r\n".encode())
     first = await reader.readuntil(b"\r\n")

@@ -1,4 +1,4 @@
-"""The soak says what is not flat, and what of a store's keys has to be."""
+"""The soak test reports values that grow, and knows which keys of the store may not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEADY = {
 
 
 def samples(**rise: float) -> list[Sample]:
-    """Return an hour of samples in which the named values rise by so much in that hour, and some noise."""
+    """Return an hour of samples with noise, in which the named values rise by these amounts."""
     made = []
     for at in range(0, 3601, 30):
         noise = at % 60 / 30 * 0.02

@@ -1,4 +1,4 @@
-"""The throttle of the load tests gives a process the share that it is asked for, and then the whole CPU again."""
+"""The throttle of the load tests gives a process the requested share of the CPU, and then the whole CPU again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def state(pid: int) -> str:
 
 
 def stopped_for(pid: int, seconds: float) -> float:
-    """Return the share of the time in which the process was stopped, by looking often."""
+    """Return the share of the time in which the process was stopped, by frequent sampling."""
     end, looks, stopped = time.monotonic() + seconds, 0, 0
     while time.monotonic() < end:
         looks += 1

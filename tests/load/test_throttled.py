@@ -1,4 +1,4 @@
-"""A replica that gets a part of a core loses no page, no task and no notification, and blames no store for it."""
+"""A replica with a fraction of a core loses no page, task or notification, and does not report the store as away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.load.throttle import PERIOD
 
 SECONDS = 10.0
 LONG = 2.0
-"""Seconds: with a tenth of a core the replica stands still for longer than any limit of a single command."""
+"""Seconds; with a tenth of a core, the replica is stopped for longer than the limit of any single command."""
 
 
 @pytest.mark.parametrize(

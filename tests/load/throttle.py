@@ -1,4 +1,4 @@
-"""A CPU quota for one process: SIGSTOP for a part of each period, as the kernel does to a container at its limit."""
+"""A CPU quota for one process: SIGSTOP for a part of each period, like the kernel's limit for a container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PERIOD = 0.1
 
 
 class Throttle:
-    """Lets one process run for `share` of each period while the block lasts, and freely after it.
+    """Limits one process to `share` of each period during the block.
 
     Only that process is stopped: its children, such as an embedded store, keep the whole CPU.
     """
@@ -27,22 +27,22 @@ class Throttle:
         self.share = share
         self.period = period
         self._lifted = threading.Event()
-        # A thread: the event loop of the test is busy with sending, and would give the process a random share.
+        # A thread, because the test's event loop is busy sending, and would make the share random.
         self._thread = threading.Thread(target=self._run, name=f"throttle-{pid}", daemon=True)
 
     def __enter__(self) -> Throttle:
-        """Begin to throttle."""
+        """Start throttling."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the process run freely again."""
+        """Stop throttling."""
         self.lift()
 
     def lift(self) -> None:
-        """Let the process run freely again, before the block ends."""
+        """Stop throttling before the end of the block."""
         self._lifted.set()
         self._thread.join()
         self._signal(signal.SIGCONT)
@@ -57,7 +57,7 @@ class Throttle:
             self._lifted.wait(max(0.0, due - time.monotonic()))
             if not self._signal(signal.SIGCONT):
                 return
-            # The share counts from the moment at which the process may run: a late timer takes nothing from it.
+            # The share is counted from the time at which the process may run, so a late timer does not reduce it.
             due = max(due, time.monotonic()) + running
             time.sleep(max(0.0, due - time.monotonic()))
 

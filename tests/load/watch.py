@@ -1,4 +1,4 @@
-"""What a replica says of itself while a test runs: its probes each second, its metrics, and its log."""
+"""Records a replica's own reports while a test runs: its probes each second, its metrics, and its log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.faults.programs import Service
 
 EACH = 1.0
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 
 
 @dataclass
 class Sample:
-    """One look at the probes; a status of None: no answer within the limit."""
+    """One sample of the probes; a status of None means that there was no response within the limit."""
 
     at: float
     """Unix time."""
@@ -30,16 +30,16 @@ class Sample:
     beat_age: float | None = None
     """Seconds since the work loop's last beat."""
     said: dict[str, Any] = field(default_factory=dict)
-    """What `/healthz` answered."""
+    """The response of `/healthz`."""
     took: float = 0.0
-    """Seconds until `/healthz` had answered, or until the limit."""
+    """Response time of `/healthz` in seconds, or the limit."""
 
 
 class ReplicaWatch:
-    """Looks at one replica until it is closed."""
+    """Samples one replica until it is closed."""
 
     def __init__(self, service: Service, *, limit: float = 5.0) -> None:
-        """`limit`: seconds that a probe may take."""
+        """`limit`: maximum response time of a probe, in seconds."""
         self.service = service
         self.samples: list[Sample] = []
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=limit))
@@ -47,12 +47,12 @@ class ReplicaWatch:
         self._read_from = service.log.stat().st_size if service.log.exists() else 0
 
     def start(self) -> ReplicaWatch:
-        """Begin to look each second."""
+        """Start sampling each second."""
         self._task = asyncio.create_task(self._run())
         return self
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop sampling."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -64,7 +64,7 @@ class ReplicaWatch:
             await asyncio.sleep(EACH)
 
     async def look(self) -> Sample:
-        """Return what the probes say now."""
+        """Return a sample of the probes."""
         sample = Sample(time.time())
         began = time.monotonic()
         sample.healthz, sample.said = await self._probe("/healthz")
@@ -94,7 +94,7 @@ class ReplicaWatch:
         }
 
     def log(self) -> list[Mapping[str, Any]]:
-        """Return the records that the replica has logged since the watch was made."""
+        """Return the replica's log records since this object was created."""
         with self.service.log.open("rb") as file:
             file.seek(self._read_from)
             lines = file.read().splitlines()
@@ -109,9 +109,9 @@ class ReplicaWatch:
 
 
 def ended_tasks(metrics: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Return how often each supervised task ended without being asked to, by its name.
+    """Return how often each supervised task ended unexpectedly, by name.
 
-    Before `receiver_worker_restarts_total` existed, a loop that failed was counted as a failed step of its own name.
+    Before `receiver_worker_restarts_total` existed, a failed loop was counted as a failed step under its own name.
     """
     names = {"loop", "audit", "unknowns", "history", "figures", "runbooks", "store"}
     found = {

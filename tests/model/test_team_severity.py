@@ -1,4 +1,4 @@
-"""What a team writes for a severity replaces what the top level has, under either name of a setting."""
+"""A team's settings of a severity replace those of the top level, under either name of a setting."""
 
 from __future__ import annotations
 

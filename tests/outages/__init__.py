@@ -1,1 +1,1 @@
-"""Two replicas, and a proxy before each one's store that is cut off, slow or there."""
+"""Tests of two replicas, each with a proxy in front of the store that cuts it off or delays it."""

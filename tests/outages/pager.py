@@ -1,4 +1,4 @@
-"""What the pager has done for each alert, read from its ledger."""
+"""The pager's actions for each alert, read from its ledger."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 Who = tuple[str, str]
 """The name of an alert, and the routing key of a person."""
 STORM = "/storm/"
-"""In the key of the page that stands for a storm: it has the name of one of its groups."""
+"""Part of the key of a storm's page, which has the name of one of its groups."""
 
 
 @dataclass
 class Pager:
-    """Keys, times and states as PagerDuty has them."""
+    """Keys, times and states in PagerDuty."""
 
     keys: dict[Who, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Deduplication keys that were triggered, those of storms left out."""
+    """Deduplication keys that were triggered, without those of storms."""
     first: dict[str, float] = field(default_factory=dict)
     """Unix time of the first trigger of each alert name."""
     notified: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """How often a person was notified by each key: a trigger for a key that is open notifies nobody."""
+    """Notifications of a person for each key: a trigger for an open key notifies no one."""
     triggers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Accepted triggers of each key."""
     titles: dict[str, str] = field(default_factory=dict)
-    """What each key's first trigger said."""
+    """The text of each key's first trigger."""
     _open: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def read(cls, entries: Iterable[Mapping[str, Any]]) -> Pager:
-        """Return what a ledger says."""
+        """Read a ledger."""
         pager = cls()
         for entry in entries:
             if entry["vendor"] == "pagerduty" and entry["taken"]:
@@ -56,12 +56,12 @@ class Pager:
 
     @property
     def open(self) -> list[str]:
-        """Keys whose page is not resolved."""
+        """Keys of unresolved pages."""
         return [key for key, is_open in self._open.items() if is_open]
 
     @property
     def notifications(self) -> int:
-        """How often anybody was notified."""
+        """The total number of notifications."""
         return sum(self.notified.values())
 
     def twice(self) -> dict[Who, set[str]]:

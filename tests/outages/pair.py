@@ -19,11 +19,11 @@ from tests.outages.proxy import FaultProxy, VendorProxy
 
 OVER = {"resolved", "closed"}
 BACK_WITHIN = 15.0
-"""Seconds in which a replica has to know that its store is back."""
+"""Seconds within which a replica must notice that its store is back."""
 
 
 class Pair(Stage):
-    """Two replicas, their proxies, and what the pager has seen of them."""
+    """Two replicas, their proxies, and the pager's view of them."""
 
     def __init__(
         self, folder: Path, store: Valkey, fakes: Fakes, proxies: Sequence[FaultProxy], namespace: str
@@ -40,7 +40,7 @@ class Pair(Stage):
 
     @property
     def pager(self) -> Pager:
-        """What the pager has seen of this pair."""
+        """The pager's view of this pair."""
         return Pager.read(self._mine())
 
     def cut(self) -> None:
@@ -54,7 +54,7 @@ class Pair(Stage):
             proxy.mend()
 
     async def refused(self, probe: Probe, to: int, *, firing: bool = True) -> None:
-        """Post to a replica that cannot store it."""
+        """Post to a replica that cannot store the notification."""
         entry = await self.sender.post(probe, firing=firing, to=to)
         assert entry["status"] == 503, entry
 
@@ -65,7 +65,7 @@ class Pair(Stage):
         return said
 
     async def back(self) -> None:
-        """Wait until both replicas know that the store is there."""
+        """Wait until both replicas report the store as available."""
         for number in range(len(self.services)):
 
             async def up(number: int = number) -> bool:
@@ -78,7 +78,7 @@ class Pair(Stage):
         return [event["kind"] for event in (await self.get(f"/api/v1/incidents/{incident}/timeline", 1))["items"]]
 
     async def over(self, count: int) -> bool:
-        """Return whether there are that many incidents, and all of them are over."""
+        """Return whether there are that many incidents, all of them over."""
         states = [one["state"] for one in await self.incidents(1)]
         return len(states) == count and set(states) <= OVER
 
@@ -91,7 +91,7 @@ class Pair(Stage):
         await until(ended, f"the end of {count} incidents and of every page", within)
 
     async def rows(self) -> list[dict[str, str]]:
-        """Return the rows of pages that the store holds."""
+        """Return the store's rows of pages."""
         assert self.store is not None
         client = Redis.from_url(self.store.url, decode_responses=True)
         try:
@@ -106,7 +106,7 @@ async def pair(
     folder: Path, *, change: Change | None = None, redis: Mapping[str, str] = QUICK,
     beside: tuple[Valkey, Fakes] | None = None, namespace: str = "pair",
 ) -> AsyncIterator[Pair]:  # fmt: skip
-    """Start everything, and end it with the block.
+    """Start everything, and stop it at the end of the block.
 
     `redis`: settings of the store. `beside`: the store and the vendors that several pairs share.
     """
@@ -130,5 +130,5 @@ async def pair(
 
 
 def soon(content: dict[str, Any]) -> None:
-    """Let a page without the store go out soon, and what has ended be over soon."""
+    """Shorten the delay of a page without the store, and the monitoring of ended incidents."""
     content["incidents"] |= {"monitor_for": "1s", "emergency_after": "500ms"}

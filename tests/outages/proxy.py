@@ -1,4 +1,4 @@
-"""A proxy before the store of one replica: slow, or cut off, while others reach the store as usual."""
+"""A proxy in front of one replica's store: slow or cut off, while others reach the store normally."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from tests.load.slow_store import SlowStore
 
 
 class FaultProxy(SlowStore):
-    """Passes everything on, with a delay where there is one; a replica that is cut off loses its connections."""
+    """Forwards everything, after an optional delay; a replica that is cut off loses its connections."""
 
     _is_cut = False
 
     def cut(self) -> None:
-        """End every connection, and accept none, as a network that is gone."""
+        """Close all connections and accept none, like a network failure."""
         self._is_cut = True
         for copy in list(self._copies):
             copy.cancel()
 
     def mend(self) -> None:
-        """Pass everything on again."""
+        """Forward everything again."""
         self._is_cut = False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,13 +32,13 @@ class FaultProxy(SlowStore):
 
 
 class VendorProxy:
-    """A proxy before the vendors of one replica, which keeps back what the replica sends until it is told to go on."""
+    """A proxy in front of one replica's vendors, which can hold back the replica's requests."""
 
     def __init__(self, port: int) -> None:
-        """`port`: where the vendors listen, on the loopback."""
+        """`port`: the port of the vendors on the loopback."""
         self.port = port
         self.kept = 0
-        """Requests, or parts of one, that were kept back."""
+        """Requests, or parts of one, that were held back."""
         self._goes_on = asyncio.Event()
         self._goes_on.set()
         self._server: asyncio.Server | None = None
@@ -51,11 +51,11 @@ class VendorProxy:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def keep_back(self) -> None:
-        """Pass nothing on from now on."""
+        """Forward nothing from now on."""
         self._goes_on.clear()
 
     def go_on(self) -> None:
-        """Pass everything on, what was kept back first."""
+        """Forward everything, beginning with the data that was held back."""
         self._goes_on.set()
 
     async def __aenter__(self) -> VendorProxy:

@@ -1,4 +1,4 @@
-"""A page that was answered 2xx does not wait for the outage to end, whether it was tried or not (reliability F5)."""
+"""The page of a notification that was answered 2xx is sent during the outage, even if it was never attempted before."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.outages.pair import Pair, pair, soon
 PAGED_WITHIN = 5.0
 """Seconds without the store."""
 UNDER_WAY = 0.4
-"""Seconds of a round trip: long enough to cut the store off before the page is read."""
+"""Seconds per round trip: long enough to cut the store off before the page is read."""
 
 
 async def paged_without_the_store(made: Pair, probe: Probe) -> None:
-    """Check that a page that nobody has accepted so far goes out once, and that its receipt is written later."""
+    """Check that a page that no vendor has accepted yet is sent once, and that its receipt is written later."""
     made.cut()
     assert not made.triggers(probe), "it was paged before the store was gone"
     took = await made.paged(probe, within=PAGED_WITHIN)

@@ -1,4 +1,4 @@
-"""A replica that was cut off from the store comes back with pages for what has ended meanwhile (reliability F2)."""
+"""A replica that was cut off from the store returns with pages for incidents that have ended in the meantime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def test_it_reopens_nothing_and_notifies_nobody_again(tmp_path: Path) -> N
             await made.refused(probe, 0)
         for probe in (lived, ended_first):
             await made.paged(probe)
-        # The other replica hears all of one, and of the other only the end.
+        # The other replica gets every notification of one group, and only the end of the other.
         known = (await made.taken(lived, 1))["incident"]
         await made.taken(lived, 1, firing=False)
         assert (await made.taken(ended_first, 1, firing=False))["outcome"] == "ignored"

@@ -1,4 +1,4 @@
-"""What holds a page back with the store holds it back without it: windows, people, storms (reliability F6)."""
+"""Maintenance windows, acknowledgements and storms hold pages back without the store as they do with it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tests.outages.pair import Pair, pair, soon
 from tests.stories.world import alert, notification
 
 MOST = 5
-"""Groups that page one by one within a minute."""
+"""Number of groups that page separately within a minute."""
 STORM = 24
 MEMBERS = 5
 LISTED_WITHIN = 10.0
-"""Seconds in which the page of the storm has to be out."""
+"""Seconds within which the storm's page must be sent."""
 
 
 @dataclass(frozen=True)
 class Group(Probe):
-    """A group of alerts of one service; what is not in `members` has ended."""
+    """A group of alerts of one service; alerts that are not in `members` have ended."""
 
     service: str = "api"
     members: tuple[int, ...] = (0,)
@@ -47,7 +47,7 @@ class Group(Probe):
 
 
 def limits(content: dict[str, Any]) -> None:
-    """Begin a maintenance window of one service an hour ago, and take a storm for one early."""
+    """Set a maintenance window of one service that began an hour ago, and a low storm limit."""
     soon(content)
     began = datetime.now(UTC) - timedelta(hours=1)
     content["maintenance"] = [
@@ -57,17 +57,17 @@ def limits(content: dict[str, Any]) -> None:
 
 
 async def knock(made: Pair, group: Group) -> None:
-    """Post to both replicas, which cannot store it."""
+    """Post to both replicas, which cannot store the notification."""
     await asyncio.gather(made.refused(group, 0), made.refused(group, 1))
 
 
 def storms(made: Pair) -> list[str]:
-    """Return what the pages say that stand for a storm."""
+    """Return the texts of storm pages."""
     return [title[:60] for title in made.pager.titles.values() if "Storm:" in title]
 
 
 def breaches(made: Pair, held: Group, closed: Group) -> list[str]:
-    """Return which limits the pages without the store have broken."""
+    """Return the limits that pages without the store broke."""
     pager = made.pager
     broken = {
         "a window holds it": bool(made.triggers(held)),
@@ -94,7 +94,7 @@ async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> 
             await made.post(f"/api/v1/incidents/{incident}/{verb}", {})
         await until(lambda: not made.pager.open and made.owes(0), "the page of what was closed to be resolved")
         for number in (0, 1):
-            # A replica that lists what is open has caught up, so it knows of the closing.
+            # A replica catches up before it lists open incidents, so it has read the closing.
             assert (await made.get("/api/v1/incidents?open=true", number))["items"] == []
         made.cut()
         held, shrinking = group(service="db"), group(service="web", members=tuple(range(MEMBERS)))
@@ -113,7 +113,7 @@ async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> 
 
         made.mend()
         await made.back()
-        # Alertmanager sends what was refused again, to whichever replica is next.
+        # Alertmanager sends refused notifications again, to the next replica.
         for number, one in enumerate([held, closed, shrinking.left(MEMBERS - 1), *storm]):
             await made.sender.deliver(one, to=number % 2)
         found = await made.incidents()

@@ -1,4 +1,4 @@
-"""A store that is too slow for a webhook: SEV-1 and SEV-2 are paged within 5 s all the same (reliability F3)."""
+"""If the store is too slow for a webhook, SEV-1 and SEV-2 are still paged within 5 s."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.alone
 PAGED_WITHIN = 5.0
 """Seconds from the first arrival to the page."""
 GROUPS, RATE = 4, 1.5
-"""How many new groups begin while the store is slow, and how many of them a second."""
+"""The number of new groups while the store is slow, and their rate per second."""
 DELAYS = (
     ((0.1, GROUPS), (0.45, GROUPS), (0.75, GROUPS), (None, GROUPS)),
     ((0.6, 1), (0.3, GROUPS), (0.6, GROUPS), (1.0, GROUPS)),
 )
-"""Seconds a command, and groups, of two pairs beside each other; None: fast and slow in turn.
+"""Seconds per command, and groups, of two pairs in parallel; None: fast and slow in turn.
 
 One group alone, with nothing beside it that fails too, was never paged by a release that took the store for away only
 while its probes failed. At one second a command, a page takes four round trips until the store counts as away.
@@ -35,19 +35,19 @@ OVER = 9.0
 
 
 def quick(content: dict[str, Any]) -> None:
-    """Let what has ended be over soon."""
+    """Shorten the monitoring of ended incidents."""
     content["incidents"]["monitor_for"] = "1s"
 
 
 def delay(made: Pair, seconds: float) -> None:
-    """Let each command of both replicas take that much longer."""
+    """Delay each command of both replicas by that time."""
     for proxy in made.proxies:
         proxy.delay(seconds)
 
 
 @contextlib.asynccontextmanager
 async def slowed(made: Pair, seconds: float | None) -> AsyncIterator[None]:
-    """Keep the store slow for the time of the block."""
+    """Keep the store slow during the block."""
 
     async def alternate() -> None:
         while True:
@@ -67,7 +67,7 @@ async def slowed(made: Pair, seconds: float | None) -> AsyncIterator[None]:
 
 
 async def late(made: Pair, sender: Sender, seconds: float | None, count: int) -> list[str]:
-    """Send groups while the store is slow, and return what was paged too late."""
+    """Send groups while the store is slow, and return those that were paged too late."""
     before = len(sender.groups)
     async with slowed(made, seconds):
         await sender.run(RATE, count / RATE, resolve_after=OVER)
@@ -82,7 +82,7 @@ async def late(made: Pair, sender: Sender, seconds: float | None, count: int) ->
 
 
 async def breaches(made: Pair, delays: Sequence[tuple[float | None, int]]) -> list[str]:
-    """Let the store of `made` be slow in each of these ways, and return what was not as promised."""
+    """Slow down the store of `made` in each of these ways, and return the broken guarantees."""
     sender = Sender([service.url for service in made.services], severe_each=2)
     try:
         await sender.run(2.0, 1.0, resolve_after=OVER)

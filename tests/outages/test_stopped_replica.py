@@ -1,4 +1,4 @@
-"""A replica that was stopped for longer than its leases does not page for what is over by then (reliability F4)."""
+"""A replica that was stopped for longer than its leases does not page for incidents that ended meanwhile."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.outages.pair import pair, soon
 
 COUNT = 4
 UNDER_WAY = 0.2
-"""Seconds of each round trip of the first replica: long enough to stop it while it reads what it is about to send."""
+"""Seconds per round trip of the first replica: long enough to stop it while it reads the page that it will send."""
 LEASES = {"lease": "4s", "send_deadline": "2s"}
-"""Long enough for three such round trips: it would send in time, if it were not stopped."""
+"""Long enough for three such round trips: the replica would send in time if it were not stopped."""
 
 
 async def test_it_leaves_no_page_open_that_is_over(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ async def test_it_leaves_no_page_open_that_is_over(tmp_path: Path) -> None:
         made.vendors.go_on()
         await until(lambda: len(made.triggers(on_its_way)) == 2, "the late request to arrive")
         made.services[0].signal(signal.SIGCONT)
-        # What the first replica had under way comes before what it is asked now.
+        # Work that the first replica had started precedes this request.
         last = made.sender.probe()
         await made.sender.deliver(last, to=0)
         await made.paged(last)

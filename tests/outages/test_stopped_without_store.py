@@ -1,6 +1,6 @@
-"""A replica that was stopped while it was cut off asks the store before it sends anything (surfaces.md, Delivery).
+"""A replica that was stopped while it was cut off reads the store before it sends anything.
 
-What it knew before (that the store is away, that a page is still to be sent) may be long over when it goes on.
+Its earlier state (the store is away, a page is pending) may be outdated when it continues.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MANY = 40
 
 
 def patient(content: dict[str, Any]) -> None:
-    """Let a page without the store go out after a second, and what has ended be over soon."""
+    """Send a page without the store after a second, and shorten the monitoring of ended incidents."""
     content["incidents"] |= {"monitor_for": "1s", "emergency_after": "1s"}
 
 

@@ -1,4 +1,4 @@
-"""What was refused is a debt: its sender may never say it again, and a replica may be started anew meanwhile."""
+"""A replica keeps refused notifications even across a restart, because the sender may not send them again."""
 
 from __future__ import annotations
 

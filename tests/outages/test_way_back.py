@@ -1,4 +1,4 @@
-"""A replica with many emergency pages serves while it adopts them: a probe does not end it (reliability F7)."""
+"""A replica that adopts many emergency pages still serves requests, so no probe ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.outages.pair import pair, soon
 
 COUNT = 120
 TAKEN_WITHIN = 2.0
-"""Seconds in which a new notification has to be taken once the replica knows that the store is back."""
+"""Seconds within which a new notification must be accepted after the replica noticed that the store is back."""
 ADOPTED_WITHIN = 20.0
 AT_ONCE = 10
 
@@ -50,7 +50,7 @@ async def test_it_takes_notifications_while_it_adopts(tmp_path: Path) -> None:
         assert {sample.healthz for sample in watch.samples} == {200}
         for probe in (*probes, new):
             await made.taken(probe, 1, firing=False)
-        # The pages are resolved as the quota of the vendor allows, which takes a minute.
+        # The vendor's quota limits how fast pages are resolved, which takes a minute.
         await until(lambda: made.over(COUNT + 1), "the end of every incident")
         assert made.pager.repeated() == []
         assert made.pager.twice() == {}

@@ -1,4 +1,4 @@
-"""A world for each test of the conductors."""
+"""A world for each test of the pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.stories.world import World
 
 @pytest.fixture
 async def world(store_url: str, patient: None) -> AsyncIterator[World]:
-    """Fakes and a store that may take its time, without a replica yet: call `open`."""
+    """Fakes and a store with long timeouts, without a replica yet: call `open`."""
     made = World(store_url)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""Series that the configuration bounds are there from the start, and what is gone is not shown as ill."""
+"""Series for values of the configuration exist from the start, and removed channels do not show as failing."""
 
 from __future__ import annotations
 

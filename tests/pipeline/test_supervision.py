@@ -1,4 +1,4 @@
-"""Whatever a supervised task ends of, it is restarted, logged and counted; only `stop` ends it."""
+"""A supervised task that ends for any reason is restarted, logged and counted; only `stop` ends it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def restarts(made: Supervisor, name: str) -> float | None:
 
 
 class Task:
-    """Ends of something twice, then runs."""
+    """Fails twice, then runs."""
 
     def __init__(self, end: str) -> None:
         self.end = end
@@ -46,7 +46,7 @@ class Task:
         if self.end == "condition":
             raise StoreSlow("1.5 s")
         if self.end == "stray cancellation":
-            # What a shared future does to all that wait for it when one of them is cancelled.
+            # The effect of a shared future on all its waiters when one of them is cancelled.
             shared = asyncio.get_running_loop().create_future()
             shared.cancel()
             await shared

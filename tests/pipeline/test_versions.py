@@ -1,4 +1,4 @@
-"""Two versions on one store, while one takes the other's place: what the later one wrote harms nothing."""
+"""Two versions on one store during an upgrade: data of the later one causes no errors in the earlier one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ALICE = Actor(kind=ActorKind.API, name="alice")
 
 
 async def state_of(world: World, uid: str, **changed: Any) -> dict[str, Any]:
-    """Write into the snapshot of `uid` as another version would, and return it."""
+    """Change the snapshot of `uid` as another version would, and return it."""
     connection = world.one.connection
     async with connection.guarded() as client:
         key = connection.keys.incident(uid)
         state = {**json.loads(await client.hget(key, "state")), **changed}
         if changed:
             await client.hset(key, "state", json.dumps(state))
-            # What a later version keeps beside it this one cannot read either.
+            # This version cannot read the additional data of a later version either.
             await client.hdel(connection.keys.named("summaries"), uid)
     return state
 

@@ -1,4 +1,4 @@
-"""A made-up history of incidents, and pairs planted in it that have no alert in common."""
+"""A generated history of incidents, with pairs of similar incidents that have no alert in common."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ START = 1_790_000_000_000
 
 
 def record(number: int, chance: random.Random, service: str, name: str, summary: str, **more: Any) -> SimilarRecord:
-    """Return one incident: its pod and its figures are its own."""
+    """Return one incident with its own pod and figures."""
     host = f"{service}-{chance.randrange(16**8):08x}"
     text = summary.format(n=chance.randrange(2, 999), host=host)
     runbook = more.pop("runbook", f"https://wiki.example.com/{service}/{name}")

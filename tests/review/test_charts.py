@@ -1,4 +1,4 @@
-"""Charts: what they show, that they are well-formed and inert, and that a table says the same."""
+"""Charts: their content, that they are well-formed and inert, and that the table has the same values."""
 
 from __future__ import annotations
 

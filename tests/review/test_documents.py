@@ -1,4 +1,4 @@
-"""Timelines, post-mortems and letters: every heading of the process, and nothing foreign alive."""
+"""Timelines, post-mortems and e-mails: every heading of the process, and escaped text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HEADINGS = ("Summary", "Impact", "Root Cause", "Detection", "Response", "Contrib
 
 
 def log() -> list[Event]:
-    """Return a short life."""
+    """Return the log of a short incident."""
     return [
         event(1, "SEV-2 by rule", Kind.OPENED, data={"alerts": ["HighErrorRate"]}),
         event(2, "informed: vp", Kind.NOTIFY),

@@ -1,6 +1,6 @@
-"""Histories that earlier releases have recorded (tests/stories/record_histories.py), folded by this code.
+"""Histories that earlier releases recorded (tests/stories/record_histories.py), read by this code.
 
-State, timeline and figures are those that the earlier release had, whatever this one keeps beside them.
+State, timeline and figures equal those of the earlier release, regardless of additional fields of this one.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ each_release = pytest.mark.parametrize("release", RELEASES)
 
 
 def log_of(life: dict[str, Any]) -> list[Event]:
-    """Return the log as it would be read from the store."""
+    """Return the log as read from the store."""
     return [event_of(json.dumps(line)) for line in life["log"]]
 
 
 def folded(life: dict[str, Any]) -> Incident:
-    """Return what the log says, by this code."""
+    """Return the state that this code computes from the log."""
     incident = replay_events(log_of(life), Incident.model_validate(life["state"]).plan)
     assert incident is not None
     return incident.model_copy(update={"id": life["id"], "version": life["version"]})
@@ -78,7 +78,7 @@ def test_the_month_is_the_one_that_it_told_of(release: str) -> None:
         review.see(read_review_record(review_record_fields(folded(life)), life["id"], terms))
     told = json.loads(json.dumps(review.told(recorded["report"]["duplicates_absorbed"])))
     reported = dict(recorded["report"])
-    # A budget that is overspent had a negative rest at 277331f; it is 0 now.
+    # An overspent budget had a negative remainder at 277331f; it is 0 now.
     reported["error_budget"] = [one | {"remaining": max(0.0, one["remaining"])} for one in reported["error_budget"]]
     assert told.pop("noise") == reported.pop("noise", []), "277331f could not mark an incident as noise"
     weeks = told.pop("weeks")

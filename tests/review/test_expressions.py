@@ -1,4 +1,4 @@
-"""The graph of an alert's expression: which rule it was, what is measured, and what is drawn of it."""
+"""The graph of an alert's expression: the rule, the measured values, and the drawing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every figure of the review against an independent calculation (pandas) over 1,000 made-up incidents."""
+"""Every figure of the review compared with an independent calculation (pandas) over 1,000 generated incidents."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ TERMS = ReviewTargets(
 
 
 def made(dice: random.Random, number: int) -> Incident:
-    """Return one incident somewhere in the months before NOW, in any state that there is."""
+    """Return one incident in the months before NOW, in any state."""
     opened = NOW - timedelta(seconds=dice.uniform(0, 150 * 86400))
     if dice.random() < 0.05:
-        # At the edge of a month, in the one zone or the other.
+        # At the edge of a month in either time zone.
         opened = datetime(2026, dice.choice([10, 11, 12]), 1, dice.choice([0, 2, 3, 4]), tzinfo=UTC) - timedelta(
             seconds=dice.choice([0, 1])
         )
@@ -95,7 +95,7 @@ def made(dice: random.Random, number: int) -> Incident:
         labels={"alertname": dice.choice(["Errors", "Slow", "Down"]), **dice.choice([{}, {"category": "capacity"}])},
         decision=Decision(severity=severity, rule="r", reasons=(), rules_hash="h"), plan=PLAN, opened_at=opened,
         started_at=opened if declared else started, declared=declared,
-        # Reopened after it was acknowledged: the state knows of the first time only in the field that stays.
+        # Reopened after it was acknowledged: the state has the first time only in the permanent field.
         acknowledged_at=None if reopened else answered, first_acknowledged_at=answered, resolved_at=ended,
         closed_at=ended if state is State.CLOSED else None, reopened=int(reopened), flaps=int(reopened), pages=pages,
         actions=actions, clocks=clocks, drill=dice.random() < 0.05, merged=dice.random() < 0.04,
@@ -113,7 +113,7 @@ def incidents() -> list[Incident]:
 
 @pytest.fixture(scope="module")
 def frame(incidents: list[Incident]) -> pd.DataFrame:
-    """Return what counts, a row an incident, with the calculations that figures need done column by column."""
+    """Return the counted incidents, one per row, with the calculations for the figures by column."""
     rows = [one.model_dump(mode="json") for one in incidents]
     table = pd.DataFrame(rows)
     table = table[~table.drill & ~table.merged].reset_index(drop=True)
@@ -185,7 +185,7 @@ def test_targets(incidents: list[Incident], frame: pd.DataFrame, month: str) -> 
 
 
 def _deadline(opened: pd.Timestamp, seconds: float, office: bool) -> pd.Timestamp:
-    """Return when somebody had to answer, minute by minute for office hours: slow, and unlike the real one."""
+    """Return the response deadline, counted by minutes of office hours: slow, and independent of the real code."""
     if not office:
         return opened + pd.Timedelta(seconds=seconds)
     at, left = opened.tz_convert(ZONE), seconds
@@ -229,7 +229,7 @@ def test_what_repeats_and_what_was_promised(incidents: list[Incident], frame: pd
     assert {one["alertname"]: one["count"] for one in said["noisiest"]} == labels.alertname.value_counts().to_dict()
     every = [p for one in incidents if not one.drill for p in one.model_dump(mode="json")["pages"]]
     calls = pd.DataFrame([page for page in every if page["channel"] == "pager"])
-    # Whoever was rung was rung, whatever became of the incident.
+    # Pages count regardless of the incident's later state.
     calls = calls[pd.to_datetime(calls["at"], format="ISO8601").dt.tz_convert(ZONE).dt.strftime("%Y-%m") == month]
     assert {one["person"]: one["count"] for one in said["pages"]["people"]} == calls.person.value_counts().to_dict()
     hours = [

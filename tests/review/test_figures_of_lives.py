@@ -1,4 +1,4 @@
-"""The figures of 1,000 incidents that were lived by decisions, against what pandas reads in their logs alone."""
+"""The figures of 1,000 incidents from real decisions, compared with figures that pandas computes from their logs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ MONTHS = ("2026-09", "2026-10", "2026-11", "2026-12")
 
 
 class Life:
-    """One incident, from its opening to wherever the dice lead it."""
+    """One incident from its opening, with random events."""
 
     def __init__(self, store: Store, dice: random.Random, number: int) -> None:
         self.store, self.dice = store, dice
@@ -189,14 +189,14 @@ def store() -> Store:
 
 @pytest.fixture(scope="module")
 def log(store: Store) -> pd.DataFrame:
-    """Return every line of every log: all that the calculations here know."""
+    """Return every line of every log: the only input of these calculations."""
     return pd.DataFrame(
         [{"uid": uid, **event.model_dump(mode="json")} for uid, events in store.logs.items() for event in events]
     ).assign(at=lambda table: pd.to_datetime(table["at"], utc=True, format="ISO8601"))
 
 
 def whole(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the incident of an opening with its empty fields, which the log leaves out."""
+    """Return the incident of an opening with its empty fields, which the log omits."""
     return opened_incident(data).model_dump(mode="json")
 
 
@@ -225,7 +225,7 @@ def frame(log: pd.DataFrame) -> pd.DataFrame:
     clocks["after"] = clocks.seq > clocks.uid.map(reopened.seq).fillna(0)
 
     def said(name: str, rows: pd.DataFrame = clocks) -> pd.Series[Any]:
-        # tail, not last: a clock that was taken back says nothing any more
+        # tail, not last: a corrected time no longer counts
         return rows[rows.clock == name].groupby("uid").tail(1).set_index("uid").said.reindex(table.index)
 
     waits = last("rule_known").data.map(lambda data: data["for"], na_action="ignore").astype(float).fillna(0)
@@ -343,7 +343,7 @@ def test_the_error_budget(store: Store, frame: pd.DataFrame, month: str) -> None
     begins = counted.began.fillna(counted.opened).clip(lower=since, upper=until)
     ends = counted.ended.fillna(until).clip(lower=since, upper=until)
     ends = ends.where(ends > begins, begins)
-    # How many are going on at each moment: what is bad is where that is not none.
+    # The number of active incidents at each time; times with at least one are bad.
     steps = pd.concat([pd.Series(1, index=begins), pd.Series(-1, index=ends)]).groupby(level=0).sum().sort_index()
     lasts = steps.index.to_series().diff().shift(-1).dt.total_seconds().fillna(0)
     spent = float((lasts * (steps.cumsum() > 0)).sum())

@@ -1,4 +1,4 @@
-"""What an incident says of others is left out for readers who do not see them, whatever form the ids have."""
+"""References to other incidents are removed for readers who may not see those, regardless of the form of the ids."""
 
 from __future__ import annotations
 

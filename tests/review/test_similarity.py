@@ -1,4 +1,4 @@
-"""Similar incidents: what counts, in which order, why; and BM25 against the package that everybody uses."""
+"""Similar incidents: the criteria, their order, and the reasons; and BM25 compared with a common package."""
 
 from __future__ import annotations
 

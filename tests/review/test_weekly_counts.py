@@ -1,4 +1,4 @@
-"""Incidents of a month by week: each day belongs to one, in the zone of the reports."""
+"""Incidents of a month by week: each day belongs to one week, in the time zone of the reports."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Two Alertmanagers of one cluster, which tell of alerts as the real one does, in shorter times.
+"""Two Alertmanagers of one cluster, which notify like the real one, with shorter times.
 
-What is sent is what stood at the flush, also when it is tried again; a group whose firing was never taken is not told
-of once it has ended; what has been told is written down and shared with the other one, which waits before it tells.
+A notification has the state at the flush, also when it is retried. A group whose firing notification was never accepted
+is not notified as resolved. Each records its notifications and shares the record with the other one, which waits before
+it notifies.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from dataclasses import dataclass, field
 from tests.schedules.schedule import Group
 
 GROUP_WAIT, INTERVAL, PEER_WAIT = 1.0, 10.0, 4.0
-"""Seconds: Alertmanager's group_wait, group_interval (also the time for which a notification is tried), and for how
-long the second one leaves it to the first."""
+"""Seconds: Alertmanager's group_wait, its group_interval (also the time for which a notification is retried), and the
+delay of the second one."""
 FIRST_WAIT, GROWTH, SPREAD = 0.5, 1.5, 0.5
 """Alertmanager's backoff between two attempts."""
 GOSSIP = 0.5
-"""Seconds until what one has told is known to the other."""
+"""Seconds until the other one knows of a notification."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """The alerts of a group as they stood at one flush: for each its number, whether it fires, start and end."""
+    """The alerts of a group at one flush: for each its number, whether it fires, start and end."""
 
     group: str
     at: float
@@ -43,7 +44,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Entry:
-    """What was told of a group last (Alertmanager's notification log)."""
+    """The last notification of a group (Alertmanager's notification log)."""
 
     firing: frozenset[int]
     resolved: frozenset[int]
@@ -51,11 +52,11 @@ class Entry:
 
 
 Post = Callable[[Told, int], Awaitable[int | None]]
-"""(what is told, by which Alertmanager) -> the status of one attempt; None without an answer."""
+"""(the notification, the Alertmanager) -> the status of one attempt; None without a response."""
 
 
 def needs_update(entry: Entry | None, firing: frozenset[int], resolved: frozenset[int]) -> bool:
-    """Return whether the receiver is to hear of it (Alertmanager's DedupStage, before the repeat interval)."""
+    """Return whether the receiver is to be notified (Alertmanager's DedupStage, before the repeat interval)."""
     if entry is None:
         return bool(firing)
     if not firing <= entry.firing:
@@ -67,7 +68,7 @@ def needs_update(entry: Entry | None, firing: frozenset[int], resolved: frozense
 
 @dataclass
 class Alertmanager:
-    """One of them."""
+    """One of the two."""
 
     number: int
     chance: random.Random
@@ -77,7 +78,7 @@ class Alertmanager:
     log: dict[str, Entry] = field(default_factory=dict)
 
     async def watch(self, group: Group) -> None:
-        """Tell of a group until nothing of it is left to tell of."""
+        """Notify about a group until all its alerts have ended."""
         starts = min(spells[0].starts for spells in group.alerts)
         over = max(spells[-1].ends for spells in group.alerts)
         forgotten: set[tuple[int, float]] = set()
@@ -115,14 +116,14 @@ class Alertmanager:
             asyncio.get_running_loop().call_later(GOSSIP, peer.hear, group.name, entry)
 
     def hear(self, name: str, entry: Entry) -> None:
-        """Take over what the other has told, if it is newer."""
+        """Adopt the other's record if it is newer."""
         known = self.log.get(name)
         if known is None or known.at < entry.at:
             self.log[name] = entry
 
 
 def standing(group: Group, now: float, forgotten: set[tuple[int, float]]) -> Told:
-    """Return the alerts of `group` as Alertmanager has them at `now`: of each the latest spell, unless forgotten."""
+    """Return the alerts of `group` in Alertmanager at `now`: the latest spell of each, unless it was deleted."""
     alerts = []
     for number, spells in enumerate(group.alerts):
         begun = [spell for spell in spells if spell.starts <= now]
@@ -133,7 +134,7 @@ def standing(group: Group, now: float, forgotten: set[tuple[int, float]]) -> Tol
 
 
 def pair(chance: random.Random, post: Post, time: Callable[[], float]) -> Sequence[Alertmanager]:
-    """Return two that know of each other."""
+    """Return two that share their records."""
     made = [Alertmanager(number, random.Random(chance.random()), post, time) for number in (0, 1)]
     made[0].peers, made[1].peers = [made[1]], [made[0]]
     return made

@@ -1,33 +1,34 @@
-"""Judges a run from the ledgers of sender and vendor, and what the API shows in the end. Pure; knows nothing inside.
+"""Judges a run only from the ledgers of sender and vendor, and the final responses of the API. Pure.
 
-A *spell* is a time in which a group fires, as its sender has told: two spells are one where no end between them was
-taken. `excused` are the times in which nobody could have paged: a replica that does not run has the work of up to a
-lease, and a pager that refuses is not ours. A store that is away, slow or cut off excuses nothing.
+A *spell* is a time in which a group fires according to its sender: two spells count as one if no end between them was
+accepted. `excused` are the times in which paging was impossible: a stopped replica holds work for up to a lease, or the
+pager refuses requests. A store that is away, slow or cut off is no excuse.
 
-- **lost**: a spell lasts longer than LATE after it was first told, and somebody whom it pages has no page at all.
-- **wrong resolve**: the page of somebody is resolved while the spell lasts, and no other is open within LATE.
-- **double**: more page keys for a person than spells so far, or one key that rings more than once without a fault, or
-  more than twice with one, or that is accepted more than twice.
-- **for nothing**: a key is triggered first long after the end of all alerts was taken.
-- **stuck**: the end was taken, everything is healed, and a page or an incident is still open. A group is left out where
-  its sender was never answered 2xx for one of its alerts, neither while that fired nor at its end (`untold_alerts`).
+- **lost**: a spell lasts longer than LATE after its first notification, and a person whom it pages has no page.
+- **wrong resolve**: a person's page is resolved during the spell, and no other is open within LATE.
+- **double**: a person has more page keys than spells so far; or one key notifies more than once without a fault, or
+more than twice with one, or is accepted more than twice.
+- **for nothing**: a key is triggered for the first time long after the end of all alerts was accepted.
+- **stuck**: the end was accepted, no fault is active, and a page or an incident is still open. A group is left out
+where
+  its sender never got a 2xx for one of its alerts, neither while that fired nor at its end (`untold_alerts`).
 
-Why that exception is right:
+The reasons for this exception:
 
-- The replica stores and pages a refused SEV-1 or SEV-2 by itself, while Alertmanager believes that nobody knows of it.
-  `DedupStage.needsUpdate` of Alertmanager sends no end where its notification log names no firing alert of the group
-  ("the receiver doesn't know about them"), nor where the log has the end of an earlier spell of the same alert. It
-  drops the alert then, so that no later notification names it.
-- That notification log is written only after a 2xx. Who was answered 2xx once, while the alert fired, is told the end
-  until that is taken as well: such an alert is judged.
-- Nothing that arrives says that such an alert has ended. Silence does not: Alertmanager may have failed together with
-  what it watches. A later notification without it does not: it may have been silenced or inhibited, or the notification
-  may be an older flush that is tried again, or come from the other Alertmanager; a flush has no time in it. An end that
-  was concluded too early resolves a page that is needed, and pages a second time.
-- It is rare. Alertmanager tries a flush again for a whole `group_interval`, with what stood at the flush, so that the
-  store has to be away for the rest of that time. What pages nobody is forgotten after 3 minutes without a repetition
-  (`SENT_AGAIN`). Where `ingest.alertmanagers` is set, Alertmanager is asked, and the people of a SEV-1 or SEV-2 are
-  asked whether it is over (`incident/alerts/missing_alerts.py`). Elsewhere the people that were paged decide.
+- The replica stores and pages a refused SEV-1 or SEV-2 itself, while Alertmanager assumes that the receiver does not
+  know of it. `DedupStage.needsUpdate` of Alertmanager sends no end if its notification log has no firing alert of the
+  group ("the receiver doesn't know about them"), or if the log has the end of an earlier spell of the same alert. It
+  then deletes the alert, so that no later notification contains it.
+- That notification log is written only after a 2xx. If a sender got a 2xx while the alert fired, it sends the end until
+  that is accepted as well: such an alert is judged.
+- No later input shows that such an alert has ended. Silence does not: Alertmanager may have failed together with the
+  systems that it monitors. A later notification without the alert does not: the alert may have been silenced or
+  inhibited, or the notification may be a retry of an older flush, or come from the other Alertmanager; a flush has no
+  timestamp. If the end was concluded too early, a page that is needed would be resolved, and sent a second time.
+- It is rare. Alertmanager retries a flush for a whole `group_interval`, with the state at the flush, so that the store
+  has to be away for the rest of that time. Notifications that page no one are dropped after 3 minutes without a
+  repetition (`SENT_AGAIN`). If `ingest.alertmanagers` is set, Alertmanager is queried, and the people of a SEV-1 or
+  SEV-2 are asked whether it is over (`incident/alerts/missing_alerts.py`). Otherwise the people who were paged decide.
 """
 
 from __future__ import annotations
@@ -37,26 +38,26 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 LATE = 10.0
-"""Seconds from the first answered attempt to the page, beyond what is excused."""
+"""Maximum seconds from the first answered attempt to the page, without excused times."""
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One notification that was sent, and how it was answered."""
+    """One notification and its response."""
 
     group: str
     firing: bool
     """Whether any alert in it fires."""
     asof: float
-    """When it stood like that at the sender."""
+    """The time of this state at the sender."""
     at: float
     answered: float
     status: int | None
-    """None: no answer."""
+    """None: no response."""
     alerts: tuple[tuple[int, bool, float], ...] = ()
-    """What it says of each alert: its number, whether it fires, and since when."""
+    """For each alert: its number, whether it fires, and since when."""
 
     @property
     def taken(self) -> bool:
@@ -74,44 +75,44 @@ class Call:
     action: str
     at: float
     answered: bool = True
-    """Whether the vendor said that it had taken it: what nobody was told of is sent again."""
+    """Whether the vendor confirmed it; unconfirmed events are sent again."""
 
 
 @dataclass(frozen=True)
 class Ledgers:
-    """What a run leaves behind."""
+    """The records of a run."""
 
     truth: Mapping[str, Sequence[Span]]
-    """By group: the spans in which any of its alerts fires."""
+    """The spans in which any alert fires, by group."""
     pages: Mapping[str, Sequence[str]]
-    """By group: whom it pages."""
+    """The people whom it pages, by group."""
     attempts: Sequence[Attempt]
     calls: Sequence[Call]
     open_incidents: Sequence[str] = ()
-    """Groups whose incident is not over at the end."""
+    """Groups whose incident is still open at the end."""
     excused: Sequence[Span] = ()
     end: float = 0.0
     faults: bool = True
-    """Whether anything failed at all."""
+    """Whether the run had any fault."""
 
 
 @dataclass(frozen=True)
 class Spell:
-    """A time in which a group fires, as it was told."""
+    """A time in which a group fires, according to its notifications."""
 
     first: float
     """The first attempt."""
     told: float
-    """The first answer to an attempt, whatever it was."""
+    """The first response to an attempt, of any status."""
     until: float
-    """The first attempt to tell its end; the run's end, where it was never told."""
+    """The first notification of its end; the end of the run if there was none."""
     over: float | None
-    """When its end was taken first; None: never."""
+    """When its end was first accepted; None: never."""
 
 
 @dataclass
 class Verdict:
-    """Every breach of a promise, in words."""
+    """Every broken guarantee, as text."""
 
     lost: list[str] = field(default_factory=list)
     double: list[str] = field(default_factory=list)
@@ -119,14 +120,14 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     judged: int = 0
-    """Spells that lasted long enough for a page to be owed."""
+    """Spells that lasted long enough to require a page."""
     untold: int = 0
-    """Groups whose end was never taken, or with an alert for which the sender was never answered 2xx."""
+    """Groups whose end was never accepted, or with an alert for which the sender never got a 2xx."""
     pages: int = 0
 
     @property
     def breaches(self) -> list[str]:
-        """Everything that is wrong."""
+        """All breaches."""
         return [
             f"{name}: {text}"
             for name, texts in (
@@ -138,7 +139,7 @@ class Verdict:
 
 
 def judge(ledgers: Ledgers) -> Verdict:
-    """Return what is wrong."""
+    """Return the verdict on a run."""
     verdict = Verdict()
     for group, people in ledgers.pages.items():
         spells = spells_of(group, ledgers)
@@ -159,7 +160,7 @@ def judge(ledgers: Ledgers) -> Verdict:
 
 
 def untold_alerts(group: str, attempts: Sequence[Attempt]) -> set[int]:
-    """Return the numbers of alerts that were only ever refused since they last began."""
+    """Return the numbers of alerts whose notifications were all refused since they last started firing."""
     fired: dict[int, float] = {}
     heard: dict[int, float] = {}
     for one in attempts:
@@ -172,7 +173,7 @@ def untold_alerts(group: str, attempts: Sequence[Attempt]) -> set[int]:
 
 
 def spells_of(group: str, ledgers: Ledgers) -> list[Spell]:
-    """Return the spells of `group` that were told."""
+    """Return the spells of `group` that the sender reported."""
     spells: list[Spell] = []
     truth, mine = ledgers.truth[group], [one for one in ledgers.attempts if one.group == group]
     for index, (starts, ends) in enumerate(truth):
@@ -183,7 +184,7 @@ def spells_of(group: str, ledgers: Ledgers) -> list[Spell]:
         until = min((one.at for one in ending), default=ledgers.end)
         over = min((one.answered for one in ending if one.taken), default=None)
         if not answered:
-            # Nobody heard that it fires. Its end may still be that of the spell before, told late.
+            # No notification of its firing was sent. Its end may belong to the spell before, reported late.
             if spells and spells[-1].over is None and over is not None:
                 spells[-1] = Spell(spells[-1].first, spells[-1].told, until, over)
             continue
@@ -255,7 +256,7 @@ def _rang(calls: Sequence[Call]) -> int:
 
 
 def open_keys(calls: Sequence[Call], at: float) -> list[str]:
-    """Return the keys that are open at the vendor right after `at`."""
+    """Return the keys that are open at the vendor just after `at`."""
     state: dict[str, bool] = {}
     for call in calls:
         if call.at <= at:
@@ -264,7 +265,7 @@ def open_keys(calls: Sequence[Call], at: float) -> list[str]:
 
 
 def overlap(start: float, end: float, spans: Sequence[Span]) -> float:
-    """Return the seconds between `start` and `end` that lie in any of `spans`, which may overlap each other."""
+    """Return the seconds between `start` and `end` that are covered by `spans`, which may overlap."""
     total, reached = 0.0, start
     for since, till in sorted(spans):
         span = min(till, end) - max(since, reached)

@@ -1,4 +1,4 @@
-"""What a schedule and the vendor's ledger say to the judge."""
+"""Converts a schedule and the vendor's ledger for the judge."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.schedules.judge import Call, Span
 from tests.schedules.schedule import REPLICAS, Group, Schedule
 
 PEOPLE = {"a71019f5bc793dcfd889a925a7adff16": "alice", "181e0f9e616fde7f2b0636da6552e506": "eng-lead"}
-"""Who is on call in config/receiver.yaml at the time of the stories, by routing key."""
+"""The people who are on call in config/receiver.yaml at the time of the tests, by routing key."""
 
 
 def calls_of(taken: Iterable[Mapping[str, Any]]) -> list[Call]:
-    """Return what the fake PagerDuty has acted on; what belongs to no trigger it drops without a word."""
+    """Return the events that the fake PagerDuty acted on; it silently drops events without a trigger."""
     calls, groups = [], dict[str, str]()
     for entry in taken:
         body = entry["body"]
@@ -27,7 +27,7 @@ def calls_of(taken: Iterable[Mapping[str, Any]]) -> list[Call]:
 
 
 def group_of(text: str) -> str:
-    """Return the name of the group that an alert's name, or the summary of a page, is about."""
+    """Return the name of the group in an alert's name or in the summary of a page."""
     found = text.partition("Probe")[2]
     return "Probe" + "".join(sign for sign in found[:3] if sign.isdigit())
 
@@ -44,9 +44,9 @@ def merged(group: Group) -> list[Span]:
 
 
 def excused(schedule: Schedule) -> list[Span]:
-    """Return the spans in which nobody could page: a replica did not run, which may hold a lease, or the pager failed.
+    """Return the spans in which paging was impossible: a stopped replica may hold a lease, or the pager failed.
 
-    After it a page waits for its next attempt, which is at most 30 s away.
+    Afterwards a page waits for its next attempt, for at most 30 s.
     """
     spans = []
     for fault in schedule.faults:

@@ -1,4 +1,4 @@
-"""How a vendor misbehaves for a while, whatever it is asked."""
+"""Makes a vendor fail all requests in one way for a while."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.fakes import Answer
 
 
 class Mood(deque[Answer]):
-    """A vendor's script for as long as it is in a mood."""
+    """A vendor's script that repeats while a mood is set."""
 
     mood = ""
 

@@ -42,24 +42,24 @@ from tests.schedules.virtual_loop import PART, VirtualLoop
 from tests.stories.world import START, Outside, alert, notification, reference
 
 MONITOR_FOR = 8.0
-"""Seconds that everything has to be quiet for before an incident is resolved: the reference says 15 min."""
+"""Seconds without alerts before an incident is resolved; 15 minutes in the reference configuration."""
 SETTLE = 150.0
-"""Seconds after the last alert within which everything is over: late copies are held for 60 s."""
+"""Seconds after the last alert within which all incidents must be over: late copies are held for 60 s."""
 BEAT = 0.5
-"""Seconds between two beats of a replica: half as many as in the release cost half of the run."""
+"""Seconds between two beats of a replica; with the default, which is shorter, beats took half of the run."""
 LOOK = 2.0
-"""Seconds between two looks whether it is."""
+"""Seconds between two checks of this."""
 ORDER = (Way.REFUSED, Way.LOST, Way.DEAF, Way.PAUSED, Way.SLOW)
-"""Of several faults of one way to the store the first of these is what happens."""
+"""If several faults affect one path to the store, the first in this order applies."""
 
 
-# Read and compiled once for all schedules.
+# Loaded once for all schedules.
 _reference = cache(lambda: reference("http://127.0.0.1:1"))
 _pages = cache(HtmlPages)
 
 
 class VirtualClock(Clock):
-    """Shows the loop's time, whatever the store's clock says."""
+    """Shows the loop's time, regardless of the store's clock."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
@@ -76,7 +76,7 @@ class VirtualClock(Clock):
 
 
 class Run:
-    """One schedule under way."""
+    """One running schedule."""
 
     def __init__(self, schedule: Schedule, store: str, loop: VirtualLoop, folder: Path) -> None:
         self.schedule = schedule
@@ -94,7 +94,7 @@ class Run:
 
     @property
     def deadline(self) -> float:
-        """Seconds of one send."""
+        """Deadline of one send, in seconds."""
         return self.schedule.lease * 2 / 3
 
     async def play(self) -> Ledgers:
@@ -123,7 +123,7 @@ class Run:
         async def start() -> Service:
             PART.set(name)
             replica = Replica(self._config(), url=self.ways[name].url, clock=VirtualClock(self.loop))
-            # Without its thread, which lives in another time.
+            # Without its thread, which runs in real time.
             replica.hang_detector.start = partial(replica.hang_detector._turn, self.loop)  # type: ignore[method-assign]
             outside = Outside()
             for one in (replica.verify, replica.measure, replica.reconcile, replica.changes, replica.alert_rule,
@@ -149,7 +149,7 @@ class Run:
                 "channels": {**made.channels, **channels},
                 "incidents": made.incidents.model_copy(update=incidents),
                 "redis": made.redis.model_copy(update=redis),
-                # What a storm holds back has stories of its own.
+                # Storms have separate stories.
                 "ingest": made.ingest.model_copy(update={"storm": many}),
                 "server": made.server.model_copy(update={"listen": "127.0.0.1:0"}),
                 "verification": made.verification.model_copy(update={"checks": []}),
@@ -170,7 +170,7 @@ class Run:
             await asyncio.sleep(LOOK)
 
     def _set(self, target: str) -> None:
-        # A moment that ends one fault may begin another, or leave a second one standing.
+        # At the end of one fault, another may begin or still be active.
         now = self.loop.time() + 1e-6
         on = [fault for fault in self.schedule.faults if fault.starts <= now < fault.ends]
         for name in REPLICAS:

@@ -1,4 +1,4 @@
-"""A random schedule: which alerts fire when, and what fails meanwhile. A pure function of its seed."""
+"""A random schedule: the times at which alerts fire, and the faults. A pure function of its seed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from tests.schedules.store_path import Way
 
 LAST_FAULT, LAST_ALERT = 62.0, 80.0
-"""Seconds after which nothing fails any more, and no alert fires."""
+"""Seconds after which there are no faults and no firing alerts."""
 REPLICAS = ("a", "b")
 PAGER_MOODS = ("error", "limited", "reset", "hang", "lost", "late")
-"""500; 429; connection reset before the request was taken; no answer; taken, and the answer lost; taken, too late."""
+"""500; 429; connection reset before the request; no response; accepted, and the response lost; accepted too late."""
 
 
 @dataclass(frozen=True)
 class Spell:
-    """An alert fires from one second to another."""
+    """A time in which an alert fires, in seconds."""
 
     starts: float
     ends: float
@@ -28,32 +28,32 @@ class Group:
 
     name: str
     severe: bool
-    """SEV-1, which pages two people; else SEV-2, which pages one."""
+    """SEV-1, which pages two people; otherwise SEV-2, which pages one."""
     alerts: tuple[tuple[Spell, ...], ...]
     gossip: bool
-    """Whether the Alertmanagers hear of what the other has told."""
+    """Whether the Alertmanagers share their notification logs."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something fails from one second to another."""
+    """A fault and its duration."""
 
     target: str
-    """`store`, the way to it (`store of a`), a replica (`a`), `pager` or `chat`."""
+    """`store`, the path to it (`store of a`), a replica (`a`), `pager` or `chat`."""
     kind: str
     starts: float
     ends: float
     much: float = 0.0
-    """Seconds of a slow round trip at most, or that each callback of a throttled replica takes."""
+    """Maximum seconds of a slow round trip, or the seconds that each callback of a throttled replica takes."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What happens in one run."""
+    """The events of one run."""
 
     seed: int
     lease: float
-    """Seconds of a lease; two thirds of it are the deadline of a send."""
+    """Length of a lease in seconds; the deadline of a send is two thirds of it."""
     groups: tuple[Group, ...]
     faults: tuple[Fault, ...]
 

@@ -1,4 +1,4 @@
-"""The way of one replica to the store, and what can become of it."""
+"""The path of one replica to the store, with its faults."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from tests.schedules.virtual_loop import VirtualLoop
 
 
 class Way(StrEnum):
-    """How the way to the store is."""
+    """The state of the path to the store."""
 
     OPEN = "open"
     REFUSED = "refused"
-    """Connections are reset, and none is made: the server is not there."""
+    """Connections are reset and refused: the server does not run."""
     LOST = "lost"
     """Nothing arrives, in either direction: packets are dropped."""
     DEAF = "deaf"
-    """Commands arrive and are done; answers do not come back."""
+    """Commands are executed; responses are lost."""
     PAUSED = "paused"
-    """The server stands still: what it was sent is done once it goes on, although nobody waits for it any more."""
+    """The server is stopped: it executes pending commands when it continues, although no client waits for them any
+    more."""
     SLOW = "slow"
     """Each round trip takes longer."""
 
 
 class StorePath:
-    """Listens on a unix socket and passes everything on to the store's own, as `way` says."""
+    """Listens on a unix socket and forwards everything to the store's own socket, according to `way`."""
 
     def __init__(self, loop: VirtualLoop, folder: Path, name: str, store: str, chance: random.Random) -> None:
-        """`store` is the store's socket; this one is made in `folder`, whose path has to be short."""
+        """`store` is the store's socket; the proxy's socket is created in `folder`, whose path must be short."""
         self.loop = loop
         self.socket = folder / name
         self.store = store
@@ -61,7 +62,7 @@ class StorePath:
             pair.abort()
 
     def set(self, way: Way, delay: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Let the way be like that from now on; `delay`: seconds of a round trip, at least and at most."""
+        """Set the state of the path; `delay`: minimum and maximum seconds of a round trip."""
         before, self.way, self.delay = self.way, way, delay
         if way is Way.REFUSED or before in (Way.LOST, Way.DEAF):
             for pair in list(self._pairs):
@@ -72,7 +73,7 @@ class StorePath:
 
 
 class _Client(asyncio.Protocol):
-    """A connection of the replica, with the one to the store that belongs to it."""
+    """A connection of the replica, with its connection to the store."""
 
     def __init__(self, path: StorePath) -> None:
         self.path = path
@@ -84,7 +85,7 @@ class _Client(asyncio.Protocol):
         self.ended = False
         self.due = 0.0
         self.commands = hiredis.Reader()
-        """Reads what the store was sent: it answers nothing before a command is whole."""
+        """Parses the commands to the store, which responds only to complete commands."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.near = transport
@@ -100,7 +101,7 @@ class _Client(asyncio.Protocol):
     async def _connect(self, door: socket.socket) -> None:
         await self.path.loop.create_connection(lambda: _Server(self), sock=door)
         if self.path.way is not Way.PAUSED:
-            self.go_on()  # where it has ended, there is nothing to send on
+            self.go_on()  # a closed connection forwards nothing
 
     def data_received(self, data: bytes) -> None:
         way, loop = self.path.way, self.path.loop
@@ -109,7 +110,7 @@ class _Client(asyncio.Protocol):
         if way is Way.PAUSED or self.far is None or self.held:
             self.held.append(data)
         elif way is Way.SLOW:
-            # In order, whatever each takes.
+            # In order, regardless of the delay of each.
             self.due = max(self.due, loop.time() + self.path.chance.uniform(*self.path.delay))
             loop.call_at(self.due, self._late, data)
         else:
@@ -122,7 +123,7 @@ class _Client(asyncio.Protocol):
             self.forward(data)
 
     def forward(self, data: bytes) -> None:
-        """Pass on to the store what the replica has said."""
+        """Forward the replica's data to the store."""
         if self.far is None or self.far.is_closing():
             return
         self.commands.feed(data)
@@ -134,7 +135,7 @@ class _Client(asyncio.Protocol):
         self.far.write(data)
 
     def go_on(self) -> None:
-        """Pass on what was held, to the end even where the replica has hung up."""
+        """Forward the held data, even if the replica has disconnected."""
         held, self.held = b"".join(self.held), []
         if held and self.far is not None:
             self.forward(held)
@@ -142,7 +143,7 @@ class _Client(asyncio.Protocol):
             self.abort()
 
     def answer(self, data: bytes) -> None:
-        """Pass on to the replica what the store has said."""
+        """Forward the store's data to the replica."""
         self._wait(False)
         if self.left:
             self.abort()
@@ -155,7 +156,7 @@ class _Client(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """End both connections."""
+        """Abort both connections."""
         self.ended = True
         self._wait(False)
         self.path._pairs.discard(self)

@@ -1,4 +1,4 @@
-"""The judge sees each kind of breach in a planted ledger, and lets pass what the rules allow."""
+"""The judge detects each kind of breach in a prepared ledger, and accepts what the rules allow."""
 
 from __future__ import annotations
 

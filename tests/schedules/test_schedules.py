@@ -1,8 +1,8 @@
-"""Random schedules of two replicas: no page lost, none twice or for nothing, none resolved too soon, none stuck.
+"""Random schedules of two replicas: no page is lost, duplicate, needless, resolved too early, or stuck.
 
 `SCHEDULES=300 pytest tests/schedules` runs so many, `SCHEDULE_SEED=n` the schedule of one seed, and `SCHEDULE_LOG=1`
-shows the log of both replicas with the seconds since the beginning. A seed gives the same schedule each time; within
-it the store's own process decides who is a millisecond earlier.
+shows the log of both replicas with the seconds since the beginning. A seed always gives the same schedule; the order of
+events within a millisecond depends on the store's process.
 """
 
 from __future__ import annotations
@@ -29,4 +29,4 @@ def test_a_schedule_breaks_no_promise(valkey: str, seed: int) -> None:
     verdict = judge(play(schedule, valkey))
     say(f"{verdict.judged} spells judged, {verdict.pages} pages, {verdict.untold} ends never told")
     assert verdict.breaches == []
-    assert unended(valkey) == [], "pages of a log that neither ended nor are owed"
+    assert unended(valkey) == [], "pages of a log that have neither ended nor are pending"

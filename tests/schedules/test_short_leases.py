@@ -1,4 +1,4 @@
-"""A store whose round trips take most of a lease: a page is sent all the same, by the replica that has it."""
+"""With a store whose round trips take most of a lease, the replica that has leased a page still sends it."""
 
 from __future__ import annotations
 

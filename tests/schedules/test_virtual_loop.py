@@ -1,4 +1,4 @@
-"""Virtual time: it jumps, waits for what is outside, and stands still for a part that is stopped or throttled."""
+"""Virtual time jumps, waits for external responses, and stops for a stopped or throttled part."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_answer_that_never_comes_does_not_stop_time(monkeypatch: pytest.Monke
             await start("a", listen)
             loop.stop_part("a")
             if readable:
-                far.send(b"x")  # for a part that is stopped: readable with each look
+                far.send(b"x")  # for a stopped part: readable in each poll
             loop.outside += 1
             loop.call_at(5, lambda: setattr(loop, "outside", 0))
             await asyncio.sleep(6)

@@ -1,8 +1,8 @@
-"""An event loop whose time jumps to the next timer once nothing is left to do, and whose parts can be stopped.
+"""An event loop whose time jumps to the next timer when it is idle, and whose parts can be stopped.
 
-Everything that a process does runs as it is, over real sockets and a real store. Only time is made: minutes of it pass
-in seconds. Two replicas in one loop are kept apart by a context variable: what belongs to a stopped one waits, as it
-does in a process after SIGSTOP; what belongs to a throttled one costs time, which passes before its next callback.
+The code runs unchanged, with real sockets and a real store. Only time is virtual: minutes pass in seconds. A context
+variable distinguishes the two replicas in one loop: callbacks of a stopped replica wait, as in a process after SIGSTOP;
+callbacks of a throttled one take time, which passes before its next callback.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from contextvars import Context, ContextVar
 from typing import Any
 
 PART: ContextVar[str] = ContextVar("part", default="")
-"""The part of the world (a replica) that a callback belongs to."""
+"""The part (a replica) to which a callback belongs."""
 PATIENCE = 0.5
-"""Real seconds of one wait for an answer from outside."""
+"""Real seconds of one wait for an external response."""
 LIMIT = 10.0
-"""Real seconds without anything that can run after which time goes on although an answer is awaited."""
+"""Real seconds without a runnable callback after which time advances although a response is pending."""
 PAUSE = 0.001
-"""Real seconds between two looks while only sockets of blocked parts are readable."""
+"""Real seconds between two polls while only sockets of blocked parts are readable."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stands still while anything is under way, and jumps when nothing is."""
+    """Time stops while anything runs or is pending, and jumps otherwise."""
 
     def __init__(self) -> None:
         self._now = 0.0
         super().__init__()
         self.outside = 0
-        """Requests to what does not run in this loop (the store, a thread) that were not answered yet."""
+        """Pending requests to parts outside this loop (the store, a thread)."""
         self._waits_since: float | None = None
-        """Real time since which an answer is awaited while nothing can run."""
+        """Real time since which a response is pending while nothing can run."""
         self._stopped: set[str] = set()
         self._cost: dict[str, float] = {}
         self._free_at: dict[str, float] = {}
@@ -44,15 +44,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def stop_part(self, part: str) -> None:
-        """Let nothing of `part` run until it goes on."""
+        """Stop all callbacks of `part` until `go_on`."""
         self._stopped.add(part)
 
     def go_on(self, part: str) -> None:
-        """Let `part` run again, with everything that has come in or expired meanwhile."""
+        """Let `part` run again, with everything that arrived or expired meanwhile."""
         self._stopped.discard(part)
 
     def throttle(self, part: str, seconds: float) -> None:
-        """Let each callback of `part` take that many seconds; 0: none."""
+        """Make each callback of `part` take that many seconds; 0: no time."""
         self._cost[part] = seconds
 
     def run_in_executor(self, executor: Executor | None, func: Any, *args: Any) -> Any:
@@ -82,7 +82,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if self._runnable():
                 self._waits_since = None
             else:
-                time.sleep(PAUSE)  # a socket of a part that may not run is readable with each look
+                time.sleep(PAUSE)  # a socket of a stopped part is readable in each poll
             return
         timers = self._scheduled  # type: ignore[attr-defined]
         while timers and timers[0]._cancelled:
@@ -115,7 +115,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return part in self._stopped or self._free_at.get(part, 0.0) > self._now
 
     def _runnable(self) -> bool:
-        # What belongs to a part that may not run is laid aside, once: a socket is readable again with each look.
+        # Callbacks of a stopped part are set aside once, because its sockets are readable again in each poll.
         kept: deque[asyncio.Handle] = deque()
         ready = self._ready  # type: ignore[attr-defined]
         while ready:

@@ -1,4 +1,4 @@
-"""What an attacker does: connections that stay half-open, requests in a pipe, answers that nobody reads."""
+"""Attacks: incomplete connections, pipelined requests, responses that are never read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def connected(
             one.setblocking(False)
             if window:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-            # The service may cut off whom it likes.
+            # The service may close any of them.
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(loop.sock_connect(one, ("127.0.0.1", port)), 2)
             with contextlib.suppress(OSError):
@@ -37,7 +37,7 @@ async def connected(
 
 
 def is_open(one: socket.socket) -> bool:
-    """Return whether the other side has not ended this connection; what it has sent is read and dropped."""
+    """Return whether the other side has not closed this connection; received data is read and dropped."""
     try:
         while data := one.recv(65_536):
             del data
@@ -49,12 +49,12 @@ def is_open(one: socket.socket) -> bool:
 
 
 async def read_for_ever(one: socket.socket) -> None:
-    """Read whatever comes, until the other side ends it."""
+    """Read until the other side closes the connection."""
     with contextlib.suppress(OSError):
         while await asyncio.get_running_loop().sock_recv(one, 65_536):
             pass
 
 
 def pipelined(path: str, count: int, host: str = "receiver") -> bytes:
-    """Return `count` requests for `path`, one behind the other."""
+    """Return `count` pipelined requests for `path`."""
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * count

@@ -1,4 +1,4 @@
-"""A service to attack. What is said about seconds needs the machine to itself: every test here is marked `alone`."""
+"""A service to attack. Tests that measure seconds need the whole machine, so every test here is marked `alone`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def many_descriptors() -> Iterator[None]:
 
 @pytest.fixture
 async def target(tmp_path: Path) -> AsyncIterator[Target]:
-    """A service that takes requests; its log is printed, and shown when the test fails."""
+    """A service that accepts requests; its log is printed, and shown if the test fails."""
     made = Target(tmp_path)
     try:
         await made.open()

@@ -1,4 +1,4 @@
-"""The service that the attacks are made on: a process with 1024 descriptors, its vendors, and its genuine callers."""
+"""The target of the attacks: a process with 1024 descriptors, its vendors, and its legitimate callers."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class Target:
         self._sent = 0
 
     async def open(self, **change: Any) -> None:
-        """Return once it takes requests. `change` has settings by section that are to be otherwise."""
+        """Return when it accepts requests. `change` has settings to change, by section."""
         await self.site.start()
         shutil.copy(ROOT / "config" / "severity-rules.yaml", self.folder)
         content = yaml.safe_load((ROOT / "config" / "receiver.yaml").read_text("utf-8"))
         content["server"] |= {"listen": f"127.0.0.1:{self.port}", "status_page_listen": f"127.0.0.1:{self.status_port}"}
         content["redis"] |= {"url": "embedded", "data_dir": str(self.folder / "data")}
-        content["contacts"]["on-call"] = {"person": "alice"}  # the same one whatever week it is
+        content["contacts"]["on-call"] = {"person": "alice"}  # the same person in every week
         content["channels"]["chat"]["incident_channels"] = None
         content["channels"]["mail"]["smtp_url"] = ""
         content["ingest"]["storm"] = {"incidents": 1_000_000, "within": "1s"}
@@ -79,18 +79,18 @@ class Target:
             return False
 
     async def close(self) -> None:
-        """End it, whatever became of the test."""
+        """Stop it, even if the test failed."""
         self.service.end()
         await self.site.stop()
 
     @property
     def log(self) -> str:
-        """What it has logged so far."""
+        """Its log so far."""
         return self.service.log.read_text(errors="replace")
 
     @property
     def connections(self) -> int:
-        """How many established connections its main listener has."""
+        """The number of established connections of its main listener."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return sum(row[1].endswith(f":{self.port:04X}") and row[3] == "01" for row in rows)
 
@@ -103,7 +103,7 @@ class Target:
         self, method: str, path: str, *, token: str = "", body: Any = None, within: float = 10.0,
         headers: dict[str, str] | None = None, status_page: bool = False,
     ) -> tuple[int, bytes]:  # fmt: skip
-        """Return status and body of one request, made on a connection of its own."""
+        """Return status and body of one request on a new connection."""
         sent = {"Authorization": f"Bearer {token}"} if token else {}
         if isinstance(body, dict | list):
             body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
@@ -116,7 +116,7 @@ class Target:
             return answer.status, await answer.read()
 
     async def post_webhook(self, body: bytes | None = None, *, within: float = 10.0) -> tuple[int, bytes]:
-        """Post a notification as Alertmanager does; without `body` one about a group of its own."""
+        """Post a notification as Alertmanager does; without `body`, about a new group."""
         self._sent += 1
         body = body or notification(alert(f"Genuine{self._sent}"), group=f"genuine-{self._sent}")
         kind = {"Content-Type": "application/json"}
@@ -138,7 +138,7 @@ class Target:
         return await self.ask("POST", "/slack/commands", body=raw, headers=sign_slack(raw), within=within)
 
     async def send_pager_event(self, *, within: float = 10.0, **change: Any) -> tuple[int, bytes]:
-        """Send a webhook as PagerDuty does; `change` has fields of the event that are to be otherwise."""
+        """Send a webhook as PagerDuty does; `change` has fields of the event to change."""
         self._sent += 1
         data = {"id": "PGR0VU2", "type": "incident", "incident_key": "", "title": "", "assignees": []}
         event = {
@@ -152,7 +152,7 @@ class Target:
 
 
 def sign_slack(raw: bytes, *, late: float = 0.0) -> dict[str, str]:
-    """Return the headers of a form that Slack has signed `late` seconds ago."""
+    """Return the headers of a form that Slack signed `late` seconds ago."""
     stamp = str(int(time.time() - late))
     digest = hmac.new(SLACK_SECRET.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
     return {
@@ -162,10 +162,10 @@ def sign_slack(raw: bytes, *, late: float = 0.0) -> dict[str, str]:
 
 
 class Callers:
-    """Genuine callers beside an attack: each look posts a webhook and asks both listeners, on new connections."""
+    """Legitimate callers during an attack: each round posts a webhook and queries both listeners on new connections."""
 
     WEBHOOK, PROBE = 2.0, 1.0
-    """Seconds in which each must be answered."""
+    """Seconds within which each request must be answered."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -173,7 +173,7 @@ class Callers:
         self.failures: list[str] = []
 
     async def look(self) -> None:
-        """Make one request of each kind, and write down what was not answered well, or not in time."""
+        """Make one request of each kind, and record wrong or late responses."""
         target = self.target
         await asyncio.gather(
             self._timed("webhook", target.post_webhook(within=2 * self.WEBHOOK), self.WEBHOOK),
@@ -183,7 +183,7 @@ class Callers:
         self.looks += 1
 
     async def watch(self, seconds: float) -> None:
-        """Look again and again for that long, and raise AssertionError with every failure."""
+        """Repeat this for that time, and raise AssertionError with all failures."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             await self.look()

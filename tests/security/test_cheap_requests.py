@@ -1,4 +1,4 @@
-"""V1: a request that costs its sender nothing costs the service next to nothing, and a pipe of them blocks nobody."""
+"""V1: a request that is cheap for its sender is cheap for the service, and pipelined ones block no other caller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.security.target import Callers, Target
 
 
 async def flood(target: Target, path: str, *, reading: bool, status_page: bool = False) -> None:
-    """Let 60 connections ask 100 times each for `path`, and look whether genuine callers are answered in time."""
+    """Request `path` 100 times on each of 60 connections, and check that legitimate callers are answered in time."""
     port = target.status_port if status_page else target.port
     async with connected(port, 60, pipelined(path, 100)) as sockets:
         readers = [asyncio.create_task(read_for_ever(one)) for one in sockets if reading]

@@ -1,4 +1,4 @@
-"""V2 and V3: strangers cannot take all connections of a listener, of the other one, or of outgoing pages."""
+"""V2 and V3: strangers cannot exhaust the connections of either listener, or those for outgoing pages."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_the_soft_limit_of_descriptors_is_raised(tmp_path: Path) -> None:
 
 
 async def test_an_answer_that_is_not_read_ends_its_connection(target: Target) -> None:
-    # 37 KB each: the kernel takes some megabytes, whatever the reader's window.
+    # 37 KB each: the kernel buffers some megabytes, regardless of the reader's window.
     async with connected(target.port, 20, pipelined("/api/docs", 200), window=2048):
         await until(lambda: target.connections >= 20, "every connection taken")
         await Callers(target).watch(2)

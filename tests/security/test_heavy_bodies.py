@@ -1,4 +1,4 @@
-"""V11 and V12: what takes long to read, to try or to render takes neither the loop nor the memory of the pod."""
+"""V11 and V12: input that is expensive to read, to try or to render blocks neither the loop nor exhausts memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MARKDOWN = {
 
 
 def bulky(size: int, alerts: int = 250) -> bytes:
-    """Return a packed notification of `alerts` without fingerprints, `size` bytes when unpacked."""
+    """Return a compressed notification of `alerts` without fingerprints, with `size` bytes when decompressed."""
     labels = {f"l{number}": "x" * 3900 for number in range(max(1, size // alerts // 4000))}
     made = [
         {"status": "firing", "labels": {"alertname": "Bulk", "n": str(n), **labels}, "startsAt": "2026-11-23T14:02:11Z"}
@@ -37,7 +37,7 @@ def bulky(size: int, alerts: int = 250) -> bytes:
 
 
 def memory(target: Target) -> int:
-    """Return the bytes that the service has resident."""
+    """Return the resident memory of the service in bytes."""
     status = Path(f"/proc/{target.service.pid}/status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024

@@ -1,4 +1,4 @@
-"""V4: no value that a sender can write stops what comes after it, or the end of the process."""
+"""V4: no value in a notification blocks later notifications, or the shutdown of the process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HUGE = 18446744073709551616
 
 
 def poisoned(literal: str, number: int) -> bytes:
-    """Return a notification of a group of its own whose `truncatedAlerts` is written so."""
+    """Return a notification of a new group with this text as `truncatedAlerts`."""
     body = json.loads(notification(alert(f"Poison{number}"), group=f"poison {number}"))
     body["truncatedAlerts"] = "HERE"
     return json.dumps(body).replace('"HERE"', literal).encode()

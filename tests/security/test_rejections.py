@@ -1,4 +1,4 @@
-"""V6 and V7: what the HTTP parser refuses is answered and logged by us, without a word of what was sent."""
+"""V6 and V7: requests that the HTTP parser rejects are answered and logged, without their content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MALFORMED = {
 
 
 async def send(target: Target, raw: bytes) -> bytes:
-    """Return everything that is answered until the connection is closed."""
+    """Return the response until the connection is closed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     try:
         writer.write(raw)

@@ -1,4 +1,4 @@
-"""V8 and V19: strangers who hold back what they have begun to send lock out neither Slack nor PagerDuty."""
+"""V8 and V19: strangers with unfinished requests block neither Slack nor PagerDuty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HALF = 64
 
 
 def begun(path: str, *headers: str) -> bytes:
-    """Return a request whose body of 100 bytes has begun, and does not go on."""
+    """Return a request with an incomplete body of 100 bytes."""
     head = [f"POST {path} HTTP/1.1", "Host: receiver", "Content-Length: 100", *headers, "", ""]
     return "\r\n".join(head).encode() + b"x"
 
@@ -45,7 +45,7 @@ async def test_half_open_requests_of_strangers_do_not_hold_up_pagerduty(target: 
 
 
 async def answer_to(target: Target, raw: bytes, within: float) -> bytes:
-    """Return the beginning of the answer to what is sent. Raises TimeoutError."""
+    """Return the beginning of the response to this request. Raises TimeoutError."""
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     try:
         writer.write(raw)

@@ -1,4 +1,4 @@
-"""Alertmanager's API as a client: headers of each address, which host a message names, and several of them."""
+"""The client of Alertmanager's API: headers for each address, hosts in messages, and several Alertmanagers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 30, 5, tzinfo=UTC)
 
 
 class Tenant:
-    """An Alertmanager that answers only whoever names its tenant, and knows one silence."""
+    """An Alertmanager that responds only to requests with its tenant, and has one silence."""
 
     def __init__(self, tenant: str, silence: str) -> None:
         self.tenant, self.silence = tenant, silence

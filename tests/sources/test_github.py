@@ -1,4 +1,4 @@
-"""GitHub's deployments and releases, read with care."""
+"""Deployments and releases from GitHub, with unexpected responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RELEASE: dict[str, Any] = {
 
 
 class Fake(SourceClient):
-    """Answers by the end of the path, and keeps what it was asked."""
+    """Responds by the end of the path, and records requests."""
 
     def __init__(self, **answers: Any) -> None:
         super().__init__()

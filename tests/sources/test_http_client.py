@@ -1,4 +1,4 @@
-"""Asking over HTTP against a server that does everything an answer may do."""
+"""The HTTP client against a server with all kinds of responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.sources.http_client import AT_ONCE, LARGEST, SourceClient, SourceE
 
 
 class Site:
-    """A server, and the paths that it was asked for."""
+    """A server, and the requested paths."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -43,7 +43,7 @@ async def site() -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def source_client() -> AsyncIterator[SourceClient]:
-    made = SourceClient(limit=20)  # a busy machine needs a second for the large answer
+    made = SourceClient(limit=20)  # a busy machine needs a second for the large response
     yield made
     await made.close()
 

@@ -1,4 +1,4 @@
-"""Three primaries with replicas, as one cluster, from packages, on ports of the loopback."""
+"""A cluster of three primaries with replicas, from packages, on ports of the loopback."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.store.servers import BACKLOG, DURABLE, Server
 
 PASSWORD = "cluster-password-03"
 NODE_TIMEOUT_MS = 2000
-"""After which a silent node is suspected; the default is 15 s."""
+"""Seconds until a silent node is suspected; the default is 15 s."""
 SLOTS = 16384
 ASK_AGAIN = 6.0
-"""Seconds after which a manual failover that moved nothing has been aborted: the server gives it five."""
+"""Seconds after which an unsuccessful manual failover has been aborted; the server's limit is five."""
 
 
 class Cluster:
@@ -29,7 +29,7 @@ class Cluster:
         self, folder: Path, name: str = "valkey", *, least: int = 0, namespace: str = "receiver",
         tls: dict[str, Path] | None = None,
     ) -> None:  # fmt: skip
-        """`least`: min-replicas-to-write. `tls`: the certificates with which nodes and clients speak TLS alone."""
+        """`least`: min-replicas-to-write. `tls`: the certificates; nodes and clients then use only TLS."""
         words = (
             *DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS),
             "--requirepass", PASSWORD, "--masterauth", PASSWORD, "--min-replicas-to-write", str(least),
@@ -50,18 +50,18 @@ class Cluster:
         self.slot = key_slot(f"{{{namespace}}}:".encode())
         self.alive = True
         self.source = self.target = self.nodes[0]
-        """Between which of them the slot is on its way."""
+        """The nodes between which the slot migrates."""
         self.names: dict[Server, str] = {}
 
     @property
     def address(self) -> str:
-        """What `redis.url` is: two of the nodes will do."""
+        """The value of `redis.url`: two of the nodes are enough."""
         scheme = "rediss" if self.secure else "redis"
         return f"{scheme}+cluster://:{PASSWORD}@127.0.0.1:{self.nodes[0].port},127.0.0.1:{self.nodes[4].port}"
 
     @property
     def url(self) -> str:
-        """The address of the node that has the slot now, for a look at what it holds."""
+        """The address of the node that has the slot now, to read its data."""
         return f"redis://:{PASSWORD}@127.0.0.1:{self.owner.port}/0"
 
     async def start(self) -> None:
@@ -85,12 +85,12 @@ class Cluster:
         await until(lambda: self.settled, "a cluster")
 
     def end(self) -> None:
-        """End all of them."""
+        """Stop all of them."""
         for node in self.nodes:
             node.end()
 
     def do(self, node: Server, *words: str) -> Any:
-        """Return the answer of a node; None where it gives none."""
+        """Return the response of a node; None if there is none."""
         client = node.client(password=PASSWORD, socket_timeout=5, **self.secure)
         try:
             return client.execute_command(*words)
@@ -100,12 +100,12 @@ class Cluster:
             client.close()
 
     def info(self, node: Server) -> dict[str, Any]:
-        """Return what a node says of its replication; nothing where it does not answer."""
+        """Return a node's replication report; empty if it does not respond."""
         return dict(self.do(node, "INFO", "replication") or {})
 
     @property
     def owner(self) -> Server:
-        """The node that has the slot of the namespace, by most of the others."""
+        """The node that has the slot of the namespace, according to most of the others."""
         ports = [port for node in self.nodes if node.alive for port in self._ports(node)[:1]]
         port = max(set(ports), key=ports.count)
         return next(node for node in self.nodes if node.port == port)
@@ -138,7 +138,7 @@ class Cluster:
 
     @property
     def settled(self) -> bool:
-        """Whether every node sees a whole cluster, and the node that has the slot has a replica with everything."""
+        """Whether every node reports a complete cluster, and the slot's node has a replica that is up to date."""
         for node in self.nodes:
             said = str(self.do(node, "CLUSTER", "INFO")).split()
             if "cluster_state:ok" not in said or f"cluster_known_nodes:{len(self.nodes)}" not in said:
@@ -149,13 +149,13 @@ class Cluster:
         return info.get("role") == "master" and replicas > 0 and states == ["online"] * replicas
 
     async def fail_over(self) -> None:
-        """Let the replica of the node that has the slot take its place; return once it has."""
+        """Fail over from the slot's node to its replica; return when this is done."""
         before = self.owner
         replica = next(node for node in self.nodes if node.port in self._ports(before)[1:])
         asked = -math.inf
 
         def moved() -> bool:
-            # The others may refuse their votes so soon after the last failover: an aborted one is asked for again.
+            # The others may refuse their votes soon after the last failover: an aborted one is requested again.
             nonlocal asked
             if time.monotonic() - asked > ASK_AGAIN and self.do(replica, "CLUSTER", "FAILOVER") is not None:
                 asked = time.monotonic()
@@ -171,11 +171,11 @@ class Cluster:
         return before
 
     async def restart(self, killed: Server, *, told: bool) -> None:
-        """Start a node again; the others tell it what it is."""
+        """Start a node again; it gets its role from the others."""
         await killed.start()
 
     async def migrate(self, pause: float = 0.0) -> None:
-        """Carry the slot to another primary, key by key as `redis-cli --cluster reshard` does, and return then."""
+        """Migrate the slot to another primary key by key, as `redis-cli --cluster reshard` does."""
         await self.begin_migration()
         end = time.monotonic() + 60
         while keys := self.keys_of_slot(10):
@@ -185,7 +185,7 @@ class Cluster:
         await self.end_migration()
 
     async def begin_migration(self) -> None:
-        """Let the node that has the slot, and another primary, know that its keys are to be carried there."""
+        """Set the slot to migrating on its node, and to importing on another primary."""
         self.source = self.owner
         shard = self._ports(self.source)
         self.target = next(n for n in self.nodes if n.port not in shard and self.info(n).get("role") == "master")
@@ -195,16 +195,16 @@ class Cluster:
         assert self.do(self.source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.names[self.target]) is not None
 
     def keys_of_slot(self, most: int = 1000) -> list[str]:
-        """Return keys that are still to be carried."""
+        """Return keys that are still to be migrated."""
         return list(self.do(self.source, "CLUSTER", "GETKEYSINSLOT", str(self.slot), str(most)) or ())
 
     async def carry(self, keys: list[str]) -> None:
-        """Carry these keys."""
+        """Migrate these keys."""
         words = ("MIGRATE", "127.0.0.1", str(self.target.port), "", "0", "5000", "AUTH", PASSWORD, "KEYS", *keys)
         assert self.do(self.source, *words) is not None, "a batch of keys was not carried over"
 
     async def end_migration(self) -> None:
-        """Carry what is left, and give the slot to its new node."""
+        """Migrate the remaining keys, and assign the slot to its new node."""
         if keys := self.keys_of_slot():
             await self.carry(keys)
         for node in (self.target, self.source, *self.nodes):

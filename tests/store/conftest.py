@@ -1,4 +1,4 @@
-"""Rooms on the session's server, and a server of a test's own that it may maltreat."""
+"""Rooms on the session's server, and a separate server that a test may break."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def rooms(store_url: str) -> AsyncIterator[Rooms]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedStore]:
-    """A server that nobody else uses."""
+    """A server that only this test uses."""
     made = EmbeddedStore(tmp_path / "data")
     made.start()
     try:

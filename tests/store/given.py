@@ -1,4 +1,4 @@
-"""What the tests of the store share: rooms on a real server, and changes that a decision might want written."""
+"""Shared by the tests of the store: rooms on a real server, and changes that a decision might write."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHAT = Destination(channel="chat", address="#incidents")
 
 
 class Rooms:
-    """Incidents and due work of one namespace, as a replica has them, and a look behind them."""
+    """Incidents and due work of one namespace, as in a replica, and access to the keys."""
 
     def __init__(self, url: str, namespace: str = "test") -> None:
         self.connection = Connection(url, namespace)
@@ -43,7 +43,7 @@ class Rooms:
         return await self.incidents.commit(change, now_ms=now, lease_ms=LEASE, number=NUMBER)
 
     async def owed(self, *rows: OutboxRow, now: int = MS) -> Committed:
-        """Open an incident that owes these rows; they are leased to who commits, under the token that is returned."""
+        """Open an incident with these rows; they are leased to the committer, under the returned token."""
         return await self.commit(opening(rows=rows), now)
 
     async def leased(self, done: Committed) -> list[LeasedRow]:
@@ -53,7 +53,7 @@ class Rooms:
         return self.connection.keys.named(name)
 
     def content(self) -> dict[str, str]:
-        """Return what every key holds, as one line each."""
+        """Return the value of every key, in one line each."""
         found = {}
         for key in self.raw.scan_iter():
             read = {
@@ -67,7 +67,7 @@ class Rooms:
 
 
 def opening(key: str = "key", *, alerts: int = 1, rows: Iterable[OutboxRow] = (), **more: Any) -> CommitRequest:
-    """Return the change that opens an incident about that many alerts."""
+    """Return the change that opens an incident with that many alerts."""
     store = Store()
     store.tell(part(alert("A"), key=key), NOW)
     opened = store.incidents["uid0"].model_copy(update={"uid": new_uid()})
@@ -93,7 +93,7 @@ def record(name: str, *, firing: bool = True) -> AlertRecord:
 
 
 def grown(known: Incident, **more: Any) -> CommitRequest:
-    """Return a change that adds one event to an incident as it is known."""
+    """Return a change that adds one event to a known incident."""
     draft = Transition(known, Actor(kind=ActorKind.PERSON, name="alice"), NOW)
     draft.add(Kind.UPDATED, "said", "something")
     return CommitRequest(incident=draft.incident, events=draft.events, **more)

@@ -20,7 +20,7 @@ PASSWORD, SENTINEL_PASSWORD = "server-password-01", "sentinel-password-02"
 
 
 class Replicated:
-    """Servers of which one is the primary, and the Sentinels that watch them. It is one `store` of a Stage."""
+    """A primary with replicas, and the Sentinels that monitor them. It is one `store` of a Stage."""
 
     def __init__(self, folder: Path, name: str = "valkey", *, least: int = 0) -> None:
         """`least`: min-replicas-to-write."""
@@ -35,7 +35,7 @@ class Replicated:
             Server(folder / f"sentinel-{number}", name, ("--sentinel",), config=self._config()) for number in range(3)
         ]
         for sentinel in self.sentinels:
-            # A Sentinel writes its file anew; what stands on the command line would be added to it again and again.
+            # A Sentinel rewrites its file, and would add options of the command line each time.
             sentinel.command[2:] = [*sentinel.command[2:]]
         self.alive = True
 
@@ -51,30 +51,30 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
 """
 
     async def start(self) -> None:
-        """Return once the replicas have everything and the Sentinels know each other."""
+        """Return when the replicas are in sync and the Sentinels know each other."""
         await asyncio.gather(*(server.start() for server in self.servers))
         await asyncio.gather(*(sentinel.start() for sentinel in self.sentinels))
         await until(lambda: self.settled, "replicas and Sentinels that know each other")
 
     def end(self) -> None:
-        """End all of them."""
+        """Stop all of them."""
         for one in (*self.sentinels, *self.servers):
             one.end()
 
     @property
     def address(self) -> str:
-        """What `redis.url` is; the password of the Sentinels is a setting of its own."""
+        """The value of `redis.url`; the password of the Sentinels is a separate setting."""
         nodes = ",".join(f"127.0.0.1:{one.port}" for one in self.sentinels)
         return f"redis+sentinel://:{PASSWORD}@{nodes}/{NAME}"
 
     @property
     def url(self) -> str:
-        """The address of the server that is the primary now, for a look at what it holds."""
+        """The address of the current primary, to read its data."""
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
 
     @property
     def port(self) -> int:
-        """The port of the primary, by most of the Sentinels."""
+        """The port of the primary, according to most Sentinels."""
         told = [self.ask(one, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME) for one in self.sentinels]
         ports = [int(address[1]) for address in told if address]
         return max(set(ports), key=ports.count)
@@ -86,7 +86,7 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
         return next(server for server in self.servers if server.port == port)
 
     def ask(self, sentinel: Server, *words: str) -> Any:
-        """Return the answer of a Sentinel; None where it gives none."""
+        """Return the response of a Sentinel; None if there is none."""
         client = sentinel.client(password=SENTINEL_PASSWORD, socket_timeout=2)
         try:
             return client.execute_command(*words)
@@ -96,7 +96,7 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
             client.close()
 
     def info(self, server: Server) -> dict[str, Any]:
-        """Return what a server says of its replication; nothing where it does not answer."""
+        """Return a server's replication report; empty if it does not respond."""
         client = server.client(password=PASSWORD, socket_timeout=2)
         try:
             return dict(client.info("replication"))
@@ -107,7 +107,7 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
 
     @property
     def settled(self) -> bool:
-        """Whether there is one primary with two replicas that have everything, and every Sentinel knows all of it."""
+        """Whether there is one primary with two synchronized replicas, and every Sentinel reports this."""
         port = self.port
         for server in self.servers:
             info = self.info(server)
@@ -141,7 +141,7 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
         await until(lambda: self.port != before, "another primary")
 
     def part(self, *, parted: bool) -> None:
-        """Keep the replicas from hearing of anything new, or let them hear of it again."""
+        """Interrupt replication to the replicas, or resume it."""
         clients = [server.client(password=PASSWORD, socket_timeout=5) for server in self.servers if server.alive]
         for client in clients:
             client.config_set("masterauth", "wrong" if parted else PASSWORD)
@@ -163,7 +163,7 @@ sentinel sentinel-pass {SENTINEL_PASSWORD}
         killed.command[:] = before
 
     async def kill_primary(self) -> Server:
-        """kill -9 the primary; return it once another one is."""
+        """kill -9 the primary; return it when there is a new one."""
         before = self.primary
         await before.kill()
         await until(lambda: self.port != before.port, "another primary")

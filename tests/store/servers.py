@@ -19,7 +19,8 @@ from tests.faults.waiting import until
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "")
 BACKLOG = ("--repl-backlog-size", "64mb")
-"""What docs/operating.md asks for: with 1 MB, a replica needs a full copy after a second without its primary."""
+"""The size that docs/operating.md recommends: with 1 MB, a replica needs a full copy after a second of
+disconnection."""
 
 
 def _carried(package: str) -> str:
@@ -45,17 +46,17 @@ def low_port() -> int:
 
 
 NEW = ("redis7", "redis8", "valkey")
-"""Servers that can be the store."""
+"""Servers that the service supports as its store."""
 
 
 class Server(Program):
-    """One server on a port of the loopback, which it keeps when it is started again."""
+    """One server on a port of the loopback, which stays the same after a restart."""
 
     def __init__(
         self, folder: Path, name: str = "valkey", words: Sequence[str] = DURABLE, *, port: int | None = None,
         config: str | None = None,
     ) -> None:  # fmt: skip
-        """`words` are its arguments; `config` the text of its file, for what arguments cannot say."""
+        """`words` are its arguments; `config` is the text of its file, for settings that cannot be arguments."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = port or low_port()
@@ -72,12 +73,12 @@ class Server(Program):
         return f"redis://127.0.0.1:{self.port}/0"
 
     async def start(self) -> None:
-        """Return once it answers."""
+        """Return when it responds."""
         self.spawn()
         await until(self.answers, f"an answer of the server; its log is {self.log}")
 
     def answers(self) -> bool:
-        """Return whether it answers anything but that it loads."""
+        """Return whether it responds and has finished loading."""
         assert self.alive, self.log.read_text("utf-8")[-2000:]
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as door:
@@ -89,13 +90,13 @@ class Server(Program):
             return False
 
     def client(self, **more: Any) -> Any:
-        """Return a client of the test's own."""
+        """Return a client for the test."""
         return redis.Redis(port=self.port, decode_responses=True, **more)
 
 
 @contextmanager
 def ended(*servers: Program) -> Iterator[None]:
-    """End the servers with the block, whatever became of the test."""
+    """Stop the servers at the end of the block, even if the test failed."""
     try:
         yield
     finally:
@@ -104,7 +105,7 @@ def ended(*servers: Program) -> Iterator[None]:
 
 
 def certificates(folder: Path) -> dict[str, Path]:
-    """Make an authority, and certificates of a server at 127.0.0.1 and of a client that it has signed."""
+    """Create a certificate authority, and the certificates of a server at 127.0.0.1 and of a client."""
     openssl = shutil.which("openssl")
     assert openssl is not None, "openssl is missing: `make tools` installs it (Debian's packages)"
     made = {name: folder / f"{name}.pem" for name in ("ca", "ca.key", "server", "server.key", "client", "client.key")}

@@ -1,4 +1,4 @@
-"""When a mark says that the store has lost a commit, and when it says nothing."""
+"""When a mark shows that the store has lost a commit, and when it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of keys tells the truth: after a busy life every key is in it, with its type."""
+"""The table of keys is correct: after a busy run every key is in it, with its type."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TYPES = {"string": "string", "counter": "string", "hash": "hash", "list": "list"
 
 
 def table() -> dict[str, tuple[str, str]]:
-    """Return type and lifetime of each key, by a pattern of its name."""
+    """Return the type and lifetime of each key, by a pattern of its name."""
     found = {}
     for line in (keys.__doc__ or "").splitlines():
         cells = [cell.strip() for cell in re.split(r"(?<!\w)\|(?!\w)|(?<=`) \||\| (?=`)", line) if cell.strip()]
@@ -58,7 +58,7 @@ async def world(store_url: str) -> AsyncIterator[World]:
 
 
 async def busy(world: World) -> None:
-    """Let everything happen that leaves a trace in the store."""
+    """Perform every operation that writes to the store."""
     await world.open()
     await world.post(notification(alert("Watchdog"), group="watchdog"))
     await world.one.intake.watchdogs.record(round(world.clock.now().timestamp() * 1000), ["cluster"], ['cluster="eu"'])
@@ -121,7 +121,7 @@ async def busy(world: World) -> None:
 
 
 async def sessions(world: World) -> None:
-    """Sign one person in, whose groups are asked for, and sign another one out."""
+    """Sign one person in, check their groups, and sign another one out."""
     store, now = SessionStore(world.one.connection), world.clock.now()
     until, began = now + timedelta(hours=12), to_ms(now)
     for name in ("one", "two"):
@@ -132,7 +132,7 @@ async def sessions(world: World) -> None:
 
 
 async def subscriptions(world: World) -> None:
-    """Let somebody subscribe to the status page, and owe them mail."""
+    """Subscribe a person to the status page, and queue mail to them."""
     subscribers, mail = StatusSubscribers(world.one.connection), SubscriberMail(world.one.connection)
     now = world.clock.now()
     assert await subscribers.key()
@@ -178,10 +178,10 @@ async def test_what_lives_for_a_while_has_an_end(world: World) -> None:
     read, prefix = table(), world.one.connection.keys.prefix
     eternal = re.compile(
         r"owner|rooms|held|dead|refused|ids|index|open|summaries|changed|due:.+|board|subscribers|mail:.+|public:past"
-    )  # their members end, or are few
+    )  # their members expire, or are few
     for key in client.scan_iter():
         name = key.removeprefix(prefix)
         lifetime = next(life for pattern, (_, life) in read.items() if re.fullmatch(pattern, name))
-        if lifetime != "for ever" and not eternal.fullmatch(name):
+        if lifetime != "forever" and not eternal.fullmatch(name):
             assert client.ttl(key) > 0, f"{name} never ends, and the table says {lifetime}"
     client.close()

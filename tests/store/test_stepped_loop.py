@@ -1,4 +1,4 @@
-"""Long loops of many requests leave the event loop to others, and the service's own work does not wait behind them."""
+"""Long loops of many requests yield to other tasks, and the service's own work does not wait for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READERS, STEPS, SIZE = 30, 4, 5
 
 
 class Turns:
-    """Counts the turns of the event loop, and the steps in each."""
+    """Counts the iterations of the event loop, and the steps in each."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -27,7 +27,7 @@ class Turns:
         self._loop.call_soon(self._turn)
 
     async def read(self, kind: Lane) -> int:
-        """Walk through some items as a request, or another kind of work, does; return in which turn it was done."""
+        """Process some items like a request or another kind of work; return the iteration in which this ended."""
         with lane(kind):
             async for item in in_steps(range(STEPS * SIZE), SIZE):
                 if item % SIZE == 0 and item:

@@ -14,11 +14,11 @@ from tests.stories.world import World
 
 @pytest.fixture(autouse=True)
 def never_hurried(patient: None) -> None:
-    """No story is about the seconds that a store takes: there it is either killed or there."""
+    """No story depends on the store's latency: the store is either available or killed."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let the stories of a module marked `killed_in_turn` happen twice: with one replica, and with two of a relay."""
+    """Run the stories of a module marked `killed_in_turn` twice: with one replica, and with two of a relay."""
     if "world" in metafunc.fixturenames and metafunc.definition.get_closest_marker("killed_in_turn"):
         metafunc.parametrize("world", [World, Relay], indirect=True, ids=["one", "each_killed"])
 
@@ -35,5 +35,5 @@ async def world(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator
 
 @pytest.fixture
 def clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alerts may begin ahead of the pushed clock: the story is not about a clock that is wrong (test_beginnings)."""
+    """Alerts may begin ahead of the story's clock, because wrong clocks have their own stories (test_beginnings)."""
     monkeypatch.setattr(alert_start, "AHEAD", timedelta(days=2))

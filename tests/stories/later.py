@@ -1,4 +1,4 @@
-"""A store as a later version may leave it: written into a real one, as far as this version need not know how."""
+"""A store as a later version may leave it: data that this version does not know, written into a real store."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ NEW_SEVERITY = {"severity": "SEV-0"}
 NEW_PAGES = {"pages": [{"pager": {"of": "tomorrow"}}]}
 NEW_DECISION = {"decision": "by vote"}
 UNREADABLE: list[dict[str, Any] | str] = [NEW_STATE, NEW_SEVERITY, NEW_STATE | NEW_PAGES, NEW_DECISION, "{", "[]"]
-"""What a snapshot has otherwise, or is instead."""
+"""Changes to a snapshot, or its replacement."""
 
 
 async def rewrite(world: World, incident: Incident, change: dict[str, Any] | str) -> None:
-    """Leave the snapshot of `incident` as a later version would: with other fields, or in another form."""
+    """Rewrite the snapshot of `incident` like a later version: with other fields, or in another form."""
     keys, connection = world.one.incidents.keys, world.one.connection
     async with connection.guarded() as client:
         key = keys.incident(incident.uid)
         state = await client.hget(key, "state")
         written = change if isinstance(change, str) else orjson.dumps(orjson.loads(state) | change)
         await client.hset(key, "state", written)
-        # What it keeps beside it for listing this version cannot read either.
+        # This version cannot read the later version's summary either.
         await client.hset(keys.named("summaries"), incident.uid, f"{incident.version} [99]")
 
 
@@ -45,6 +45,6 @@ async def row(world: World, member: str) -> dict[str, str]:
 
 
 async def rewrite_row(world: World, member: str, **fields: str) -> None:
-    """Leave a row as a later version would."""
+    """Rewrite a row like a later version."""
     async with world.one.connection.guarded() as client:
         await client.hset(world.one.incidents.keys.row(member), mapping=fields)

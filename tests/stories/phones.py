@@ -1,4 +1,4 @@
-"""A world in which people are paged on their phones, by a fake ntfy server beside the other vendors."""
+"""A world in which people are paged on their phones, by a fake ntfy server in addition to the other vendors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOPICS = {
 
 
 class PhoneWorld(World):
-    """Everybody in TOPICS has a phone; `pager` leaves PagerDuty on."""
+    """Everyone in TOPICS has a phone; `pager` keeps PagerDuty on."""
 
     def __init__(self, store: str) -> None:
         super().__init__(store)
@@ -34,12 +34,12 @@ class PhoneWorld(World):
         self.settings: dict[str, Any] = {}
         """More settings of the channel `push`."""
         self.people: dict[str, dict[str, Any]] = {}
-        """More of what is written about people, by key."""
+        """More settings of people, by key."""
         self.change: Callable[[Config], Config] = lambda config: config
         self.more: dict[str, dict[str, Any]] = {}
         """More channels of kind ntfy, with their settings."""
         self.second_road: tuple[str, ...] = ()
-        """The second road of every severity; empty: as the reference has it."""
+        """The fallback channels of every severity; empty: as in the reference configuration."""
         self.modem: Any = None
         """The modem of a story about SMS."""
         self._listening: list[asyncio.Task[None]] = []
@@ -78,7 +78,7 @@ class PhoneWorld(World):
         await super().close()
 
     async def settled(self, state: State) -> None:
-        """Wait until the only incident is in `state`, and let what follows happen."""
+        """Wait until the only incident is in `state`, and process what follows."""
         async with asyncio.timeout(10):
             while [one.state for one in await self.one.incidents.listing(most=2)] != [state]:  # noqa: ASYNC110  (the store tells nobody)
                 await asyncio.sleep(0.01)
@@ -90,7 +90,7 @@ class PhoneWorld(World):
         return {action["label"]: action for action in found[index]["actions"]}
 
     async def tap(self, action: dict[str, Any]) -> int:
-        """Do what a phone does when a button is tapped; return the status, on which the phone clears its message."""
+        """Tap a button like a phone; return the status, which decides whether the phone clears its message."""
         async with (
             aiohttp.ClientSession() as session,
             session.request(action["method"], action["url"], data=action["body"]) as response,
@@ -98,18 +98,18 @@ class PhoneWorld(World):
             return response.status
 
     def showing(self) -> list[str]:
-        """Return whose phones show a page, sorted."""
+        """Return the sorted names of people whose phones show a page."""
         names = {topic: name for name, topic in TOPICS.items()}
         return sorted(names[topic] for topic, _ in self.ntfy.shown if topic in names)
 
     def sounded(self) -> list[str]:
-        """Return whose phones have made a sound, in order."""
+        """Return the names of people whose phones made a sound, in order."""
         names = {topic: name for name, topic in TOPICS.items()}
         return [names[topic] for topic, _ in self.ntfy.sounds if topic in names]
 
 
 async def until(holds: Callable[[], bool], limit: float = 10.0) -> None:
-    """Wait until something holds that comes about by itself, without the clock."""
+    """Wait until a condition holds that does not depend on the clock."""
     async with asyncio.timeout(limit):
         while not holds():  # noqa: ASYNC110  (nobody is told)
             await asyncio.sleep(0.01)

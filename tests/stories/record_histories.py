@@ -1,6 +1,6 @@
-"""Record what a release writes of some incidents: `python -m tests.stories.record_histories FILE`, in its own tree.
+"""Records the data that a release writes about some incidents: `python -m tests.stories.record_histories FILE`.
 
-It drives the release's own stories (tests/stories/world.py) and keeps logs, snapshots and what figures are made of. To
+It uses the release's own stories (tests/stories/world.py) and stores logs, snapshots and the data of figures. To
 record another release, extract it (`git archive COMMIT | tar -x -C FOLDER`), copy this file into its tests/stories, and
 run it there with this repository's Python.
 """
@@ -58,10 +58,10 @@ WORST: dict[str, Any] = {"labels": {"scope": "all_users"}, "annotations": {"erro
 
 
 class Recorder:
-    """Lives the histories, one after the other, in one world."""
+    """Runs the histories, one after the other, in one world."""
 
     def __init__(self, world: World) -> None:
-        """Nothing has happened yet."""
+        """Create it before the first history."""
         self.world = world
 
     async def fires(self, group: str, *names: str, **more: Any) -> str:
@@ -78,13 +78,13 @@ class Recorder:
         await self.world.post(notification(*alerts, group=group))
 
     async def act(self, number: str, *commands: Command) -> None:
-        """Do some commands, a minute after each other."""
+        """Carry out some commands, one minute apart."""
         for command in commands:
             await self.world.one.respond.act(number, command, ALICE, self.world.clock.now())
             await self.world.forward("1m")
 
     async def answered(self) -> None:
-        """Somebody takes it, works on it, and it is reviewed."""
+        """A person acknowledges it, works on it, and it is reviewed."""
         one = await self.fires("Answered")
         await self.act(
             one, Acknowledge(text="on it"), Assign(role="ic", person="alice"), AddNote(text="restarted"),
@@ -102,7 +102,7 @@ class Recorder:
         )  # fmt: skip
 
     async def unanswered(self) -> None:
-        """Nobody answers: it escalates, ends by itself, and comes again within the hour."""
+        """Nobody answers: it escalates, its alert ends, and fires again within the hour."""
         await self.fires("Unanswered")
         await self.world.forward("47m")
         await self.ends("Unanswered")
@@ -113,7 +113,7 @@ class Recorder:
         await self.world.forward("20m")
 
     async def flapping(self) -> None:
-        """It comes and goes; it is acknowledged, and the acknowledgement lapses."""
+        """Its alert flaps; it is acknowledged, and the acknowledgement expires."""
         one = await self.fires("Flapping")
         for _ in range(4):
             await self.world.forward("3m")
@@ -126,7 +126,7 @@ class Recorder:
         await self.world.forward("20m")
 
     async def worse(self) -> None:
-        """It grows worse, the public hears of it, more alerts join, and a person ends it."""
+        """It gets worse, an update is published, more alerts join, and a person resolves it."""
         one = await self.fires("Worse")
         await self.fires("Worse", **WORST)
         await self.act(
@@ -137,7 +137,7 @@ class Recorder:
         await self.act(one, Resolve(), Reopen(text="not yet"), Resolve())
 
     async def apart_and_together(self) -> None:
-        """One is split, and two others become one."""
+        """One incident is split, and two others are merged."""
         first = await self.fires("Split", "A", "B")
         names = {"alertname": "B", "service": "api"}
         await self.world.one.incident_split.split(first, [fingerprint(names)], None, ALICE, self.world.clock.now())
@@ -150,14 +150,14 @@ class Recorder:
         await self.world.forward("30m")
 
     async def drill(self) -> None:
-        """Somebody declares one for practice."""
+        """A person declares a drill."""
         request = Declare(title="Game day", severity=Severity.SEV2, summary="practice", drill=True)
         done = await self.world.one.respond.declare(request, ALICE, self.world.clock.now())
         await self.world.forward("2m")
         await self.act(done.incident.id, Acknowledge(), Resolve())
 
     async def storm(self) -> None:
-        """Many at once: the later ones are part of a storm."""
+        """Many incidents at once: the later ones join a storm."""
         replica = self.world.one
         ingest = replica.config.ingest
         few = ingest.model_copy(update={"storm": ingest.storm.model_copy(update={"incidents": 3})})
@@ -170,7 +170,7 @@ class Recorder:
         await self.world.forward("40m")
 
     async def still_open(self) -> None:
-        """What is under way when the release is replaced."""
+        """Incidents that are open when the release is replaced."""
         await self.fires("Open")
         await self.act(await self.fires("Taken"), Acknowledge())
         await self.fires("Watched")
@@ -199,7 +199,7 @@ async def kept(world: World) -> list[dict[str, Any]]:
 
 
 async def record() -> dict[str, Any]:
-    """Live every history and return what is kept of them, and the month's figures as the release reckons them."""
+    """Run every history and return the stored data, and the month's figures as the release computes them."""
     with tempfile.TemporaryDirectory() as folder:
         store = EmbeddedStore(Path(folder) / "store")
         world = World(store.start())

@@ -1,4 +1,4 @@
-"""A world of two replicas, each of which is killed in turn: what one has begun the other goes on with."""
+"""A world of two replicas that are killed in turn, so that each continues the other's work."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.stories.world import World
 class Relay(World):
     """Before each notification, and before time passes, the first replica is killed, and the second takes its place.
 
-    A new one starts in place of that. What a replica holds in memory outlives two steps of the story at most: whatever
-    comes later is decided by what the store has.
+    A new replica replaces the killed one. A replica's memory survives at most two steps of the story, so later
+    decisions depend only on the store.
     """
 
     def __init__(self, store: str) -> None:
@@ -29,7 +29,7 @@ class Relay(World):
         return await super().open(max(2, replicas), **env)
 
     async def post(self, body: bytes, to: int = 0) -> Answer:
-        """Give a body to a replica that was not the first at the last step; one moment is one step."""
+        """Post a body to a replica that was not the first at the last step; one time is one step."""
         if self.clock.now() != self._passed_on:
             await self._pass_on()
         return await super().post(body, to)
@@ -41,25 +41,25 @@ class Relay(World):
 
     async def _pass_on(self) -> None:
         for replica in self.replicas:
-            await replica.work.idle()  # what a command has started is sent: nobody is killed in the midst of it here
+            await replica.work.idle()  # a command's deliveries are sent before a replica is killed
         self._passed_on = self.clock.now()
         dead = self.replicas.pop(0)
         await _kill(dead)
         self.killed += 1
         await self.replica(**self._env)
-        # What a story has configured otherwise at the first is the configuration of all.
+        # The configuration of the first replica applies to all.
         for replica in self.replicas:
             if replica.config != dead.config:
                 replica.apply(dead.config)
 
     async def close(self) -> None:
-        """End everything; a story in which no replica was killed says nothing about that."""
+        """End everything; a story in which no replica was killed fails."""
         await super().close()
-        assert self.killed, "nobody was killed in this story"
+        assert self.killed, "no replica was killed in this story"
 
 
 async def _kill(replica: Replica) -> None:
-    # As kill -9 does: nothing is written down, nothing is given back.
+    # Like kill -9: nothing is written, and no lease is returned.
     await replica.http.close()
     await replica.source_client.close()
     await replica.connection.close()

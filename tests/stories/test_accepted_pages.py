@@ -1,4 +1,4 @@
-"""A page that was accepted is sent with or without the store, once; its receipt is written when the store is back."""
+"""An accepted page is sent once, with or without the store; its receipt is written when the store is back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["outworld"]
 
 
 async def accepted(outworld: Outworld, body: bytes = DOWN) -> None:
-    """Let a replica accept a notification in the moment before the store goes away: nothing was sent yet."""
+    """Let a replica accept a notification just before the store becomes unavailable, before anything is sent."""
     one, left = outworld.one, list[Any]()
     start = one.work.deliveries.spawn_send
     one.work.pool._start = left.append
@@ -42,7 +42,7 @@ async def test_it_goes_out_without_the_store_and_is_resolved_in_the_end(outworld
     outworld.server.restart()
     await outworld.beats(4)
     await outworld.forward("1m")
-    assert len(outworld.sent()) == 2, "the receipt is written: nobody sends it again"
+    assert len(outworld.sent()) == 2, "the receipt is written: no replica sends it again"
     (incident,) = await outworld.incidents()
     receipts = await outworld.one.incidents.receipts(incident.uid)
     delivered = [one for one in receipts if one["channel"] == "pager" and one["outcome"] == "delivered"]
@@ -195,7 +195,7 @@ async def test_receipts_are_written_together_and_hold_the_work_loop_up_for_nobod
     await one.turn()
     assert not one.monitor.away
     await one.turn()
-    assert under_way["now"] >= 20, "all of them at once, and the loop has looked at the store twice"
+    assert under_way["now"] >= 20, "all of them at once, and the loop has polled the store twice"
     go.set()
     await one.work.idle()
     monkeypatch.undo()
@@ -212,8 +212,8 @@ async def test_a_row_of_another_replica_goes_out_without_the_store(
 ) -> None:
     await outworld.open(replicas=2)
     one, other = outworld.replicas
-    monkeypatch.setattr(one.work.snapshots, "behind", list)  # no snapshot but what comes with the row
-    other.work.pool.stopping = True  # it dies before it has sent anything
+    monkeypatch.setattr(one.work.snapshots, "behind", list)  # only the snapshot that was read with the row
+    other.work.pool.stopping = True  # it dies before it sends anything
     await other.intake.accept(parse_notification(DOWN), outworld.clock.now())
 
     async def gone(row: LeasedRow, *_: Any) -> Any:
@@ -244,7 +244,7 @@ async def test_one_that_the_vendor_has_refused_before_is_tried_again_without_the
     outworld.server.restart()
     await outworld.beats(4)
     await outworld.forward("1m")
-    assert len(outworld.sent()) == 2, "nobody sends it again"
+    assert len(outworld.sent()) == 2, "no replica sends it again"
     (incident,) = await outworld.incidents()
     receipts = await outworld.one.incidents.receipts(incident.uid)
     assert {one["to"] for one in receipts if one["outcome"] == "delivered"} >= {"alice", "eng-lead"}

@@ -1,4 +1,4 @@
-"""What is old goes to files and comes back as it was; the store need not grow for ever."""
+"""Old incidents are written to files and can be restored unchanged, so that the store does not grow forever."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALICE = Actor(kind=ActorKind.API, name="alice")
 
 @pytest.fixture
 async def kept(store_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    """A world that puts away what is older than 30 days."""
+    """A world that archives incidents older than 30 days."""
     world = World(store_url)
     await world.open()
     replica = world.one
@@ -70,7 +70,7 @@ async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: 
     assert [file.name for file in (tmp_path / "archive").iterdir()] == ["2026-11.jsonl"]
     assert (tmp_path / "archive" / "2026-11.jsonl").stat().st_mode & 0o077 == 0
     for page in old.pages:
-        assert page.address not in json.dumps(document), "no routing key leaves"
+        assert page.address not in json.dumps(document), "no routing key is exported"
     assert await kept.one.incidents.incident(old.uid) is None
     assert await kept.one.incidents.uid_of(old.id) is None
     assert await kept.one.incidents.incident(open_.uid) is not None
@@ -94,7 +94,7 @@ async def test_what_is_old_goes_to_a_file_and_comes_back(kept: World, tmp_path: 
     before = sum(one["body"]["dedup_key"] in keys for one in kept.pagerduty.taken)
     await kept.forward("30s")
     after = sum(one["body"]["dedup_key"] in keys for one in kept.pagerduty.taken)
-    assert after == before, "nothing is sent of what came back"
+    assert after == before, "nothing is sent for restored incidents"
 
 
 async def test_an_id_is_never_drawn_twice(kept: World, tmp_path: Path) -> None:

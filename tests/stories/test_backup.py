@@ -1,4 +1,4 @@
-"""Who stands behind a contact that does not answer, where that is nobody, or nobody else."""
+"""The backup of a contact that does not answer, if there is none, or it is the same person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 async def unanswered(world: World, backup: Target | None = None, **more: Any) -> list[tuple[str, str, str]]:
-    """Let nobody answer for a quarter of an hour; return what was said about the pages from then on."""
+    """Wait a quarter of an hour without an answer; return the texts about pages from then on."""
     config = world.one.config
     contact = config.contacts["on-call"]
     contacts = {**config.contacts, "on-call": contact.model_copy(update={"backup": backup or contact.backup})}
@@ -32,7 +32,7 @@ async def test_a_backup_with_nobody_in_it_is_said(world: World) -> None:
     said = await unanswered(world, only=(weekend,))
     assert said == [("page_passed", "nobody", "no one is on call as the backup of on-call now")]
     assert "no one is on call as the backup of on-call now" in str(world.slack.taken)
-    assert world.rung() == ["alice", "eng-lead"], "and the escalation goes on"
+    assert world.rung() == ["alice", "eng-lead"], "and the escalation continues"
 
 
 async def test_a_backup_who_is_the_same_person_is_not_paged_twice(world: World) -> None:

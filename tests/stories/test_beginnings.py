@@ -1,4 +1,4 @@
-"""Alerts whose startsAt cannot be believed, from the notification to the month's figures."""
+"""Alerts with an implausible startsAt, from the notification to the month's figures."""
 
 from __future__ import annotations
 

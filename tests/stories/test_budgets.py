@@ -1,4 +1,4 @@
-"""Error budgets that Prometheus is asked about: by the incident for its post-mortem, by the month for its review."""
+"""Error budgets queried from Prometheus: per incident for its post-mortem, and per month for its review."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def answer(value: str) -> SourceAnswer:
 
 
 async def asked(world: World) -> None:
-    """Open a world with an objective of 99.9 % over 30 days that has a query."""
+    """Open a world with an objective of 99.9 % over 30 days, with a query."""
     await world.open()
     objective = Objective.model_validate({"name": "availability", "target": "99.9%", "promql": QUERY})
     config = world.one.config.model_copy(update={"objectives": (objective,)})

@@ -1,4 +1,4 @@
-"""One that nothing can be made of, among many: the others are looked after as if it were not there."""
+"""One broken item among many: the others are processed as if it did not exist."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ ALICE = Actor(kind=ActorKind.PERSON, name="alice")
 
 
 def spoiling(given: Any, spoiled: str) -> Any:
-    """Return `given`, failing for what mentions `spoiled`."""
+    """Return `given`, which fails for items that mention `spoiled`."""
 
     def act(*args: Any, **more: Any) -> Any:
         if spoiled in str(args):
-            raise ValueError("nobody has thought of this")
+            raise ValueError("an unexpected error")
         return given(*args, **more)
 
     return act
@@ -38,7 +38,7 @@ async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_
     for service in ("a", "b"):
         await world.post(notification(alert("AuthFailing", labels={"service": service}), group=service))
     async with world.one.connection.guarded() as client:
-        # Their leases end at one moment: from then on the one that comes first does so whenever they are due.
+        # Their leases end at the same time: from then on, the first one is always claimed first.
         lane = world.one.connection.keys.due("pager!")
         rows = await client.zrange(lane, 0, -1)
         await client.zadd(lane, dict.fromkeys(rows, world.clock.now().timestamp() * 1000))
@@ -104,7 +104,7 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
 
     def failing(draft: Any, *given: Any) -> None:
         if draft.incident.uid == spoiled:
-            raise ValueError("nobody has thought of this")
+            raise ValueError("an unexpected error")
         release(draft, *given)
 
     monkeypatch.setattr(alert_storm, "release_from_storm", failing)
@@ -140,7 +140,7 @@ async def test_a_board_that_cannot_be_taken_over_keeps_nothing_that_is_due(
     await world.post(notification(alert("ApiDown")))
 
     async def failing() -> int:
-        raise ValueError("nobody has thought of this")
+        raise ValueError("an unexpected error")
 
     monkeypatch.setattr(one.work, "read_shared_documents", failing)
     await one.shared_documents.put("override", "o", {})

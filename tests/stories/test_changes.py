@@ -1,4 +1,4 @@
-"""What was deployed before an incident, and the mark in Grafana's graphs."""
+"""Deployments before an incident, and the annotation in Grafana's graphs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_what_was_deployed_is_told_once_with_the_likely_one_named(world: W
     (incident,) = await world.incidents()
     assert incident.changes.items[0].name == "v42"
     assert len([url for url in world.outside.asked if url.startswith(GITHUB)]) == 3
-    assert any("v42" in str(entry["body"]) for entry in world.slack.taken), "where people read"
+    assert any("v42" in str(entry["body"]) for entry in world.slack.taken), "where people read it"
 
 
 async def test_github_that_does_not_answer_holds_nothing_up_and_is_said(world: World) -> None:
@@ -94,7 +94,7 @@ async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, m
     await asking.wait()
     for uid in others:
         await look(uid, world.clock.now())
-    assert not waiting.done(), "nobody else waits for the answer"
+    assert not waiting.done(), "no other incident waits for the response"
     answer.set()
     await waiting
     for uid in others:
@@ -114,7 +114,7 @@ async def test_a_service_without_a_repository_is_not_asked_about(world: World) -
 
 
 def marking(replica: Replica, url: str) -> None:
-    """Let a replica mark incidents at the fake, as `links.grafana.token` does."""
+    """Let a replica annotate incidents at the fake, as with `links.grafana.token`."""
     links = replica.config.links
     assert links.grafana is not None
     grafana = links.grafana.model_copy(update={"url": url, "token": SecretStr(TOKEN)})

@@ -1,4 +1,4 @@
-"""The store's clock jumps while people are being called: minute by minute, nobody is called late, early or twice."""
+"""The store's clock jumps while people are paged: minute by minute, no page is late, early or repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 
 class JumpingClock(FakeClock):
-    """Moves when pushed, and follows a store whose clock is `ahead` of the true time."""
+    """Moves on request, and follows a store whose clock is `ahead` of the true time."""
 
     def __init__(self, start: datetime) -> None:
         super().__init__(start)
@@ -39,7 +39,7 @@ def clock(world: World) -> JumpingClock:
 
 
 async def minutes(world: World, count: int) -> list[tuple[int, str]]:
-    """Let that many minutes pass; return who was rung in which of them."""
+    """Let that many minutes pass; return who was paged in which minute."""
     rung, told = len(world.rung()), []
     for minute in range(1, count + 1):
         await world.forward("1m")
@@ -59,12 +59,12 @@ async def test_steps_come_when_they_are_due_whatever_the_stores_clock_does(world
     told.append(await minutes(world, 12))
     calls = [(12 * part + minute, person) for part, found in enumerate(told) for minute, person in found]
     assert straight == ["alice"]
-    # The distance from the store's clock gets smaller meanwhile: that makes some seconds.
+    # The offset from the store's clock decreases meanwhile, which makes a difference of some seconds.
     due = {minute: person for minute, person in calls if person in ("eng-lead", "vp-eng")}
     assert [(minute in (first, first + 1), due[minute]) for minute, first in zip(due, (15, 30), strict=True)] == [
         (True, "eng-lead"), (True, "vp-eng"),
     ]  # fmt: skip
-    assert len(set(calls)) == len(calls), "nobody was rung twice"
+    assert len(set(calls)) == len(calls), "nobody was paged twice"
     assert abs(clock.now() - clock.true) < timedelta(seconds=1)
 
 

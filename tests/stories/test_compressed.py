@@ -1,4 +1,4 @@
-"""Incidents that have been over for a day are compressed, and nobody notices: not those who read, nor those who act."""
+"""Incidents that ended a day ago are compressed, without a visible effect on reads or commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALICE = Actor(kind=ActorKind.API, name="alice")
 
 
 class Forms:
-    """The store, as far as incidents are compressed in it."""
+    """The compressed incidents of the store."""
 
     def __init__(self, world: World) -> None:
         self.raw: Any = redis.Redis.from_url(world.store, decode_responses=True)
@@ -29,18 +29,18 @@ class Forms:
 
     @property
     def compressed(self) -> int:
-        """How many incidents are compressed."""
+        """The number of compressed incidents."""
         return sum(self.raw.hexists(key, "compressed") for key in self.raw.scan_iter(f"{self.prefix}inc:*"))
 
 
 def configured(world: World, **changes: Any) -> None:
-    """Let the first replica's configuration of incidents say something else."""
+    """Change the first replica's configuration of incidents."""
     incidents = world.one.config.incidents.model_copy(update=changes)
     world.one.apply(world.one.config.model_copy(update={"incidents": incidents}))
 
 
 async def lived(world: World) -> str:
-    """Open an incident, write something down, and end it; return its id."""
+    """Open an incident, add a note, and end it; return its id."""
     await world.post(notification(alert("AuthFailing")))
     await world.one.respond.act("INC-2026-0001", AddNote(text="restarted"), ALICE, world.clock.now())
     await world.post(notification(alert("AuthFailing", firing=False)))
@@ -49,7 +49,7 @@ async def lived(world: World) -> str:
 
 
 async def looked(world: World, after: timedelta) -> None:
-    """Let time pass, and let the timer look as often as it wants to look again soon."""
+    """Let time pass, and run the timer as often as it is due again soon."""
     world.clock.forward(after)
     look = world.one.incident_compression.on_timer
     while await look(world.clock.now()) - world.clock.now() < EVERY:
@@ -57,7 +57,7 @@ async def looked(world: World, after: timedelta) -> None:
 
 
 async def aged(world: World) -> Forms:
-    """Let a replica look twice, so far apart that everything that is over is compressed."""
+    """Let a replica check twice, so far apart that every finished incident is compressed."""
     await looked(world, timedelta())
     await looked(world, TRIAL + timedelta(hours=1))
     return Forms(world)
@@ -120,7 +120,7 @@ async def test_nothing_is_compressed_on_the_first_day_nor_beside_an_earlier_rele
     forms.raw.delete(f"{forms.prefix}compressed")  # as after an upgrade
     await looked(world, timedelta())
     await looked(world, timedelta(hours=23))
-    assert forms.compressed == 0, "the release before may still run, or be put back"
+    assert forms.compressed == 0, "the previous release may still run, or be restored by a rollback"
     forms.raw.set(f"{forms.prefix}replica:{'0' * 16}", "7", ex=KEPT)
     await looked(world, timedelta(hours=2))
     assert forms.compressed == 0
@@ -139,7 +139,7 @@ async def test_replicas_are_told_apart_by_their_names(world: World) -> None:
         forms.raw.set(f"{forms.prefix}replica:{number:016x}", "7", ex=KEPT)
     forms.raw.set(f"{{other}}:replica:{'0' * 16}", "7", ex=KEPT)
     assert await earlier_replicas(world.one.connection) == 3
-    # While the store's memory is full no replica can say that it is there.
+    # While the store's memory is full, no replica can report itself.
     for key in forms.raw.scan_iter(f"{forms.prefix}replica:*"):
         forms.raw.pexpire(key, KEPT * 1000 - 2 * SILENT_MS)
     assert await earlier_replicas(world.one.connection) == 3
@@ -182,7 +182,7 @@ async def test_similar_incidents_are_found_among_compressed_ones(world: World, a
 
 
 async def indexed(world: World) -> None:
-    """Let the index of similar incidents know every commit."""
+    """Bring the index of similar incidents up to date."""
     while await world.one.seen_before.index_changes(world.clock.now()):
         pass
 
@@ -195,7 +195,8 @@ async def test_what_is_still_owed_of_a_compressed_one_is_sent_once(world: World,
     before = [entry["body"]["event_action"] for entry in world.pagerduty.taken]
     said = len(world.slack.taken)
     assert (before, forms.compressed) == (["trigger", "resolve"], 1)
-    # As after a day in which no vendor answered: a page whose end was not sent, or that was never sent, and a message.
+    # As after a day without any response from vendors: a page whose end was not sent, or that was never sent, and a
+    # message.
     for key in forms.raw.scan_iter(f"{forms.prefix}row:*"):
         row, member = forms.raw.hgetall(key), key.removeprefix(f"{forms.prefix}row:")
         memory = json.loads(row["memory"])
@@ -205,7 +206,7 @@ async def test_what_is_still_owed_of_a_compressed_one_is_sent_once(world: World,
         forms.raw.zadd(f"{forms.prefix}due:{row['lane']}", {member: 0})
     await world.forward("1m")
     after = [entry["body"]["event_action"] for entry in world.pagerduty.taken]
-    # Nobody is called for what is over; the end is sent in both cases, since an attempt may have arrived.
+    # Nobody is paged for a finished incident; the end is sent in both cases, because an attempt may have arrived.
     assert after == [*before, "resolve"]
     assert len(world.slack.taken) > said
     assert forms.compressed == 1

@@ -1,4 +1,4 @@
-"""A replica that was cut off from the store comes back with pages for what has ended meanwhile."""
+"""A replica that was disconnected from the store returns with pages for alerts that have ended meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER = notification(alert("ApiDown", firing=False))
 
 @contextmanager
 def cut_off(replica: Replica) -> Iterator[None]:
-    """Let a replica, and no other, lose its connections to the store."""
+    """Let only this replica lose its connections to the store."""
     guarded = replica.connection.guarded
 
     class Failing:

@@ -1,4 +1,4 @@
-"""The dead man's switch at an ntfy server: a message that comes when nobody puts it off any more."""
+"""The dead man's switch at an ntfy server: a message that is delivered once no replica postpones it anymore."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOPIC = "dead-man-4xk2p8w1"
 
 @pytest.fixture
 async def world(store_url: str) -> AsyncIterator[PhoneWorld]:
-    """Two replicas that put the message off."""
+    """Two replicas that postpone the message."""
 
     def change(config: Config) -> Config:
         beat = Heartbeat(every=timedelta(minutes=1), ntfy=DeadMan(channel="push", topic=TOPIC, after="5m"))
@@ -33,7 +33,7 @@ async def world(store_url: str) -> AsyncIterator[PhoneWorld]:
 
 
 def pushed(world: PhoneWorld) -> int:
-    """Return how often the message was put off."""
+    """Return how often the message was postponed."""
     return sum(entry["body"].get("topic") == TOPIC for entry in world.ntfy.taken if entry["body"])
 
 
@@ -43,7 +43,7 @@ async def test_one_message_is_put_off_each_minute_whatever_the_number_of_replica
     await world.forward("10m")
     assert 9 <= pushed(world) - before <= 10
     assert list(world.ntfy.scheduled) == [next(iter(world.ntfy.scheduled))], "one message, under one id"
-    assert world.ntfy.messages == [], "nobody has heard anything"
+    assert world.ntfy.messages == [], "no message was delivered"
     body = next(entry["body"] for entry in world.ntfy.taken if entry["body"]["topic"] == TOPIC)
     assert (body["delay"], body["priority"]) == ("300s", 5)
 

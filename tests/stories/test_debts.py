@@ -1,4 +1,4 @@
-"""What a replica has refused: what is kept, what gives way, and what is not sent a second time."""
+"""Refused notifications of a replica: which ones are kept, dropped, or not sent again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_replica_that_has_no_time_tries_an_adoption_again(
 
 
 async def known_and_refused(outworld: Outworld) -> None:
-    """Page some groups with the store, kill it, and let the replica refuse them once more."""
+    """Page some groups with the store, kill it, and let the replica refuse them again."""
     await outworld.open()
     bodies = [notification(alert(f"Auth{number}"), group=f"known{number}") for number in range(FEW)]
     for body in bodies:
@@ -54,7 +54,7 @@ async def known_and_refused(outworld: Outworld) -> None:
     for body in bodies:
         await outworld.knock(body)
     await outworld.beats(4)
-    assert len(outworld.sent()) == FEW, "their people know of them"
+    assert len(outworld.sent()) == FEW, "their people were already paged"
     assert len(outworld.one.refused) == FEW, "they wait to be stored"
 
 

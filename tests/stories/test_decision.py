@@ -1,4 +1,4 @@
-"""Why an incident has its severity, kept with it and in its log."""
+"""The reason for an incident's severity, stored with it and in its log."""
 
 from __future__ import annotations
 

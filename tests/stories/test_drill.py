@@ -1,4 +1,4 @@
-"""An exercise: marked wherever it is told, counted nowhere, and apart from whatever is real."""
+"""A drill: marked everywhere, excluded from all figures, and separate from real incidents."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ALICE = Actor(kind=ActorKind.API, name="alice")
 
 
 async def drill(world: World, severity: Severity = Severity.SEV2, service: str | None = "api") -> str:
-    """Open one, and return its id."""
+    """Open a drill, and return its id."""
     asked = Declare(title="Fire drill", severity=severity, service=service, drill=True)
     done = await world.one.respond.declare(asked, ALICE, world.clock.now())
     return done.incident.id
 
 
 def gauge(world: World, name: str, **labels: str) -> float | None:
-    """Return what a gauge shows."""
+    """Return the value of a gauge."""
     return world.one.metrics.registry.get_sample_value(name, labels)
 
 
@@ -68,7 +68,7 @@ async def test_a_drill_and_what_is_real_are_never_one(world: World) -> None:
         await world.quiet()
     states = {one.id: one.state for one in await world.incidents()}
     assert (states[exercise], states[real.id]) == (State.CLOSED, State.OPEN)
-    assert len(world.pagerduty.open()) == 1, "the real one's page goes on"
+    assert len(world.pagerduty.open()) == 1, "the page of the real incident stays open"
 
 
 async def test_whoever_is_called_reads_in_the_reply_that_it_is_a_drill(world: World) -> None:

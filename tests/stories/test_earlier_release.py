@@ -1,4 +1,4 @@
-"""A store that an earlier release has filled: it acknowledged unanswered pages at the vendor when all alerts ended.
+"""A store filled by an earlier release, which acknowledged unanswered pages at the vendor when all alerts ended.
 
 The samples are the whole store of commit 277331f after: fired, ended (`monitored`), and fired again (`refired`).
 """
@@ -24,7 +24,7 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%", "summary": "Error 
 
 
 async def upgraded(world: World, name: str) -> None:
-    """Open a replica of this release on the store as the earlier one left it, vendors included."""
+    """Open a replica of this release on the earlier release's store, including the state of the vendors."""
     kept = json.loads((KEPT / f"store-{name}.json").read_text())
     client = redis.from_url(world.store, decode_responses=True)
     try:
@@ -53,7 +53,7 @@ async def _put(client: Any, key: str, kind: str, value: Any) -> None:
 
 
 def triggered(world: World) -> list[str]:
-    """Return the persons whose pages are open at the vendor and that nobody has acknowledged there."""
+    """Return the people whose pages are open and unacknowledged at the vendor."""
     return [key.split("/")[-2] for (_, key), one in world.pagerduty.alerts.items() if one["status"] == "triggered"]
 
 

@@ -1,4 +1,4 @@
-"""The store is away: pages go out all the same, once, and everything is made good when it is back."""
+"""The store is unavailable: pages are still sent, once, and everything is stored when it is back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Outworld(World):
             pass
 
     async def knock(self, body: bytes, to: int = 0) -> None:
-        """Post as the endpoint does while the store is away: refused, and remembered."""
+        """Post like the endpoint while the store is unavailable: refused, and kept."""
         replica = self.replicas[to]
         try:
             if replica.monitor.away:
@@ -53,14 +53,14 @@ class Outworld(World):
             replica.monitor.failed(error)
             replica.refused.add(parse_notification(body), body)
         else:
-            raise AssertionError("the store was there")
+            raise AssertionError("the store was available")
 
     async def knock_taken(self, body: bytes) -> None:
-        """Post as the endpoint does while the store is there, and let nothing else happen yet."""
+        """Post like the endpoint while the store is available, without processing anything else yet."""
         await self.one.intake.accept(parse_notification(body), self.clock.now())
 
     async def post_to(self, body: bytes, to: int) -> None:
-        """Post to one replica, and let what follows at once happen there."""
+        """Post to one replica, and process what follows immediately there."""
         replica = self.replicas[to]
         await replica.intake.accept(parse_notification(body), self.clock.now())
         for _ in range(3):
@@ -68,7 +68,7 @@ class Outworld(World):
             await replica.work.idle()
 
     async def beats(self, seconds: int) -> None:
-        """Push the clock second by second."""
+        """Move the clock second by second."""
         for _ in range(seconds):
             self.clock.forward("1s")
             for replica in self.replicas:
@@ -76,7 +76,7 @@ class Outworld(World):
                 await replica.work.idle()
                 left = 0
                 while not replica.monitor.away and len(replica.refused) != left:
-                    # What is owed is looked at twenty times a second, two at once.
+                    # Refused notifications are checked twenty times a second, two at a time.
                     left = len(replica.refused)
                     await replica.refused_retries.run_once()
                     await replica.work.idle()
@@ -84,7 +84,7 @@ class Outworld(World):
 
 @pytest.fixture
 async def outworld(tmp_path: Path) -> AsyncIterator[Outworld]:
-    """A world with a store of its own."""
+    """A world with its own store."""
     store = EmbeddedStore(tmp_path / "data")
     made = Outworld(store)
     try:
@@ -100,12 +100,12 @@ async def test_a_page_goes_out_without_the_store_and_is_adopted(outworld: Outwor
     await outworld.knock(DOWN, to=0)
     await outworld.knock(DOWN, to=1)
     await outworld.beats(1)
-    assert outworld.rung() == []  # not at once: Alertmanager comes again, and the store may too
+    assert outworld.rung() == []  # not at once: Alertmanager retries, and the store may be back
     await outworld.beats(2)
     await outworld.knock(DOWN)
     await outworld.beats(5)
     assert sorted(set(outworld.rung())) == ["alice", "eng-lead"]
-    assert len(outworld.sent()) == 4  # each key once for each replica
+    assert len(outworld.sent()) == 4  # each key once per replica
     assert outworld.pagerduty.rung == 2
 
     outworld.server.restart()
@@ -137,14 +137,14 @@ async def test_who_answers_before_the_page_has_an_incident_is_heard(outworld: Ou
     }
     body = json.dumps({"event": event}).encode()
     outworld.server.restart()
-    # The store is back, and what rang is not written yet.
+    # The store is back, and the sent pages are not stored yet.
     with pytest.raises(UnknownPage):
         await outworld.one.pagerduty_events.take(body, outworld.clock.now())
     await outworld.beats(1)
     await outworld.quiet()
     assert (await outworld.one.pagerduty_events.take(body, outworld.clock.now())).outcome == "updated"
     assert (await outworld.incidents())[0].state is State.ACKNOWLEDGED
-    # What nobody ever writes is not asked for without end.
+    # A commit that was never written is not queried forever.
     stranger = body.replace(b"/1795", b"/1695").replace(b'"e1"', b'"e2"')
     outworld.clock.forward("6m")
     assert (await outworld.one.pagerduty_events.take(stranger, outworld.clock.now())).outcome == "ignored"
@@ -191,8 +191,8 @@ async def test_an_adoption_is_tried_again_and_keeps_nothing_away(
     assert known == ({"api", "spoiled"} if adopted else {"api"})
     assert outworld.one.metrics.loop_errors.labels("adopt")._value.get() == counted
     await outworld.post(spoiled)
-    assert {one.service for one in await outworld.incidents()} == {"api", "spoiled"}, "Alertmanager says it again"
-    assert outworld.pagerduty.rung == rung, "nobody is rung twice"
+    assert {one.service for one in await outworld.incidents()} == {"api", "spoiled"}, "Alertmanager sends it again"
+    assert outworld.pagerduty.rung == rung, "nobody is paged twice"
 
 
 async def test_what_was_open_before_is_not_paged_again(outworld: Outworld) -> None:
@@ -267,7 +267,7 @@ async def test_one_that_hangs_keeps_no_other_waiting(outworld: Outworld, monkeyp
         assert outworld.rung() == ["eng-lead", "eng-lead"]
         outworld.server.restart()
         await one.turn()
-        assert await outworld.incidents() == [], "how the others end is a part of what is adopted"
+        assert await outworld.incidents() == [], "the end of the others is part of the adopted data"
     finally:
         free.set()
     await one.work.idle()
@@ -332,7 +332,7 @@ async def test_a_short_absence_pages_through_the_store(outworld: Outworld) -> No
     assert outworld.pagerduty.rung == 2
     (incident,) = await outworld.incidents()
     kinds = [event.kind for event in await outworld.one.incidents.events(incident.uid)]
-    assert Kind.EMERGENCY_PAGED not in kinds, "the refused notification was stored, and paged as any other"
+    assert Kind.EMERGENCY_PAGED not in kinds, "the refused notification was stored, and paged like any other"
     assert (await outworld.post(DOWN)).foremost.outcome is Outcome.DUPLICATE
     assert outworld.pagerduty.rung == 2
 
@@ -379,5 +379,5 @@ async def test_firing_again_while_the_store_is_away_it_calls_under_the_key_that_
     assert {page.key for page in incident.unanswered} == set(calls[2:])
     await outworld.post(again)
     await outworld.forward("1m")
-    assert outworld.sent() == calls, "nobody is rung twice for it"
+    assert outworld.sent() == calls, "nobody is paged twice for it"
     assert len(outworld.pagerduty.open()) == 2

@@ -1,4 +1,4 @@
-"""Without the store: windows, closed incidents, storms and shrinking groups count as far as the replica remembers."""
+"""Without the store: windows, closed incidents, storms and shrinking groups count as far as they are in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALICE = Actor(kind=ActorKind.PERSON, name="alice")
 
 
 def group(*numbers: int, name: str = "AuthFailing", key: str = "auth", firing: bool = True) -> bytes:
-    """Return a notification about some alerts of one group, each a minute younger than the one before."""
+    """Return a notification about some alerts of one group, each starting a minute after the previous one."""
     members = [
         alert(name, labels={"instance": str(n)}, starts=f"2026-11-23T13:0{n}:00Z", firing=firing) for n in numbers
     ]
@@ -99,7 +99,7 @@ async def test_what_a_person_closed_is_not_paged_again(outworld: Outworld) -> No
 
 
 def single(number: int, **more: Any) -> bytes:
-    """Return a notification of a group of its own, and an incident of its own."""
+    """Return a notification of a separate group, which opens a separate incident."""
     return notification(alert("AuthFailing", labels={"service": f"s{number}"}, **more), group=f"g{number}")
 
 
@@ -137,7 +137,7 @@ async def test_a_storm_is_capped_and_then_paged_once_with_a_list(outworld: Outwo
     incidents = await outworld.incidents()
     assert len(incidents) == count + 1
     rung = outworld.pagerduty.rung
-    assert rung <= most * replicas + 2, "the storm stands for the rest"
+    assert rung <= most * replicas + 2, "the storm covers the rest"
     (storm,) = (one for one in incidents if one.storm)
     events = await outworld.one.incidents.events(storm.uid)
     assert Kind.EMERGENCY_PAGED in [event.kind for event in events]
@@ -163,7 +163,7 @@ async def test_each_team_has_an_emergency_storm_of_its_own(outworld: Outworld) -
         await outworld.knock(of("payments", number))
     await outworld.knock(of("data", 0))
     await outworld.beats(6)
-    assert Counter(outworld.rung()) == {"bob": 4, "carol": 1}, "the storm of payments holds nothing back from data"
+    assert Counter(outworld.rung()) == {"bob": 4, "carol": 1}, "the storm of payments does not hold alerts of data"
     for number in range(1, 5):
         await outworld.knock(of("data", number))
     await outworld.beats(6)

@@ -1,6 +1,6 @@
-"""The same stories for every means by which a person is paged: ntfy, SMS and calls by Twilio, a modem, PagerDuty.
+"""The same stories for every paging channel: ntfy, SMS and calls by Twilio, a modem, PagerDuty.
 
-Each is acknowledged by the means itself, in the form in which its answers come in.
+Each page is acknowledged through its channel, in the form of its answers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MEANS = pytest.mark.parametrize("means", STEPS)
 
 
 class EveryWorld(TwilioWorld):
-    """Alice can be paged by every means; the engineering lead has ntfy, and a spare telephone."""
+    """Alice can be paged through every channel; the engineering lead has ntfy and a second phone."""
 
     def __init__(self, store: str, spool: Path) -> None:
         super().__init__(store)
@@ -68,7 +68,7 @@ class EveryWorld(TwilioWorld):
         self.people["alice"] |= {"page_by": by, **({"repeat": {"times": times, "every": "5m"}} if times else {})}
 
     def calls(self, person: str = "alice") -> list[tuple[float, str]]:
-        """Return when a person was paged and by what: minutes after the start, in order."""
+        """Return when a person was paged and through which channel: minutes after the start, in order."""
         topics = {TOPICS[person]: "push", **({SPARE: "spare"} if person == "alice" else {})}
         heard = [(entry["at"], topics[entry["body"]["topic"]]) for entry in self.ntfy.taken
                  if entry["method"] == "POST" and entry["body"]["topic"] in topics]  # fmt: skip
@@ -83,7 +83,7 @@ class EveryWorld(TwilioWorld):
         return [(round((at - START.timestamp()) / 60, 1), by) for at, by in sorted(heard)]
 
     def transmit(self) -> None:
-        """Let the modem send what waits, as gammu-smsd does."""
+        """Let the modem send waiting messages, like gammu-smsd."""
         for file in (self.spool / "outbox").glob("OUT[ABC]2*"):
             file.rename(self.spool / "sent" / file.name)
 
@@ -111,7 +111,7 @@ class EveryWorld(TwilioWorld):
         await self.quiet()
 
     def fails(self, means: str) -> None:
-        """Let the vendor of `means` take nothing for a while."""
+        """Let the vendor of `means` accept nothing for a while."""
         if means == "push":
             self.ntfy.script.extend([Answer(503)] * 30)
         elif means in ("sms", "call"):
@@ -122,7 +122,7 @@ class EveryWorld(TwilioWorld):
             self.pagerduty.script.extend([Answer(503)] * 30)
 
     def works(self, means: str) -> None:
-        """Let it take pages again."""
+        """Let it accept pages again."""
         for script in (self.ntfy.script, self.twilio.script, self.pagerduty.script):
             script.clear()
         (self.spool / "outbox").mkdir(exist_ok=True)
@@ -141,7 +141,7 @@ async def world(store_url: str, patient: None, tmp_path: Path) -> AsyncIterator[
 
 
 async def opened(world: EveryWorld, name: str = "AuthFailing", replicas: int = 1) -> TwilioHouse:
-    """Open the replicas and the HTTP server of the first, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
+    """Open the replicas and the first one's HTTP server, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
     await world.open(replicas, PAGERDUTY_WEBHOOK_SECRET=SECRET)
     house = TwilioHouse(world, lambda config: config)
     world.opened.append(house)
@@ -189,7 +189,7 @@ async def test_the_escalation_goes_on_beside_the_rule(world: EveryWorld, means: 
     house = await opened(world)
     await world.forward("17m")
     assert world.calls("eng-lead") == [(15, "push")]
-    again = [] if means == "pager" else [(at, means) for at in (5, 10, 15)]  # PagerDuty repeats by rules of its own
+    again = [] if means == "pager" else [(at, means) for at in (5, 10, 15)]  # PagerDuty repeats by its own rules
     spare = [(at, "spare") for at in (1, 6, 11, 16)]
     assert world.calls() == sorted([(0, means), *again, *spare])
     await world.answer(house, "spare")
@@ -246,7 +246,7 @@ async def test_the_store_is_away_at_the_step(world: EveryWorld, means: str, monk
     away = False
     await world.quiet()
     world.transmit()
-    assert sorted(by for _, by in world.calls()) == sorted(["spare", "spare", means]), "made good once a channel"
+    assert sorted(by for _, by in world.calls()) == sorted(["spare", "spare", means]), "caught up once per channel"
     await world.answer(house, means)
     await world.forward("5m")
     assert len(world.calls()) == 3
@@ -257,7 +257,7 @@ async def test_a_service_of_pagerduty_is_acknowledged_before_and_after_a_step(wo
     house = await opened(world)
     assert [key.split("/")[-2] for key in world.sent()] == ["on-call@pagerduty"]
     await world.forward("16m")
-    assert world.calls("eng-lead") == [(15, "push")], "the escalation goes on to a person"
+    assert world.calls("eng-lead") == [(15, "push")], "the escalation continues with a person"
     await world.answer(house, "service")
     (incident,) = await world.incidents()
     assert (incident.state, world.showing()) == (State.ACKNOWLEDGED, []), "and their phone is cleared"
@@ -290,5 +290,5 @@ async def test_a_service_of_pagerduty_that_is_down_or_whose_replica_is_killed(wo
     await gone.settle()
     await gone.close()
     await world.forward("16m")
-    assert len({key for key in world.sent() if "@pagerduty" in key}) == 1, "by the replica that is left, once"
+    assert len({key for key in world.sent() if "@pagerduty" in key}) == 1, "by the remaining replica, once"
     assert [round(at) for at, _ in world.calls("eng-lead")] == [15]

@@ -1,4 +1,4 @@
-"""Incidents that expire while they are open: what points to them goes with them, whichever replica looks after it."""
+"""Incidents that expire while they are open: references to them are removed, by any replica."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_what_points_to_it_goes_and_its_alert_calls_people_anew(world: Wor
     await world.one.incidents.keep_room("C1", first.uid)
     kept = pointing(client, second.uid)
     rung = world.rung()
-    # It opened two years ago, and nobody has changed it since.
+    # It opened two years ago, and was not changed since.
     prefix, long_ago = world.one.connection.keys.prefix, (world.clock.now() - timedelta(days=730)).timestamp() * 1000
     await world.quiet()
     with client.pipeline(transaction=True) as atomic:
@@ -42,7 +42,7 @@ async def test_what_points_to_it_goes_and_its_alert_calls_people_anew(world: Wor
         for name in ("inc", "log", "alerts", "bodies", "receipts"):
             atomic.delete(f"{prefix}{name}:{first.uid}")
         atomic.execute()
-    # Nobody counts what has expired as lost memory, and nobody is called for it while time passes.
+    # Expired incidents do not count as lost data, and nobody is paged for them later.
     await world.forward("10m")
     await world.forward("7h")
     assert {name for name in pointing(client, first.uid) if not name.startswith("due:")} == set()

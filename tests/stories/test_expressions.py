@@ -36,7 +36,7 @@ def course(world: World, *rows: tuple[dict[str, str], float]) -> SourceAnswer:
 
 
 class Asked:
-    """What Prometheus was asked."""
+    """The queries to Prometheus."""
 
     def __init__(self, world: World) -> None:
         self.seen: list[tuple[str, dict[str, str], int]] = []
@@ -66,7 +66,7 @@ async def asked(world: World) -> Asked:
 
 
 async def look(world: World, png: bytes | None = PNG) -> list[Event]:
-    """Let the replica ask and show, and return the log of the newest incident."""
+    """Let the replica query and show graphs, and return the log of the newest incident."""
 
     async def draw(graph: Any) -> bytes | None:
         return png
@@ -108,7 +108,7 @@ async def test_only_the_configured_prometheus_is_asked_and_only_for_its_own_rule
     hostile = {**alert(), "generatorURL": "http://attacker.example/graph?g0.expr=secret_metric"}
     await world.post(notification(hostile))
     assert graphs(await look(world)) == []
-    assert asked.queries == [], "which of the two it was is not known, and the text of an alert is no query"
+    assert asked.queries == [], "it is ambiguous, and the text of an alert is never a query"
     assert f"{PROMETHEUS}rules" in {url for url, _, _ in asked.seen}
     assert not any("attacker" in url or "secret_metric" in str(params) for url, params, _ in asked.seen)
 
@@ -140,10 +140,10 @@ async def test_without_an_answer_there_is_no_graph_and_nothing_else(
     world.outside.answers = {f"{PROMETHEUS}{name}": answer for name, answer in answers.items()}
     await world.post(notification(alert()))
     assert graphs(await look(world)) == []
-    assert len(world.slack.parents) == 1, "the message came all the same"
+    assert len(world.slack.parents) == 1, "the message was still sent"
     assert world.slack.files == {}
     await world.one.expressions.run_once()
-    assert len(asked.queries) <= 2, "it is not asked again and again"
+    assert len(asked.queries) <= 2, "it is not queried repeatedly"
 
 
 async def test_a_private_incident_has_its_graph_in_the_log_and_in_no_chat(world: World, asked: Asked) -> None:
@@ -197,13 +197,13 @@ async def test_who_looks_at_an_open_incident_later_gets_a_newer_graph(world: Wor
     await world.forward("10m")
     world.outside.answers[f"{PROMETHEUS}query_range"] = course(world, ({"service": "api"}, 0.5))
     for _ in range(3):
-        assert graphs_of.newest(incident, logged, world.clock.now()) is logged, "nobody waits for it"
+        assert graphs_of.newest(incident, logged, world.clock.now()) is logged, "nothing waits for it"
     await graphs_of.run_once()
-    assert len(asked.queries) == count + 1, "asked once for all who look"
+    assert len(asked.queries) == count + 1, "queried once for all viewers"
     newer = graphs_of.newest(incident, logged, world.clock.now())
     assert newer is not None and newer.series[0].known[-1] == 0.5
-    assert graphs_of.newest(incident, None, world.clock.now()) is None, "hidden, or never known"
-    assert len(graphs(await look(world))) == 1, "the log has what was seen when it opened"
+    assert graphs_of.newest(incident, None, world.clock.now()) is None, "hidden, or never available"
+    assert len(graphs(await look(world))) == 1, "the log has the graph from the opening"
 
 
 async def test_a_graph_that_was_hidden_does_not_come_back_when_it_ends(world: World, asked: Asked) -> None:
@@ -214,7 +214,7 @@ async def test_a_graph_that_was_hidden_does_not_come_back_when_it_ends(world: Wo
     before = list(asked.queries)
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
     assert graphs(await look(world)) == [first]
-    assert (asked.queries, len(world.slack.files)) == (before, 1), "nobody asks for it, and chat shows no other"
+    assert (asked.queries, len(world.slack.files)) == (before, 1), "it is not queried, and chat shows no other"
 
 
 async def test_a_graph_that_is_hidden_before_chat_has_it_is_not_shown_there(world: World, asked: Asked) -> None:

@@ -1,4 +1,4 @@
-"""Five hundred incidents at once, at every vendor: no quota is broken, nothing is lost, pages of SEV-1 go first."""
+"""Five hundred incidents at once, at every vendor: no quota is exceeded, nothing is lost, pages of SEV-1 go first."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from tests.fakes.statuspage import KEY
 from tests.stories.world import World, alert, notification
 
 ROOMS = (Severity.SEV1,)
-"""Whose incidents get a channel of their own."""
+"""Severities whose incidents get their own channel."""
 KINDS: tuple[tuple[int, dict[str, Any]], ...] = (
     (40, {"name": "ApiDown"}),
     (260, {"name": "AuthFailing"}),
     (100, {"name": "DataDelay"}),
     (100, {"name": "DashboardSlow", "labels": {"severity": "info"}}),
 )
-"""Of SEV-1, SEV-2, SEV-3 and SEV-4."""
+"""Numbers of SEV-1, SEV-2, SEV-3 and SEV-4."""
 GRAVE = {KINDS[0][1]["name"]}
 MILDER = {kind["name"] for _, kind in KINDS[1:]}
 
 
 def mixed() -> list[dict[str, Any]]:
-    """Return what each incident's alert is, the severities evenly mixed."""
+    """Return the alert of each incident, with severities evenly mixed."""
     spread = [((n + 0.5) / count, kind) for count, kind in KINDS for n in range(count)]
     return [kind for _, kind in sorted(spread, key=lambda one: one[0])]
 
 
 async def opened(world: World) -> None:
-    """Open two replicas that keep to the quotas of vendors who insist on them; nothing is held back as a storm."""
+    """Open two replicas that respect the quotas of vendors, which enforce them; nothing is held as a storm."""
     await world.site.start()
     site = world.site.url
     for _ in range(2):
@@ -62,7 +62,7 @@ async def opened(world: World) -> None:
 
 
 async def told(world: World, names: set[str], *, firing: bool) -> None:
-    """Let every alert of these names fire, or end, within ten seconds."""
+    """Let every alert with these names fire, or end, within ten seconds."""
     for number, kind in enumerate(mixed()):
         if kind["name"] not in names:
             continue
@@ -75,7 +75,7 @@ async def told(world: World, names: set[str], *, firing: bool) -> None:
 
 
 async def passed(world: World, time: timedelta) -> None:
-    """Push the clock by `time`, from one moment at which something is due to the next."""
+    """Move the clock by `time`, from one due time to the next."""
     with suppress(Owed):
         await drained(world, time)
     world.clock.forward(timedelta(seconds=1))
@@ -83,11 +83,11 @@ async def passed(world: World, time: timedelta) -> None:
 
 
 class Owed(AssertionError):
-    """Something is still owed."""
+    """Something is still due."""
 
 
 async def drained(world: World, most: timedelta) -> None:
-    """Push the clock from one moment at which something is due to the next, until nothing is owed. Raises Owed."""
+    """Move the clock from one due time to the next, until nothing is due. Raises Owed."""
     end = world.clock.now() + most
     while world.clock.now() < end:
         beat = await world.one.due.beat(0, round(world.clock.now().timestamp() * 1000))
@@ -97,7 +97,7 @@ async def drained(world: World, most: timedelta) -> None:
         step = min(max(due - world.clock.now(), timedelta(milliseconds=100)), timedelta(seconds=5))
         world.clock.forward(step)
         await world.quiet()
-    raise Owed(f"something is still owed after {most}")
+    raise Owed(f"something is still due after {most}")
 
 
 @pytest.mark.timeout(900)
@@ -106,12 +106,12 @@ async def test_five_hundred(world: World) -> None:
     began = world.clock.now().timestamp()
     await told(world, GRAVE | MILDER, firing=True)
     await told(world, MILDER, firing=False)
-    # What is grave goes on for long enough that people meet in its channel.
+    # Severe incidents last long enough that people meet in their channel.
     await passed(world, timedelta(minutes=3))
     await told(world, GRAVE, firing=False)
     await world.forward("15s")
     ended = world.clock.now().timestamp()
-    # One of the two goes on with everything.
+    # One of the two replicas continues with everything.
     other = world.replicas.pop()
     await other.settle()
     await other.close()
@@ -119,7 +119,7 @@ async def test_five_hundred(world: World) -> None:
     assert {vendor.name: vendor.too_fast for vendor in world.site.vendors if vendor.too_fast} == {}
     assert await world.one.due.letters.all() == {}
     for vendor in world.site.vendors:
-        # That Jira is asked for news each minute is no state that goes there.
+        # Queries to Jira for changes each minute are not deliveries of state.
         sent = [entry["at"] for entry in vendor.taken if not entry["path"].endswith("/jql")]
         assert max(sent, default=began) - ended <= 20 + vendor.least_time * 1.2, vendor.name
 
@@ -132,7 +132,7 @@ async def test_five_hundred(world: World) -> None:
     for one in (one for one in incidents if one.severity is Severity.SEV1):
         assert len(one.pages) == 2
         assert all(rung[page.key] - one.opened_at.timestamp() <= 3 for page in one.pages)
-    # What ended before its turn came was never rung; whatever was rung has heard the end.
+    # Pages that ended before their turn were never sent; every page that was sent got its resolve.
     assert {alert["status"] for alert in world.pagerduty.alerts.values()} == {"resolved"}
     assert len(world.slack.parents) == len(incidents)
     assert all("is resolved" in message["text"] for message in world.slack.parents)

@@ -1,4 +1,4 @@
-"""An alert that comes and goes: who is notified again and when, and how often it came back stands where people look."""
+"""An alert that flaps: who is notified again and when, and where the number of repetitions is shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def fires(world: World, **more: object) -> None:
 
 
 async def ends(world: World, after: str = "3m", **more: object) -> None:
-    """Let the alert that began last end `after` that."""
+    """Let the newest alert end `after` its beginning."""
     began = world.clock.now()
     await world.forward(after)
     over: dict[str, Any] = {"starts": rfc3339(began), "ends": rfc3339(world.clock.now()), "firing": False}
@@ -33,7 +33,7 @@ async def ends(world: World, after: str = "3m", **more: object) -> None:
 
 
 async def swing(world: World, times: int, spell: str = "3m") -> None:
-    """Let the alert end and begin again, each a spell after the other."""
+    """Let the alert end and begin again, with a pause each time."""
     for _ in range(times):
         await ends(world, spell)
         await world.forward(spell)
@@ -41,7 +41,7 @@ async def swing(world: World, times: int, spell: str = "3m") -> None:
 
 
 def open_pages(world: World) -> list[str]:
-    """Return the keys of the pages that are open at the vendor and that nobody has acknowledged there."""
+    """Return the keys of pages that are open and unacknowledged at the vendor."""
     return [key for (_, key), one in world.pagerduty.alerts.items() if one["status"] == "triggered"]
 
 
@@ -53,7 +53,7 @@ async def test_acknowledged_it_is_paged_once_and_counted(world: World) -> None:
     (incident,) = await world.incidents()
     assert (incident.state, incident.flaps) == (State.ACKNOWLEDGED, 6)
     assert world.rung() == ["alice"]
-    assert [one["status"] for one in world.pagerduty.alerts.values()] == ["acknowledged"], "it stays as it is"
+    assert [one["status"] for one in world.pagerduty.alerts.values()] == ["acknowledged"], "it stays unchanged"
     log = await world.one.incidents.events(incident.uid)
     refired = [event for event in log if event.kind is Kind.REFIRED]
     assert [event.data.get("people") for event in refired] == [["alice"]] * 6, "she gets a message each time"
@@ -75,10 +75,10 @@ async def test_nobody_has_answered_and_the_same_people_are_notified_again_at_onc
         await fires(world)
         assert world.rung() == ["alice"] * (cycle + 1)
         assert open_pages(world) == [world.sent()[-1]]
-    assert len(set(world.sent())) == 3, "each with a key of its own"
+    assert len(set(world.sent())) == 3, "each with its own key"
     assert world.sent("acknowledge") == [], "only people acknowledge"
     (incident,) = await world.incidents()
-    # 6 minutes of it fired: bob and the lead are called once 15 have passed, and not before.
+    # It fired for 6 minutes: bob and the lead are paged after 15, and not before.
     await world.forward("8m")
     assert set(world.rung()) == {"alice"}
     await world.forward("2m")
@@ -111,13 +111,14 @@ async def test_in_the_third_cycle_the_page_stays_open_and_people_are_called_ever
     await ends(world, "2m")
     (incident,) = await world.incidents()
     assert (incident.state, incident.flapping) == (State.MONITORING, True)
-    assert open_pages(world) == [world.sent()[-1]], "it flaps: what nobody has answered stays open"
+    assert open_pages(world) == [world.sent()[-1]], "it flaps: unanswered pages stay open"
     await world.forward("2m")
     await fires(world)
-    assert world.rung() == ["alice"] * 3, "called four minutes ago"
+    assert world.rung() == ["alice"] * 3, "paged four minutes ago"
     await swing(world, 1, "2m")
     assert world.rung() == ["alice"] * 3, "eight"
-    # Four of the first eight minutes it fired, and since then the clock runs through quiet spells: 15 are over at 19.
+    # It fired in four of the first eight minutes, and since then the clock runs through pauses: 15 minutes are over at
+    # 19.
     await ends(world, "2m")
     assert set(world.rung()) == {"alice"}
     await world.forward("90s")
@@ -141,7 +142,7 @@ async def test_quiet_for_long_enough_it_is_over_and_the_next_time_is_the_first(w
     assert (incident.state, incident.flapping, incident.ends) == (State.RESOLVED, False, ())
     assert world.pagerduty.open() == []
     await fires(world)
-    # Bob was called as her backup while it flapped.
+    # Bob was paged as her backup while it flapped.
     calls = world.rung().count("alice")
     await ends(world, "1m")
     assert open_pages(world) == []
@@ -179,7 +180,7 @@ async def test_the_clock_goes_on_with_the_wait_that_was_left(world: World) -> No
     await fires(world)
     await ends(world, "10m")
     await world.forward("14m")
-    assert world.rung() == ["alice"], "it stands while nothing fires"
+    assert world.rung() == ["alice"], "it is stopped while nothing fires"
     await fires(world)
     await world.forward("4m")
     assert world.rung() == ["alice", "alice"]
@@ -196,6 +197,6 @@ async def test_who_takes_it_while_it_is_monitored_has_it_when_it_fires_again(wor
     await fires(world)
     (incident,) = await world.incidents()
     assert (incident.state, incident.acknowledged_by) == (State.ACKNOWLEDGED, "alice")
-    assert incident.acknowledged_until is not None, "it lapses as any other"
+    assert incident.acknowledged_until is not None, "it expires like any other"
     await world.forward("20m")
-    assert world.rung() == ["alice"], "nobody further is called while alice has it"
+    assert world.rung() == ["alice"], "nobody else is paged while alice has it"

@@ -1,4 +1,4 @@
-"""A store whose memory is full takes nothing new; what it has is sent, escalated, acknowledged and ended."""
+"""A store with full memory refuses new data; existing incidents are sent, escalated, acknowledged and ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST = "INC-2026-0001"
 
 @contextmanager
 def full(outworld: Outworld) -> Iterator[None]:
-    """Let the store be above its limit of memory."""
+    """Set the store's memory limit below its usage."""
     assert ask(outworld.store, "CONFIG", "SET", "maxmemory", "1") == b"+OK\r\n"
     try:
         yield
@@ -51,7 +51,7 @@ async def test_what_it_has_goes_on_to_its_end(outworld: Outworld) -> None:
         assert sorted(outworld.rung()) == ["alice", "eng-lead"], "its rows are claimed and completed"
         await outworld.beats(5 * 60)
         backups = set(outworld.rung()) - {"alice", "eng-lead"}
-        assert backups, "nobody has acknowledged: it is escalated"
+        assert backups, "it is unacknowledged, so it is escalated"
         assert NOTE not in str(outworld.pagerduty.taken), "by the store, as ever"
         assert len(outworld.sent()) == len(set(outworld.sent()))
 

@@ -1,4 +1,4 @@
-"""A Slack user group that always has whoever is on call."""
+"""A Slack user group that always contains the person on call."""
 
 from __future__ import annotations
 

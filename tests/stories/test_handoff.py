@@ -1,4 +1,4 @@
-"""At the time of the rotation the checklist is told to whoever takes over, and must be accepted."""
+"""At a hand-off, the checklist is posted to the person who takes over, and must be accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.stories.world import PushedClock, World, alert, notification
 
 BOSS = Actor(kind=ActorKind.API, name="boss")
 HANDOFF = datetime(2026, 11, 23, 9, tzinfo=UTC)
-"""Carol hands over to Alice, in the reference."""
+"""Carol hands over to Alice in the reference configuration."""
 
 
 def told(world: World) -> list[str]:
@@ -89,7 +89,7 @@ async def test_an_accepted_hand_off_is_not_reminded_of(early: World) -> None:
     again = await early.replicas[1].overrides.accept(
         "@primary", Actor(kind=ActorKind.SLACK, name="bob"), early.clock.now()
     )
-    assert (again.by, again.at) == (accepted.by, accepted.at), "the first counts"
+    assert (again.by, again.at) == (accepted.by, accepted.at), "the first acceptance counts"
     await early.forward("70m")
     assert len(told(early)) == 1
 
@@ -131,7 +131,7 @@ async def test_an_override_counts_at_once_and_everywhere(early: World) -> None:
     assert ended.until == early.clock.now()
     await early.quiet()
     assert "Alice takes over primary from Bob" in told(early)[1]
-    assert early.one.setting.policy.directory.people_of("on-call", now) == ("bob",), "the past stays"
+    assert early.one.setting.policy.directory.people_of("on-call", now) == ("bob",), "past shifts stay"
     with pytest.raises(PastOverride):
         await early.one.overrides.lift(made.id, BOSS, early.clock.now())
 

@@ -1,4 +1,4 @@
-"""A beat outside while paging works; it stops when what is owed does not happen."""
+"""A heartbeat to an external service while paging works; it stops if due work is not done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ URL = "https://beat.example.com/receiver"
 
 
 def beats(world: World) -> int:
-    """Return how often it has beaten."""
+    """Return the number of heartbeats."""
     return world.outside.asked.count(URL)
 
 
@@ -34,7 +34,7 @@ async def test_it_stops_while_an_escalation_is_late(world: World) -> None:
     due = world.one.heartbeat
     assert await due.beat(world.clock.now()) is not None
     assert beats(world) > 0
-    # The loop stands still: an hour passes without a beat of it.
+    # The loop hangs: an hour passes without a poll.
     world.clock.forward(timedelta(hours=1))
     seen = beats(world)
     assert await due.beat(world.clock.now()) is not None

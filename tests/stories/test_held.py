@@ -1,4 +1,4 @@
-"""What is held back by a window, a storm or a merge calls people once nothing holds it any more, and not before."""
+"""Incidents held by a window, a storm or a merge page people once nothing holds them anymore, and not before."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ async def test_a_window_taken_down_on_one_replica_holds_nothing_on_another(world
     made = await up(world)
     await world.quiet()
     other, now = world.replicas[1], world.clock.now()
-    # The first replica has not heard of this one when the window goes, the second not of the window's end at the next.
+    # The first replica does not know this incident when the window ends; the second does not know the window's end at
+    # the next one.
     await other.intake.accept(parse_notification(notification(alert("Broken", **HIGH))), now)
     await world.one.maintenance_windows.remove(made.id, ALICE, now)
     await other.intake.accept(parse_notification(notification(alert("Slow", **HIGH), group="slow")), now)
@@ -93,7 +94,7 @@ async def test_a_storm_that_people_end_lets_out_what_still_fires(world: World, c
     storm = next(one for one in await world.incidents() if one.storm)
     await world.one.respond.act(storm.id, command, ALICE, world.clock.now())
     await world.forward("1m")
-    assert len(world.rung()) == rung + 2, "two of three fire still"
+    assert len(world.rung()) == rung + 2, "two of three still fire"
     assert [one.id for one in await world.incidents() if one.held] == []
 
 
@@ -104,7 +105,7 @@ async def test_what_calls_people_goes_on_calling_them_when_it_is_merged_into_wha
     await world.post(notification(alert("Broken", **HIGH)))
     await world.one.respond.merge("INC-2026-0002", "INC-2026-0001", ALICE, world.clock.now())
     await world.forward("16m")
-    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"], "alice has a page already, which is not answered"
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"], "alice already has an unanswered page"
 
 
 async def test_a_sev1_merged_into_a_part_of_a_storm_is_not_held_back(world: World) -> None:
@@ -151,7 +152,7 @@ async def test_what_a_window_holds_raises_in_silence_and_the_end_calls(world: Wo
     raised = (await known(world))["INC-2026-0001"]
     assert (raised.severity, raised.held) == (Severity.SEV2, "maintenance: upgrade")
     await world.forward("29m")
-    assert world.rung() == [], "nobody is paged inside the window, whatever was open before it"
+    assert world.rung() == [], "nobody is paged during the window, regardless of earlier incidents"
     await world.forward("2m")
     assert world.rung() == ["alice"]
     assert (await known(world))["INC-2026-0001"].held is None
@@ -165,7 +166,7 @@ async def test_an_alert_of_another_group_that_no_window_holds_counts_when_it_is_
     inside = alert("Broken", labels={"instance": "db-1"}, annotations={"error_rate": "7.3%"})
     await world.post(notification(outside, inside))
     assert (await known(world))["INC-2026-0001"].held is None
-    assert world.rung() == ["alice"], "one fires that no window holds: the whole incident calls people"
+    assert world.rung() == ["alice"], "an alert fires that no window covers: the whole incident pages people"
 
 
 async def test_who_took_it_inside_the_window_is_not_paged_at_its_end(world: World) -> None:
@@ -177,11 +178,11 @@ async def test_who_took_it_inside_the_window_is_not_paged_at_its_end(world: Worl
     assert (await known(world))["INC-2026-0001"].held is None
     assert world.rung() == [], "one acknowledgement is enough"
     await world.forward("35m")
-    assert world.rung() == ["alice"], "it has lapsed without work"
+    assert world.rung() == ["alice"], "it has expired without work"
 
 
 async def two(world: World) -> None:
-    """Open a mild incident that paged nobody, and a worse one that paged alice; the second is INC-2026-0002."""
+    """Open a less severe incident that paged nobody, and a worse one that paged alice; the second is INC-2026-0002."""
     await world.open()
     await world.post(notification(alert("DataLag"), group="mild"))
     await world.post(notification(alert("Broken", **HIGH), group="bad"))
@@ -201,7 +202,7 @@ async def test_whom_the_merged_one_has_paged_is_not_rung_again(world: World) -> 
     assert [page.person for page in parent.pages] == ["alice"]
     child = (await known(world))["INC-2026-0002"]
     assert (child.state, child.pages, [page.person for page in child.handed]) == (State.CLOSED, (), ["alice"])
-    # Who does not answer it is missed as if it had been the parent's from the start.
+    # A missing answer counts as if it had been the parent's page from the start.
     await world.forward("14m")
     assert world.rung() == ["alice"]
     await world.forward("2m")
@@ -216,7 +217,7 @@ async def test_the_page_of_the_merged_one_is_answered_and_ended_with_the_other(w
     assert len(world.sent("acknowledge")) == 1
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
     await world.quiet()
-    assert world.sent("resolve") == world.sent("trigger"), "one key, from the beginning to the end"
+    assert world.sent("resolve") == world.sent("trigger"), "one key, from beginning to end"
 
 
 async def test_a_page_that_was_answered_ends_with_the_merged_one(world: World) -> None:
@@ -234,7 +235,7 @@ async def test_what_was_called_for_already_needs_no_second_page(world: World) ->
     await world.post(notification(alert("Broken", **HIGH), group="bad"))
     await merge(world)
     assert world.rung() == ["alice", "alice"]
-    assert len(world.sent("resolve")) == 1, "the page of the first is open and enough"
+    assert len(world.sent("resolve")) == 1, "the open page of the first is enough"
 
 
 async def test_a_page_that_could_not_be_sent_yet_goes_out_for_the_other(world: World) -> None:
@@ -264,7 +265,7 @@ async def test_the_replica_may_die_between_the_two_halves_of_a_merge(
 
 
 async def half_merged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Merge INC-2026-0002 into INC-2026-0001, of which the replica that does so ends only the first."""
+    """Merge INC-2026-0002 into INC-2026-0001; the replica dies after the first of the two commits."""
     with monkeypatch.context() as patch, pytest.raises(ConnectionError):
         patch.setattr(world.one.respond, "hand_over", _dies)
         await merge(world)
@@ -295,7 +296,7 @@ async def test_firing_again_inside_a_window_it_calls_nobody_until_the_window_end
 async def test_a_window_that_ends_while_it_is_monitored_writes_no_page(world: World) -> None:
     await world.open()
     await up(world, until=world.clock.now() + timedelta(minutes=10))
-    await world.quiet()  # every replica has heard of it
+    await world.quiet()  # every replica knows about it
     await world.post(notification(alert("Broken", **HIGH)))
     await world.forward("5m")
     await world.one.respond.act("INC-2026-0001", Mitigate(), ALICE, world.clock.now())
@@ -303,4 +304,4 @@ async def test_a_window_that_ends_while_it_is_monitored_writes_no_page(world: Wo
     monitored = (await known(world))["INC-2026-0001"]
     assert (monitored.state, monitored.held, monitored.pages) == (State.MONITORING, None, ())
     await world.forward("9m")
-    assert ((await known(world))["INC-2026-0001"].state, world.rung()) == (State.OPEN, ["alice"]), "it fires still"
+    assert ((await known(world))["INC-2026-0001"].state, world.rung()) == (State.OPEN, ["alice"]), "it still fires"

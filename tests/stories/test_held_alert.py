@@ -1,4 +1,4 @@
-"""An alert that fires with the startsAt of its own end is held for a minute: what that means for its incident."""
+"""An alert that fires with the startsAt of its own end is held for a minute: the effect on its incident."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_firing_alert_that_is_held_keeps_its_incident_open(world: World)
     await world.forward("61s")
     (incident,) = await world.incidents()
     assert (incident.state, incident.firing) == (State.OPEN, 1)
-    assert (world.rung(), world.sent("resolve")) == (["alice"], []), "it has fired all the while"
+    assert (world.rung(), world.sent("resolve")) == (["alice"], []), "it has fired all the time"
 
 
 async def test_once_it_ends_within_the_minute_it_is_over(world: World) -> None:

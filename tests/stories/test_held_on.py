@@ -1,4 +1,4 @@
-"""Nobody is lost where two things happen at once: a merge and an end, two merges, an escalation and a lapse."""
+"""No page is lost if two things happen at once: a merge and an end, two merges, an escalation and an expiry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_whom_the_escalation_called_is_called_again_when_the_acknowledgeme
     await world.post(notification(alert("Broken", **EVERYBODY)))
     await world.forward(seconds)
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
-    # The CTO is called after 30 minutes, and an acknowledgement of a SEV-1 holds for 30.
+    # The CTO is paged after 30 minutes, and an acknowledgement of a SEV-1 lasts 30.
     await world.forward("31m")
     (incident,) = (await known(world)).values()
     assert incident.ring == 2
@@ -96,7 +96,7 @@ async def test_what_was_merged_is_known_by_its_key_as_the_other(world: World) ->
     parent = await merge(world)
     child = (await known(world))["INC-2026-0002"]
     found = world.one.incident_cache.at(child.key)
-    # While the store is away this says under which page key somebody is rung: theirs that is open, not one more.
+    # While the store is unavailable, this determines the page key: that of the open page, not a new one.
     assert found is not None
     assert found.uid == parent.uid
 
@@ -125,7 +125,7 @@ async def test_an_acknowledgement_at_a_replica_that_has_not_heard_of_the_merge(w
 
 
 def counted(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that grows by one whenever everything that is open is read from the store."""
+    """Return a list that grows by one whenever all open incidents are read from the store."""
     incidents, read = world.one.incidents, list[int]()
     listing = incidents.listing
 
@@ -145,14 +145,14 @@ async def test_what_a_window_holds_is_no_storm_until_it_is_let_out(
     for number in range(23):
         await world.post(notification(alert(f"Auth{number}", **HIGH), group=f"g{number}"))
     await world.post(notification(alert("Everything", **EVERYBODY), group="worst"))
-    assert world.rung() == [], "nobody is paged inside the window"
+    assert world.rung() == [], "nobody is paged during the window"
     assert not [one for one in await world.incidents() if one.storm]
     await world.post(notification(alert("Else", labels={"service": "billing"}, **HIGH), group="other"))
-    assert world.rung() == ["alice"], "what is held counts for no storm of what is not"
+    assert world.rung() == ["alice"], "held incidents do not count toward a storm of others"
     read = counted(world, monkeypatch)
     await world.forward("10m")
     await world.forward("5s")
-    assert len(read) <= 4, "what is open is not read anew for each that is let out"
+    assert len(read) <= 4, "open incidents are not read again for each released one"
     found = await world.incidents()
     (storm,) = [one for one in found if one.storm]
     assert "23 incidents are released from maintenance: upgrade" in storm.title
@@ -186,7 +186,7 @@ async def test_reopening_by_hand_leaves_one_open_incident_for_its_alerts(world: 
     assert {one.id: one.state for one in await world.incidents()}["INC-2026-0002"] is State.OPEN
     with pytest.raises(IllegalCommand, match="INC-2026-0002 is open for the same alerts"):
         await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
-    # Once that one is over, the older may be reopened, and what fires next is told to it.
+    # Once that one has ended, the older one may be reopened, and receives later alerts.
     await world.one.respond.act("INC-2026-0002", Close(force=True, text="a double"), ALICE, world.clock.now())
     await world.post(notification(alert("Broken", firing=False, starts=later, **HIGH)))
     await world.one.respond.act("INC-2026-0001", Reopen(), ALICE, world.clock.now())
@@ -207,7 +207,7 @@ async def test_what_reopens_takes_no_key_that_has_gone_on_elsewhere(world: World
     await world.post(notification(alert("Broken", firing=False, **HIGH), group="bad"))
     await world.forward("3h")
     await world.post(notification(alert("Broken", starts=rfc3339(world.clock.now()), **HIGH), group="bad"))
-    await world.one.respond.act("INC-2026-0001", AddNote(text="still of interest"), ALICE, world.clock.now())
+    await world.one.respond.act("INC-2026-0001", AddNote(text="still relevant"), ALICE, world.clock.now())
     found = await known(world)
     assert [one.id for one in found.values() if not one.state.over] == ["INC-2026-0003"]
     with pytest.raises(IllegalCommand, match="INC-2026-0003"):
@@ -221,7 +221,7 @@ async def test_an_alert_that_ended_in_one_and_fires_in_the_other_fires_in_what_t
     await world.open()
     await world.post(notification(alert("Broken", **HIGH), group="first"))
     await world.post(notification(alert("Broken", firing=False, **HIGH), group="first"))
-    # It is watched, and fires again in another group: another receiver, or a route that was edited.
+    # It is monitored, and fires again in another group: another receiver, or an edited route.
     again = notification(alert("Broken", starts="2026-11-23T14:04:00Z", **HIGH), group="second")
     await world.post(again)
     pair = ("INC-2026-0001", "INC-2026-0002") if turned else ("INC-2026-0002", "INC-2026-0001")

@@ -1,4 +1,4 @@
-"""Notifications are kept, capped, and new rules are tried on them."""
+"""Notifications are stored within limits, and new rules are tested on them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_is_written_down_reads_as_the_same(file: Path) -> None:
 
 
 async def kept(world: World, since: datetime | None = None) -> list[dict[str, Any]]:
-    """Return what is kept, every page of it."""
+    """Return every stored notification, from all pages."""
     found: list[dict[str, Any]] = []
     after: str | None = ""
     while after is not None:
@@ -168,7 +168,7 @@ def test_an_incident_ends_and_the_next_is_another() -> None:
     over = notification(alert(firing=False))
     worse = rules(high_error_rate={"severity": "SEV-1"})
     assert tried(came((0, firing), (10, over), (400, again)), worse)["incidents"] == 2
-    # Fired again while it is watched: the same incident.
+    # Fired again while it is monitored: the same incident.
     assert tried(came((0, firing), (10, over), (12, again)), worse)["incidents"] == 1
 
 

@@ -1,4 +1,4 @@
-"""A new alert joins an incident that somebody has acknowledged."""
+"""A new alert joins an acknowledged incident."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_later_the_pager_is_notified_again_with_the_names_of_all_new_alert
     await joins(world, "Slow", "Queue")
     assert world.rung() == ["alice", "alice"]
     first, second = world.pagerduty.alerts.values()
-    assert (first["status"], second["status"]) == ("acknowledged", "triggered"), "the acknowledged page stays as it is"
+    assert (first["status"], second["status"]) == ("acknowledged", "triggered"), "the acknowledged page is unchanged"
     assert "new alerts: Queue, Slow" in second["payload"]["summary"] or "Slow, Queue" in second["payload"]["summary"]
     assert len(said(world)) >= 1
     (incident,) = await world.incidents()
@@ -103,7 +103,7 @@ async def test_at_most_once_in_15_minutes_and_then_of_all_that_came_meanwhile(wo
     assert world.rung() == ["alice"] * 3
     newest = list(world.pagerduty.alerts.values())[-1]
     assert "new alerts: Queue, Disk" in newest["payload"]["summary"]
-    assert [one["status"] for one in world.pagerduty.alerts.values()].count("triggered") == 1, "the newest alone"
+    assert [one["status"] for one in world.pagerduty.alerts.values()].count("triggered") == 1, "only the newest one"
 
 
 async def test_more_severe_than_all_before_it_notifies_at_once(world: World) -> None:

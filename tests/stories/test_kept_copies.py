@@ -1,4 +1,4 @@
-"""What a replica has kept since it was refused opens nothing that has ended meanwhile."""
+"""A refused notification that a replica kept opens no incident for alerts that have ended meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OVER = notification(alert("ApiDown", firing=False))
 
 
 async def owed(world: World) -> None:
-    """Give the first replica a copy of a notification that it refused before, and let it settle that."""
+    """Give the first replica a copy of a notification that it refused before, and let it settle it."""
     world.one.refused.add(parse_notification(DOWN), DOWN)
     for _ in range(4):
         await world.one.turn()
@@ -60,7 +60,7 @@ async def test_what_an_earlier_process_owed_is_taken_over_for_a_while(
         await one.work.idle()
     assert len(await outworld.incidents()) == int(taken_over)
     owed.save()
-    assert not file.path.exists(), "nothing is owed any more"
+    assert not file.path.exists(), "nothing is pending anymore"
 
 
 async def test_a_file_that_cannot_be_read_keeps_nothing_from_starting(outworld: Outworld) -> None:

@@ -1,4 +1,4 @@
-"""Names of Alertmanager's receivers: those that open something are kept, and no stranger's names keep others out."""
+"""Names of Alertmanager's receivers: those that open incidents are stored, and unknown names do not displace others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of a later version in every kind of key: no notification is answered 500, and others are paged as ever."""
+"""Values of a later version in every kind of key: no notification gets a 500, and others are paged as usual."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ QUEUE: dict[str, Any] = {**HIGH, "labels": {"service": "queue"}}
 SHOP: dict[str, Any] = {**HIGH, "labels": {"service": "shop"}}
 VALUES = ("of tomorrow", '[99, "tomorrow"]')
 COUNTED = ("commits", "changed", "number", "board:rev", "replica")
-"""Counters, which have no other form: the scripts of every release raise them."""
+"""Counters, which have only one form: the scripts of every release increase them."""
 
 
 async def everything(world: World) -> None:
-    """Leave something under as many kinds of keys as one story can."""
+    """Write data under as many kinds of keys as one story can."""
     one = (await world.open()).one
     await world.post(notification(alert(**HIGH)))
     await world.post(notification(alert("Full", firing=False, **QUEUE), group="queue"))  # an end without a beginning
@@ -62,11 +62,11 @@ def write(client: Any, key: str, form: str, field: str, value: str) -> None:
 
 
 async def tell(world: World, body: bytes, *, again: bool = True) -> str:
-    """Return "" for an answer, 503 included, and else what is wrong."""
+    """Return "" for a response, including 503, and otherwise the error."""
     try:
         await world.one.intake.accept(parse_notification(body), world.clock.now())
     except StoreLostData as condition:
-        # It is refused until the next poll has begun to write back, and told again then.
+        # It is refused until the next poll has begun to write back, and then sent again.
         await beats(world, 1)
         return await tell(world, body, again=False) if again else f"503 for ever: {condition}"
     except StoreAway as condition:
@@ -97,7 +97,7 @@ async def test_no_value_of_a_later_version_stops_the_rest(world: World, store_ur
         world.one.work.renew()
         await beats(world, 3)
         if world.pagerduty.rung <= rung:
-            said.append("nobody is paged any more")
+            said.append("nobody is paged anymore")
         wrong += [f"{key} {field}: {one}" for one in said if one]
         backup.restore()
         world.one.work.recovery.copies.forget_wanted()

@@ -1,4 +1,4 @@
-"""Data of a later version: pages are sent as far as they can be read, and what cannot be sent is given up, and said."""
+"""Data of a later version: readable pages are sent, and rows that cannot be sent are given up and reported."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ async def test_a_pager_that_stays_away_calls_its_person_another_way(world: World
     await rewrite(world, incident, NEW_STATE)
     await world.forward("1m")
     said = [str(one) for one in world.slack.messages if "cannot be reached" in str(one)]
-    assert len(said) == 1, "by the second road, once"
+    assert len(said) == 1, "by the fallback channel, once"
     assert incident.id in said[0]
-    assert not world.one.monitor.away, "the store is not to blame"
+    assert not world.one.monitor.away, "the store is not the cause"
     world.pagerduty.script.clear()
     await world.forward("1m")
-    assert world.rung() == ["alice"], "and the page goes on being tried"
+    assert world.rung() == ["alice"], "and the page is still retried"
 
 
 async def test_what_cannot_be_sent_is_parked_on_the_fifth_try(world: World) -> None:
@@ -107,7 +107,7 @@ async def test_a_page_of_which_nothing_can_be_read_is_parked_as_well(world: Worl
     incident = await opened(world, down=True)
     (member,) = await rows_of(world, incident, "pager")
     await rewrite(world, incident, NEW_STATE | NEW_PAGES)
-    # A key that is too long for the vendor is a hash: it does not tell whose page it is.
+    # A key that is too long for the vendor is a hash, which does not contain the person.
     await rewrite_row(world, member, to='{"channel":"pager","address":"%s","paging":true}' % ("f" * 64))
     await world.forward("1m")
     (letter,) = (await world.one.due.letters.all()).values()
@@ -122,7 +122,7 @@ async def test_a_row_that_cannot_be_read_is_a_page_all_the_same(world: World) ->
     await world.forward("30s")
     assert world.rung() == ["alice"]
     left = await row(world, member)
-    assert (left["to"], left["memory"]) == ('{"whom": "alice"}', "of tomorrow"), "it is the later version's still"
+    assert (left["to"], left["memory"]) == ('{"whom": "alice"}', "of tomorrow"), "it still belongs to the later version"
     await world.forward("5m")
     assert world.rung() == ["alice"]
 
@@ -167,9 +167,9 @@ async def test_a_notification_for_it_opens_a_new_one_after_a_while(world: World,
     (second,) = await world.incidents()
     assert (second.id, second.keys) == (answer.foremost.incident, incident.keys)
     assert [page.key for page in second.pages] == [page.key for page in incident.pages]
-    assert world.pagerduty.rung == 1, "her page is open: the second trigger has its key"
+    assert world.pagerduty.rung == 1, "her page is open: the second trigger has the same key"
     await world.forward("16m")
-    assert {"bob", "eng-lead"} <= set(world.rung()), "its escalation goes on"
+    assert {"bob", "eng-lead"} <= set(world.rung()), "its escalation continues"
 
 
 async def test_the_new_one_follows_its_alerts_to_their_end(world: World) -> None:
@@ -180,7 +180,7 @@ async def test_the_new_one_follows_its_alerts_to_their_end(world: World) -> None
         await world.post(over)
     await world.forward("1m")
     with pytest.raises(IncidentUnreadable):
-        await world.post(over)  # nobody is to be called for it: it waits for a replica that can read it
+        await world.post(over)  # nobody is paged for it: it waits for a replica that can read it
     with pytest.raises(IncidentUnreadable):
         await world.post(AGAIN)
     await world.forward("10s")
@@ -189,7 +189,7 @@ async def test_the_new_one_follows_its_alerts_to_their_end(world: World) -> None
     await world.forward("16m")
     (second,) = await world.incidents()
     assert (second.state, world.pagerduty.open()) == (State.RESOLVED, [])
-    # The alert is the later version's still, and what fires again joins the one that can be read.
+    # The alert still belongs to the later version, and alerts that fire again join the readable incident.
     answer = await world.post(notification(alert(starts=rfc3339(world.clock.now()), **HIGH)))
     assert (answer.foremost.outcome, answer.foremost.incident) == ("reopened", second.id)
 

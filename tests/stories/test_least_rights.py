@@ -1,4 +1,4 @@
-"""The user of deploy/store/user.conf: its rights are enough for the whole life of an incident, and for nothing else."""
+"""The user of deploy/store/user.conf has enough permissions for the whole life of an incident, and no others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LUA = "\n".join(path.read_text("utf-8") for path in (ROOT / "receiver" / "store"
 
 @pytest.fixture(params=NEW)
 async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
-    """A server with that user, as the file says for it."""
+    """A server with the user in that file."""
     text = FILE.read_text("utf-8")
     if request.param == "redis7":
         text = text.replace(" +waitaof +info", " +info")
@@ -56,7 +56,7 @@ async def test_the_whole_flow_is_allowed(server: Server) -> None:
             world.clock.forward(timedelta(days=2))
         assert (await world.incidents())[0].state is State.CLOSED
         await replica.respond.act("INC-2026-0001", AddNote(text="more"), ALICE, world.clock.now())
-        # What another replica has committed is read, to be written back should the store lose it.
+        # Commits of another replica are read, to be written back if the store loses them.
         (copy,) = await replica.work.recovery.memory.copies([incident.uid])
         assert copy.events
         await replica.monitor.check()

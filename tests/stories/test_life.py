@@ -1,4 +1,4 @@
-"""The life of an incident that Alertmanager tells of, from the first alert to its resolution."""
+"""The life of an incident from Alertmanager, from the first alert to its resolution."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ async def test_a_cut_notification_of_one_tenant_pages(world: World) -> None:
     auth = alert("AuthFailing", labels={"tenant": "acme"})
     await world.post(notification(auth, truncated=50))
     assert ((await world.incidents())[0].severity, world.rung()) == ("SEV-2", ["alice"])
-    # What is shown changes, and what is cut off stays: the next replica caps nothing either.
+    # The listed alerts change, and the truncated ones stay: the next replica applies no cap either.
     await world.forward("5m")
     await world.post(notification(auth, alert("AuthFailing", labels={"tenant": "acme", "pod": "b"}), truncated=49))
     await world.forward("11m")

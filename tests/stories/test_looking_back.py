@@ -1,4 +1,4 @@
-"""What people write when they look back: versions, corrections, clocks; and promises that are kept in mind."""
+"""Reviews: versions of the post-mortem, corrections, times; and reminders of action items."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def test_clocks_are_kept_apart_and_set_right_with_a_trace(world: World) ->
     log = await world.one.incidents.events(incident.uid)
     one = clocks(incident, log, receipts)["impact_began"]
     assert (one.at, one.by, one.was) == (began, "alice", datetime(2026, 11, 23, 13, 56, 20, tzinfo=UTC))
-    assert incident.started_at == datetime(2026, 11, 23, 14, 1, 20, tzinfo=UTC), "what decisions go by stays"
+    assert incident.started_at == datetime(2026, 11, 23, 14, 1, 20, tzinfo=UTC), "the times used for decisions stay"
     with pytest.raises(IllegalCommand, match="in the future"):
         await act(world, SetClock(clock=CorrectedTime.RESOLVED, at=world.clock.now() + timedelta(hours=1)))
 
@@ -152,4 +152,4 @@ async def test_what_comes_again_although_something_was_done_is_pointed_out(world
     (said,) = [e.text for e in await world.one.incidents.events(again.uid) if e.kind is Kind.RECURRED]
     assert "INC-2026-0001 action 1: Add a canary (bob, done 2026-11-23)" in said
     assert "dog" not in said
-    assert recurrence(again, again.key)["recurs"] == again.recurs, "it is not forgotten by the one after"
+    assert recurrence(again, again.key)["recurs"] == again.recurs, "the next one keeps it, too"

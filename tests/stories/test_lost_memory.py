@@ -1,4 +1,4 @@
-"""The store comes back empty, or as a backup knew it: replicas write back what they hold; nobody is called for it."""
+"""The store comes back empty, or as an older backup: replicas write back their copies; nobody is paged for that."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def beats(world: World, times: int = 4) -> None:
 
 
 class Backup:
-    """The store as it is now, to be put back later."""
+    """The current state of the store, to be restored later."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -59,13 +59,13 @@ class Backup:
 
 
 def told(world: World) -> list[str]:
-    """Return what was said about the store's memory."""
+    """Return the messages about lost data."""
     texts = [str(entry["body"].get("text", "")) for entry in world.slack.taken if isinstance(entry["body"], dict)]
     return [text for text in texts if "lost data" in text]
 
 
 def counted(world: World) -> dict[str, float]:
-    """Return what the metrics of all replicas say together about losses of the store."""
+    """Return the sum of all replicas' metrics about losses of the store."""
     metrics = [replica.metrics for replica in world.replicas]
     outcomes = ("written_back", "lost")
     return {
@@ -93,7 +93,7 @@ async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_
     ]  # fmt: skip
     assert await one.incidents.events(before[1].uid) == logs[1], "with its whole log"
     assert await one.intake.known_receivers.receivers.names() == {"incident.service"}, (
-        "or the reconciler would ask in vain"
+        "or the reconciliation would query in vain"
     )
     await world.forward("10s")
     assert told(world) == [
@@ -102,7 +102,7 @@ async def test_an_emptied_store_is_given_back_what_was_open(world: World, store_
     ]
     assert counted(world) == {"noticed": replicas, "written_back": 2, "lost": 0}
     await world.post(DOWN)
-    assert world.rung() == rung, "nobody is rung for what they were rung for before"
+    assert world.rung() == rung, "nobody is paged again for the same alerts"
     await world.post(notification(alert("ApiDown", firing=False)))
     await world.post(notification(alert("HighErrorRate", firing=False, **HIGH), group="b"))
     await world.forward("16m")
@@ -175,7 +175,7 @@ async def test_what_no_replica_holds_is_said_to_be_lost(world: World, store_url:
     assert counted(world) == {"noticed": 1, "written_back": 1, "lost": 1}
     rung = world.pagerduty.rung
     await world.post(DOWN)
-    assert world.pagerduty.rung == rung, "the same page keys: nobody is rung twice"
+    assert world.pagerduty.rung == rung, "the same page keys: nobody is paged twice"
 
 
 async def test_no_number_is_used_twice(world: World, store_url: str) -> None:
@@ -183,7 +183,7 @@ async def test_no_number_is_used_twice(world: World, store_url: str) -> None:
     await world.post(DOWN)
     await world.post(STILL)
     ask(store_url, "FLUSHALL", "SYNC")
-    # Before any replica has noticed, and without a mark: an earlier release committed last.
+    # Before any replica has noticed, and without a mark: the last commit is from an earlier release.
     world.replicas[1].incidents.newest, world.replicas[1].incidents.epoch = None, ""
     await world.replicas[1].intake.accept(
         parse_notification(notification(alert("ServiceDown", labels={"service": "x"}), group="x")), world.clock.now()
@@ -217,7 +217,7 @@ async def test_the_last_second_that_was_torn_off_is_written_again(world: World, 
     await world.post(STILL)
     backup = Backup(store_url)
     (incident,) = await stored(world)
-    # No replica has looked at the store since: only who committed it knows of it.
+    # No replica has polled the store since: only the one that committed it knows about it.
     await one.respond.act(incident.uid, Acknowledge(), ALICE, world.clock.now())
     backup.restore()
     await beats(world)
@@ -228,7 +228,7 @@ async def test_the_last_second_that_was_torn_off_is_written_again(world: World, 
 
 
 async def asked(world: World, *firing: dict[str, Any], late: bool = False) -> Replica:
-    """Start a replica that remembers nothing, with an Alertmanager that knows these alerts."""
+    """Start a replica with an empty memory, and an Alertmanager that has these alerts."""
     status = {"state": "active", "silencedBy": [], "inhibitedBy": []}
     items = [{**one, "status": status, "receivers": []} for one in firing]
     if not late:
@@ -267,9 +267,9 @@ async def test_what_alertmanager_has_ended_is_ended_before_its_steps_are_due(wor
     assert down.state is State.MONITORING
     assert still.state is State.OPEN
     fresh = world.rung()[len(rung) :]
-    assert "eng-lead" in fresh, "what fires there is escalated"
+    assert "eng-lead" in fresh, "alerts that fire there are escalated"
     assert set(world.sent("resolve")) >= {page.key for page in down.pages if page.person == "alice"}
-    assert not set(fresh) & {"cto", "ceo"}, "but not what is over"
+    assert not set(fresh) & {"cto", "ceo"}, "but ended ones are not"
 
 
 async def test_a_store_that_goes_away_at_the_first_look_keeps_no_question_away(
@@ -341,7 +341,7 @@ async def test_what_it_has_lost_is_paged_in_an_emergency(world: World, store_url
 
 @pytest.mark.parametrize("writer", [0, 1])
 async def test_a_commit_before_the_next_beat_hides_no_loss(world: World, store_url: str, writer: int) -> None:
-    """The number of commits is again what it was: only what was committed under it tells the difference."""
+    """The number of commits is the same again: only the commit with that number differs."""
     one = (await world.open(2)).one
     await world.post(DOWN)
     await beats(world)
@@ -364,7 +364,7 @@ async def test_a_change_that_was_lost_under_a_later_one_is_reported(world: World
     down, still = await stored(world)
     await one.respond.act(down.uid, Acknowledge(), ALICE, world.clock.now())
     backup.restore()
-    # This replica has not seen the acknowledgement: it goes on from what the store has.
+    # This replica does not have the acknowledgement: it continues from the store's state.
     await other.respond.act(down.uid, AddNote(text="still looking"), ALICE, world.clock.now())
     await beats(world)
     await world.forward("10s")
@@ -400,7 +400,7 @@ async def test_nothing_is_written_over_a_loss_after_another_replica_has_begun_to
     await other.respond.act(down.uid, Acknowledge(), ALICE, world.clock.now())
     await beats(world)
     backup.restore()
-    await one.work.guarded_poll()  # it raises the number of commits
+    await one.work.guarded_poll()  # it increases the number of commits
     with pytest.raises(StoreLostData):
         await other.respond.act(down.uid, AddNote(text="still looking"), ALICE, world.clock.now())
     await beats(world)

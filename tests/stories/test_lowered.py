@@ -1,4 +1,4 @@
-"""The severity is lowered before a page is through: nobody is called for what the present severity does not page."""
+"""The severity is lowered before a page is delivered: nobody is paged whom the current severity does not page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_page_that_is_called_for_no_more_is_dropped_and_called_for_again
     before = len(world.sent())
     await world.forward("10m")
     assert len(world.sent()) == before
-    assert world.pagerduty.open() == [], "an attempt that may have got through is resolved"
+    assert world.pagerduty.open() == [], "an attempt that may have arrived is resolved"
     await set_to(world, Severity.SEV2)
     assert world.rung()[before:] == ["alice"]
     assert len(world.pagerduty.open()) == 1

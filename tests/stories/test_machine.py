@@ -1,8 +1,8 @@
-"""Any life: notifications, commands, time and crashes in any order, on a real store, and what holds after each step.
+"""Any history: notifications, commands, time and crashes in any order, on a real store, with invariants at each step.
 
-At most one open incident per correlation key; log and state agree; nobody is paged twice for one step, nor rings twice
-at the vendor; what is owed has its row and every timer its place. And in the end, with nobody dying any more, everybody
-who was to be paged was, and what is over is over at the vendor.
+At most one open incident per correlation key; log and state agree; nobody is paged twice for one step, or triggered
+twice at the vendor; due work has its row, and every timer is set. In the end, without further crashes, everyone who
+must be paged was paged, and finished incidents are resolved at the vendor.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ LEVELS: dict[str, dict[str, Any]] = {
 SPOKEN = st.fixed_dictionaries(
     {}, optional={name: st.tuples(st.booleans(), st.sampled_from(sorted(LEVELS))) for name in NAMES}
 ).filter(bool)
-"""Of one group: which alerts a notification has, whether each fires, and how bad each is."""
+"""For one group: the alerts of a notification, whether each fires, and its severity."""
 COMMANDS: list[Command] = [
     Acknowledge(), Identify(), Mitigate(), Resolve(), Close(force=True, text="no need"), Reopen(), Escalate(),
     Edit(severity=Severity.SEV1), Edit(severity=Severity.SEV3), AddNote(text="looked at it"),
@@ -77,7 +77,7 @@ REPLICAS = st.integers(0, 1)
 
 
 class Life(RuleBasedStateMachine):
-    """Two replicas on one store, with fake vendors, and a clock that is pushed."""
+    """Two replicas on one store, with fake vendors, and a clock that moves on request."""
 
     store = ""
 
@@ -175,7 +175,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(group=GROUPS, said=SPOKEN, to=REPLICAS)
     def crash_after_the_commit(self, group: str, said: dict[str, tuple[bool, str]], to: int) -> None:
-        """The replica dies with what it has leased, and another one comes up."""
+        """The replica dies with its leases, and another one starts."""
         body = parse_notification(self.body(group, said))
 
         async def die() -> None:
@@ -189,7 +189,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(group=GROUPS, said=SPOKEN, to=REPLICAS)
     def lose_the_answer_of_a_commit(self, group: str, said: dict[str, tuple[bool, str]], to: int) -> None:
-        """It was written, and nobody could know: the sender comes again."""
+        """It was written without a response: the sender retries."""
         body = parse_notification(self.body(group, said))
         replica = self.world.replicas[to]
 
@@ -251,12 +251,12 @@ class Life(RuleBasedStateMachine):
 
     async def paged_once(self, incident: Incident) -> None:
         log = await self.world.one.incidents.events(incident.uid)
-        # By its key: who has not answered gets a page of another number when the alerts fire again.
+        # By its key: a person who has not answered gets a page with another number when the alerts fire again.
         pages = Counter(event.data["page"]["key"] for event in log if event.kind is Kind.PAGE)
         assert not [page for page, count in pages.items() if count > 1], f"{incident.id} pages somebody twice: {pages}"
 
     async def settle(self) -> None:
-        """Nobody dies any more: leases end, and everything that is owed is done."""
+        """Without further crashes: leases end, and all due work is done."""
         for _ in range(4):
             self.world.clock.forward(timedelta(seconds=15))
             await self.world.quiet()
@@ -271,7 +271,7 @@ class Life(RuleBasedStateMachine):
                     assert alert_["status"] == "resolved", f"{one.id} is over, and not at the vendor"
 
     async def told(self, incident: Incident) -> list[Any]:
-        """Return what is known of the incident's deliveries, for the message of a failure."""
+        """Return the known data about the incident's deliveries, for the message of a failure."""
         prefix = self.world.one.connection.keys.prefix
         rows = {name: self.raw.hgetall(name) for name in self.raw.scan_iter(f"{prefix}row:{incident.uid}*")}
         receipts = await self.world.one.incidents.receipts(incident.uid)
@@ -305,7 +305,7 @@ def test_any_life(valkey: str) -> None:
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            # A life takes a second: what fails is printed as it was, not made small for minutes.
+            # A history takes a second: a failure is printed unchanged, because shrinking would take minutes.
             phases=(Phase.generate,),
             report_multiple_bugs=False,
         ),

@@ -1,4 +1,4 @@
-"""Who is informed gets a mail as well as a mention; the pager's people get one when the pager is away."""
+"""Notified people get a mail as well as a mention; paged people get one if the pager is unavailable."""
 
 from __future__ import annotations
 

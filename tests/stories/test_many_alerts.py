@@ -1,4 +1,4 @@
-"""Incidents of so many alerts that a replica keeps them without what each says: they too come back to a store."""
+"""Incidents with so many alerts that a replica keeps them without the alerts' text: they are written back, too."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_it_comes_back_from_who_has_committed_it(world: World, store_url: 
     (said,) = told(world)
     assert f"2 incidents were written back: {before.id}, {other.id}." in said
     assert "lost:" not in said
-    # What each says comes back as soon as it is said.
+    # The text of each alert is stored again with its next notification.
     assert await one.incidents.bodies(before.uid) == {}
     await world.post(many(extra=1))
     assert len(await one.incidents.bodies(before.uid)) == MANY + 1
@@ -72,7 +72,7 @@ async def test_it_comes_back_from_who_has_only_heard_of_it(world: World, store_u
     assert (after.uid, after.version >= before.version, after.firing) == (before.uid, True, MANY + 1)
     assert world.rung() == rung
     await world.forward("16m")
-    assert "eng-lead" in world.rung(), "and its escalation goes on"
+    assert "eng-lead" in world.rung(), "and its escalation continues"
 
 
 async def test_an_older_store_keeps_what_the_alerts_say(world: World, store_url: str) -> None:

@@ -1,4 +1,4 @@
-"""The escalation matrix, minute by minute: who is called when, nobody earlier, nobody twice."""
+"""The escalations, minute by minute: who is paged when, nobody earlier, nobody twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def the(world: World) -> Incident:
 
 
 async def called(world: World) -> list[tuple[float, str, str]]:
-    """Return minute, way and person of everybody who was called, from the log."""
+    """Return minute, way and person of everyone who was paged or notified, from the log."""
     incident = await the(world)
     found = []
     for event in await world.one.incidents.events(incident.uid):
@@ -135,7 +135,7 @@ async def test_an_acknowledgement_lapses_without_work_and_rings_again(world: Wor
     assert (incident.state, incident.ring) == (State.OPEN, 2)
     assert world.rung() == ["alice", "alice"]
     await world.forward("11m")
-    assert world.rung() == ["alice", "alice", "eng-lead"], "it goes on where it had stopped"
+    assert world.rung() == ["alice", "alice", "eng-lead"], "it continues where it had stopped"
 
 
 async def test_an_acknowledgement_lapses_too_after_a_watch_that_failed(world: World) -> None:
@@ -156,7 +156,7 @@ async def test_a_worse_severity_shortens_an_acknowledgement(world: World) -> Non
     await world.open()
     await world.post(notification(alert("Broken", **MINOR)))
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
-    assert (await the(world)).acknowledged_until is None, "a SEV-3 holds for ever"
+    assert (await the(world)).acknowledged_until is None, "an acknowledgement of a SEV-3 never expires"
     await world.post(notification(alert("Broken", **MINOR), alert("Slow", **HIGH)))
     now = world.clock.now()
     assert (await the(world)).acknowledged_until == now + timedelta(hours=1)

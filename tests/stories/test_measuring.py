@@ -1,4 +1,4 @@
-"""Measured by asking: the incident opens on what is known, and a raised severity follows."""
+"""Queried measurements: the incident opens with the known data, and a raised severity follows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def last(world: World) -> tuple[str, str, list[str]]:
 async def test_what_is_measured_raises_it_and_pages(asked: World) -> None:
     asked.outside.answers = {PROMETHEUS: rate("0.12")}
     answer = await asked.post(notification(alert("Slow")))
-    assert answer.foremost.severity == "SEV-3", "the webhook is answered by what is known"
+    assert answer.foremost.severity == "SEV-3", "the webhook is answered with the known data"
     severity, rule, reasons = await last(asked)
     assert (severity, rule) == ("SEV-2", "high-error-rate")
     assert "measured" in reasons
@@ -107,7 +107,7 @@ async def test_what_gets_worse_later_raises_it_then(asked: World) -> None:
     assert (await last(asked))[0] == "SEV-2"
     asked.outside.answers = {PROMETHEUS: rate("0.001")}
     await asked.forward("5m")
-    assert (await last(asked))[0] == "SEV-2", "what is measured lowers nothing"
+    assert (await last(asked))[0] == "SEV-2", "a measurement lowers nothing"
     assert asked.rung() == ["alice"]
 
 

@@ -1,4 +1,4 @@
-"""Somebody says that it is mitigated: monitored while alerts fire on, and what follows if they still do at its end."""
+"""A person reports an incident as mitigated: it is monitored while alerts keep firing, and may be reopened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE = "INC-2026-0001"
 
 
 async def mitigated(world: World, *, acknowledged: bool) -> None:
-    """Open an incident of two alerts and say that it is mitigated after ten minutes."""
+    """Open an incident with two alerts and report it as mitigated after ten minutes."""
     await world.open()
     await world.post(notification(alert("Broken", **HIGH), alert("Slow", **HIGH)))
     if acknowledged:
@@ -34,12 +34,12 @@ async def test_what_fires_on_is_open_again_at_the_end_and_calls(world: World, ac
     await world.forward("2m")
     (incident,) = await world.incidents()
     assert (incident.state, incident.acknowledged_by, incident.flaps) == (State.OPEN, None, 0)
-    assert world.rung() == ["alice", "alice"], "whoever said so believes that it is over"
+    assert world.rung() == ["alice", "alice"], "the person who reported it believes that it is over"
     assert [key for _, key in world.pagerduty.open()] == [world.sent()[-1]]
     refired = [e for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.REFIRED]
     assert [event.reason for event in refired] == ["still_firing"]
     assert "2 alerts still firing" in refired[0].text
-    # Unacknowledged its clock had run for ten minutes; acknowledged at once for none. It goes on from there.
+    # Unacknowledged, its clock had run for ten minutes; acknowledged at once, for none. It continues from there.
     await world.forward("5m")
     assert ("eng-lead" in world.rung()) is not acknowledged
     await world.forward("10m")
@@ -60,7 +60,7 @@ async def test_what_is_told_of_once_more_is_no_new_beginning(world: World) -> No
 async def test_what_began_anew_after_that_calls_at_once(world: World) -> None:
     await mitigated(world, acknowledged=False)
     await world.forward("2m")
-    # Alertmanager says nothing of an end that a new beginning follows at once.
+    # Alertmanager does not report an end if the alert fires again at once.
     again = alert("Broken", starts="2026-11-23T14:13:00Z", **HIGH)
     await world.post(notification(again, alert("Slow", **HIGH)))
     assert ((await world.incidents())[0].state, world.rung()) == (State.OPEN, ["alice", "alice"])

@@ -1,4 +1,4 @@
-"""The review of the month: told on the first in the morning, once, in chat and as a page."""
+"""The monthly review: posted on the morning of the first, once, in chat and as a page."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_figures_are_exported_and_follow(world: World) -> None:
 
     await reports.export_figures(world.clock.now())
     assert value("incidents_per_month") == 0
-    assert value("mttr") != value("mttr"), "nothing to judge is no number"
+    assert value("mttr") != value("mttr"), "without data there is no number"
     await world.post(notification(alert("ApiDown")))
     await world.forward("2m")
     await world.one.respond.act("INC-2026-0001", Resolve(), ALICE, world.clock.now())
@@ -101,7 +101,7 @@ async def test_what_has_no_record_of_its_own_counts(world: World, over: bool) ->
     if over:
         await world.one.respond.act(incident.id, Resolve(), ALICE, world.clock.now())
     async with world.one.connection.guarded() as client:
-        # An open one has none, and one that ended before records were kept had none either.
+        # An open one has none, and neither has one that ended before records were stored.
         assert await client.hdel(world.one.connection.keys.incident(incident.uid), "past") == int(over)
     said = await world.one.reports.monthly(world.one.reports.month(None, world.clock.now()), world.clock.now())
     assert said["by_severity"]["SEV-2"] == 1

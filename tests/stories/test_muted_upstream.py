@@ -1,4 +1,4 @@
-"""What Alertmanager holds back by its hours pages nobody (F1); what it let go of has its grace first."""
+"""Alerts that Alertmanager mutes by its hours page nobody; after the mute, they have a grace period first."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def answers(
 
 
 async def opened(world: World, *urls: str) -> None:
-    """Open a world that has heard of the receiver once, of an incident that is over."""
+    """Open a world that has received one notification from the receiver, for a finished incident."""
     await world.open()
     reconcile = world.one.reconcile
     before = reconcile.setting
@@ -78,7 +78,7 @@ async def test_a_muted_route_pages_nobody_and_one_beside_it_does(world: World) -
     answers(world, A, [grave(quiet="yes"), loud], muted_from("00:00", "24:00"))
     await looks(world, 30)
     (title,) = await names(world)
-    assert "IntegrationDown" in title, "what is outside of the hours is reconciled"
+    assert "IntegrationDown" in title, "alerts outside the hours are reconciled"
 
 
 async def test_outside_of_its_hours_a_muted_route_is_reconciled_like_any(world: World) -> None:

@@ -1,4 +1,4 @@
-"""A replica that stands still in the middle of a decision: what has ended meanwhile does not fire again by it."""
+"""A replica that is suspended in the middle of a decision: alerts that have ended meanwhile do not fire again."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ async def test_a_decision_that_is_made_anew_after_a_stop_is_about_an_old_notific
     await world.post(notification(alert("ServiceDown", firing=False)))
     await world.forward("30m")
     (incident,) = await world.incidents()
-    assert incident.state is State.RESOLVED, "what was held is let go once its whole group has ended"
+    assert incident.state is State.RESOLVED, "held alerts are released once their whole group has ended"

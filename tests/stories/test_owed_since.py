@@ -1,4 +1,4 @@
-"""A message owes its time since it was owed (F5): a quiet night costs neither its hours nor the lag's truth."""
+"""The retry time of a message starts when it is due: a quiet night shortens neither that time nor the measured lag."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lags(world: World, channel: str) -> tuple[float, float]:
 
 
 async def put_back(world: World) -> None:
-    """Let the last word on every channel be 13 hours old."""
+    """Make the last message on every channel 13 hours old."""
     night = to_ms(world.clock.now() - timedelta(hours=13))
     async with world.one.connection.guarded() as client:
         keys = [key async for key in client.scan_iter(world.one.connection.keys.named("row:*"))]
@@ -96,7 +96,7 @@ async def test_a_page_that_rings_again_has_its_seconds_before_a_fallback_channel
     await world.post(notification(alert("AuthFailing", starts="2026-11-23T14:09:00Z")))
     await world.quiet()
     (incident,) = await world.incidents()
-    assert len(world.pagerduty.script) == 1, "the page was tried"
+    assert len(world.pagerduty.script) == 1, "the page was attempted"
     assert incident.detoured == ()
     await world.forward("1m")
     (incident,) = await world.incidents()

@@ -1,4 +1,4 @@
-"""`/page @x "text"`: who is notified, who gets a message, and how often one caller is heard."""
+"""`/page @x "text"`: who is paged, who gets a message, and how often one caller can page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALICE, BOB, CAROL = (Actor(kind=ActorKind.SLACK, name=name) for name in ("alice"
 
 
 async def call(world: World, contact: str = "on-call", by: Actor = BOB, text: str = "the queue grows") -> Any:
-    """Page a contact into the incident, and return what was written."""
+    """Page a contact into the incident, and return the events."""
     done = await world.one.respond.act(ONE, PageContact(contact=contact, text=text), by, world.clock.now())
     await world.quiet()
     return [(event.kind, event.reason) for event in done.events]
@@ -36,7 +36,7 @@ async def test_somebody_who_was_paged_and_has_not_acknowledged_is_notified_again
     await call(world)
     assert world.rung() == ["alice", "alice"]
     first, second = world.sent()
-    assert world.sent("resolve") == [first], "the new page takes the place of the one before"
+    assert world.sent("resolve") == [first], "the new page replaces the previous one"
     assert open_pages(world) == [second]
     (sent,) = [one["body"] for one in world.pagerduty.taken if one["body"]["dedup_key"] == second]
     assert "bob: the queue grows" in sent["payload"]["summary"]
@@ -53,9 +53,9 @@ async def test_one_caller_pages_one_person_at_most_once_a_minute(world: World) -
     assert await call(world) == [("note", "page"), ("page_passed", "just_paged")]
     assert world.rung() == ["alice"] * 2
     await call(world, by=CAROL)
-    assert world.rung() == ["alice"] * 3, "another caller is heard"
+    assert world.rung() == ["alice"] * 3, "another caller can page"
     await call(world, "cto")
-    assert world.rung() == [*["alice"] * 3, "cto"], "and so is the same one who asks for somebody else"
+    assert world.rung() == [*["alice"] * 3, "cto"], "and so can the same caller for another person"
     await world.forward("30s")
     assert ("page", "called") in await call(world)
     assert world.rung() == [*["alice"] * 3, "cto", "alice"]
@@ -83,7 +83,7 @@ async def test_a_person_who_was_paged_where_another_has_acknowledged_is_notified
     assert world.rung() == ["alice", "alice"]
     assert open_pages(world) == [world.sent()[-1]]
     (incident,) = await world.incidents()
-    assert incident.state is State.ACKNOWLEDGED, "nobody else is called for that"
+    assert incident.state is State.ACKNOWLEDGED, "nobody else is paged for that"
 
 
 async def test_without_a_chat_the_person_who_has_acknowledged_is_paged(world: World) -> None:
@@ -105,10 +105,10 @@ async def test_outside_any_incident_too_one_caller_is_heard_once_a_minute(world:
         return [page.person for page in called.pages], list(called.just_paged)
 
     assert await ask(BOB, once="first") == (["alice"], [])
-    assert await ask(BOB, once="first") == (["alice"], []), "the same wish again is answered as before"
+    assert await ask(BOB, once="first") == (["alice"], []), "the same request gets the same response"
     assert await ask(BOB, 1, once="second") == ([], ["alice"])
     assert await ask(CAROL, 1) == (["alice"], [])
     assert world.rung() == ["alice"] * 2
     await world.forward("1m")
-    assert await ask(BOB, 1, once="second") == (["alice"], []), "a wish that was not granted may come again"
+    assert await ask(BOB, 1, once="second") == (["alice"], []), "a refused request may be repeated"
     assert world.rung() == ["alice"] * 3

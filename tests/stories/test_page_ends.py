@@ -1,4 +1,4 @@
-"""Every page in a log ends: accepted by the vendor, cancelled with its reason, a dead letter, or still owed."""
+"""Every page in a log ends: accepted by the vendor, canceled with a reason, a dead letter, or still due."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ async def ends(world: World) -> list[str | None]:
 
 
 async def dies_after_the_commit(world: World, body: bytes) -> None:
-    """Let the second replica store a notification and die before it pages anybody."""
+    """Let the second replica store a notification and die before it pages anyone."""
     victim = world.replicas[1]
-    victim.work.pool.stopping = True  # it sends nothing while what follows the commit is still under way
+    victim.work.pool.stopping = True  # it sends nothing while the work after the commit is still running
     await victim.intake.accept(parse_notification(body), world.clock.now())
     for task in victim.work.tasks.running:
         task.cancel()
@@ -47,10 +47,10 @@ async def test_a_page_of_a_replica_that_died_is_cancelled_where_the_alerts_have_
     victim = world.replicas.pop()
     assert await ends(world) == ["owed"]
     await world.post(OVER)
-    assert await ends(world) == ["owed"], "it is leased to whoever has died"
+    assert await ends(world) == ["owed"], "it is leased to the dead replica"
     await world.forward("15s")
     assert world.sent() == []
-    assert len(world.sent("resolve")) == 1, "it may have rung: nobody can say so"
+    assert len(world.sent("resolve")) == 1, "it may have been sent, which is unknown"
     assert await ends(world) == ["cancelled: alerts_ended"]
     await victim.close()
 

@@ -1,4 +1,4 @@
-"""Pages that wait for their hours, with a real store: listed once when they begin, and then paged."""
+"""Pages that wait for page hours, with a real store: listed once when the hours begin, and then sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_what_waits_is_listed_once_and_paged_when_the_hours_begin(world: W
     await world.forward("37m")
     assert (world.rung(), listed(world)) == ([], [])
     await world.forward("2m")
-    assert world.rung() == ["alice"], "the one that nobody has taken"
+    assert world.rung() == ["alice"], "the unacknowledged one"
     (text,) = listed(world)
     assert "2 incidents waited for page hours" in text
     assert all(number in text for number in ("INC-2026-0001", "INC-2026-0002"))

@@ -1,4 +1,4 @@
-"""A contact that is a PagerDuty service: its own schedule says who is called, everything else stays as it is."""
+"""A contact that is a PagerDuty service: its own schedule determines who is paged; everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ async def test_the_service_is_paged_by_its_key_and_hears_of_the_answer(world: Ph
 async def test_its_backup_is_paged_when_nobody_answers(world: PhoneWorld) -> None:
     await world.post(notification(alert("AuthFailing")))
     await world.forward("16m")
-    assert "eng-lead" in world.sounded(), "the escalation goes on to people"
+    assert "eng-lead" in world.sounded(), "the escalation continues with people"
     assert "bob" in world.sounded() or "carol" in world.sounded(), "and the backup has been paged"

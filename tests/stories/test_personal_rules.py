@@ -1,4 +1,4 @@
-"""Personal notification rules, to the minute: one channel after the other until somebody answers."""
+"""Personal notification rules, by the minute: one channel after the other until someone answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def phones(store_url: str) -> AsyncIterator[PhoneWorld]:
 
 
 def calls(phones: PhoneWorld, person: str = "alice") -> list[tuple[float, str]]:
-    """Return when a person was paged and by what: minutes after the start, in order."""
+    """Return when a person was paged and through which channel: minutes after the start, in order."""
     topics = {TOPICS[person]: "push", "alice-second-8x2": "second"} if person == "alice" else {TOPICS[person]: "push"}
     heard = [(entry["at"], topics[entry["body"]["topic"]]) for entry in phones.ntfy.taken
              if entry["method"] == "POST" and entry["body"]["topic"] in topics]  # fmt: skip
@@ -88,8 +88,8 @@ async def test_rounds_begin_every_so_often_and_end_with_the_incident(phones: Pho
     await phones.one.respond.act(incident.uid, Resolve(), BOB, phones.clock.now())
     await phones.forward("12m")
     assert len(calls(phones)) == 5
-    assert len({page.key for page in incident.pages}) == len(incident.pages), "every page has a key of its own"
-    # PagerDuty repeats by rules of its own: there a repetition is the same page.
+    assert len({page.key for page in incident.pages}) == len(incident.pages), "every page has its own key"
+    # PagerDuty has its own rules for repetitions: there, a repetition is the same page.
     assert [page.channel for page in incident.pages].count("pager") == 1
     assert next(page.key for page in incident.pages if page.channel == "pager").endswith("/alice/1")
 
@@ -132,7 +132,7 @@ async def test_ntfy_down_the_second_road_pages_and_the_rule_goes_on(phones: Phon
     await phones.forward("4m")
     assert [by for _, by in calls(phones)] == ["pager", "push", "second"]
     await acknowledged(phones)
-    assert phones.pagerduty.open() or phones.sent("acknowledge"), "what stood in is told of the answer as well"
+    assert phones.pagerduty.open() or phones.sent("acknowledge"), "the fallback page gets the answer as well"
 
 
 async def test_a_replica_that_is_killed_between_two_steps_leaves_the_rest_to_the_other(phones: PhoneWorld) -> None:

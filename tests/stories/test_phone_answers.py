@@ -1,4 +1,4 @@
-"""Pages on phones and the answers to them: done once, by whom they were meant for, and by nobody else."""
+"""Pages on phones and their answers: carried out once, for the intended person only."""
 
 from __future__ import annotations
 
@@ -186,11 +186,11 @@ async def test_a_thousand_messages_on_the_reply_topic_that_are_no_answers(phones
     for number in range(20):
         phones.ntfy.publish({**message(9000 + number), "message": f"{verb} {token}"})
     await until(lambda: phones.one.replies.since.get("push") == message(9019)["id"])
-    assert await the_incident(phones) == after, "replayed: it is done already"
+    assert await the_incident(phones) == after, "replayed: it was already done"
 
 
 def message(number: int) -> dict[str, Any]:
-    """Return a message of a stranger on the reply topic."""
+    """Return a stranger's message on the reply topic."""
     return {"id": f"stranger{number:05}", "time": 1, "event": "message", "topic": REPLIES, "sequence_id": f"s{number}"}
 
 

@@ -1,4 +1,4 @@
-"""The post-mortem as a page: begun when an incident is over whose severity asks for one, and kept up to date."""
+"""The post-mortem as a wiki page: created when an incident ends whose severity requires one, and kept up to date."""
 
 from __future__ import annotations
 

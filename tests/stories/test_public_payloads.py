@@ -1,4 +1,4 @@
-"""Notifications as public Alertmanagers send them, told at the pace at which they came; each with its right outcome."""
+"""Notifications of public Alertmanagers, sent at their original pace, each with the expected outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 
 def moved(path: str, by: timedelta) -> bytes:
-    """Return a payload whose times are `by` later, so that it comes when the story's clock says."""
+    """Return a payload whose times are `by` later, to match the story's clock."""
     body = json.loads((PAYLOADS / path).read_text())
     for one in body["alerts"]:
         for name in ("startsAt", "endsAt"):
@@ -101,7 +101,7 @@ async def test_41_flapping_within_seconds_is_one_incident_whose_page_stays_open(
     assert set(outcomes[1:]) <= {Outcome.RESOLVED, Outcome.UPDATED, Outcome.REOPENED, Outcome.DUPLICATE}
     (incident,) = await world.incidents()
     assert (incident.state, incident.flapping) == (State.MONITORING, True)
-    # Notified in the first cycles; from the third one the page stays, and at most one follows in 10 minutes.
+    # Notified in the first cycles; from the third on the page stays, and at most one follows in 10 minutes.
     assert set(world.rung()) == {"alice"}
     assert len(world.rung()) == 3
     assert world.sent("acknowledge") == []

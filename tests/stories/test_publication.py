@@ -1,4 +1,4 @@
-"""What the public is told: at once, as a draft with a deadline, or never; and that nothing foreign gets there."""
+"""Public updates: at once, as a draft with a deadline, or never; and no untrusted text in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ONE = "INC-2026-0001"
 
 
 async def act(world: World, command: Any, number: str = ONE) -> None:
-    """Do something to the incident, and let everything follow."""
+    """Carry out a command, and process what follows."""
     await world.one.respond.act(number, command, ALICE, world.clock.now())
     await world.quiet()
 
@@ -36,7 +36,7 @@ async def updates(world: World, number: int = 0) -> list[StatusUpdate]:
 
 
 def shown(world: World) -> Any:
-    """Return what the page shows."""
+    """Return the content of the status page."""
     return PublicView(world.one.config).page(world.one.incident_cache.public.open(), world.clock.now())
 
 
@@ -88,7 +88,7 @@ async def test_a_sev2_is_a_draft_with_a_deadline_until_somebody_lets_it_out(worl
 
 
 async def reminders(world: World) -> list[str]:
-    """Return what was reminded of, in order."""
+    """Return the reminders, in order."""
     (incident,) = await world.incidents()
     return [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.STATUS_DUE]
 
@@ -163,7 +163,7 @@ async def test_each_severity_by_hand(world: World, severity: str, told: int) -> 
     await world.open()
     declare = Declare(title="x", severity=Severity(severity), service="api")
     done = await world.one.respond.declare(declare, ALICE, world.clock.now())
-    assert len(done.incident.updates) == told, "in the same decision: nobody's If-Match is overtaken"
+    assert len(done.incident.updates) == told, "in the same decision, so that no If-Match becomes stale"
     await world.quiet()
     assert (await world.incidents())[0].version == done.incident.version
 

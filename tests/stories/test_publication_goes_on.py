@@ -1,4 +1,4 @@
-"""Once the public has heard of it: severities that rise, relapses, merges, reopenings, and words that come late."""
+"""After the first published update: rising severities, relapses, merges, reopenings, and late updates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stories.world import World, alert, notification
 
 
 def said(status: str, text: str = "In a person's words.", publish: bool | None = True) -> UpdateStatusPage:
-    """Return what a person writes."""
+    """Return a person's update."""
     return UpdateStatusPage(status=UpdateStatus(status), text=text, publish=publish)
 
 
@@ -56,7 +56,7 @@ async def test_a_lower_severity_still_tells_the_end(world: World) -> None:
     await act(world, Edit(severity=Severity.SEV4))
     await act(world, Resolve())
     last = (await updates(world))[-1]
-    assert (last.status, last.waits) == ("resolved", True), "no policy of SEV-4 lets it out by itself"
+    assert (last.status, last.waits) == ("resolved", True), "the policy of SEV-4 does not publish it automatically"
     await act(world, ApproveUpdate(n=last.n))
     await world.forward("5s")
     ((_, there),) = world.page.incidents.items()
@@ -92,7 +92,7 @@ async def test_what_is_merged_keeps_its_components_bad_until_the_whole_is_over(w
     assert world.page.components == {"cmp-api": "major_outage", "cmp-dashboard": "major_outage"}
     await act(world, Identify())
     assert "the cause of a major outage affecting API, Dashboard and are" in (await updates(world))[-1].text
-    # Whoever leaves it out afterwards means that.
+    # Leaving it out later is intentional.
     await world.forward("5s")
     await act(world, said("identified", "The dashboard works.").model_copy(update={"components": ("api",)}))
     await world.forward("5s")
@@ -174,7 +174,7 @@ async def test_a_draft_that_is_overtaken_is_not_let_out(world: World) -> None:
     with pytest.raises(IllegalCommand, match="identified"):
         await act(world, ApproveUpdate(n=1))
     await world.forward("20m")
-    assert await reminders(world) == [], "the public has heard: nobody is late"
+    assert await reminders(world) == [], "it was published: no reminder"
 
 
 async def test_a_later_approval_of_the_same_status_reaches_every_page(world: World) -> None:
@@ -292,5 +292,5 @@ async def test_a_draft_of_what_was_merged_is_asked_for_by_nobody(world: World) -
     await world.one.respond.merge(ONE, "INC-2026-0002", ALICE, world.clock.now())
     await world.forward("40m")
     (child,) = [one for one in await world.incidents() if one.id == ONE]
-    assert [one.waits for one in child.updates] == [True], "nothing was let out"
+    assert [one.waits for one in child.updates] == [True], "nothing was published"
     assert [event.kind for event in await world.one.incidents.events(child.uid) if event.kind == "status_due"] == []

@@ -1,4 +1,4 @@
-"""Severity rises at once, falls only as a proposal after a hold time, and what a person set stays."""
+"""The severity rises at once, is lowered only by a proposal after a hold time, and stays if a person set it."""
 
 from __future__ import annotations
 
@@ -115,11 +115,12 @@ async def test_raised_while_it_is_watched_it_calls_once_it_fires_again(world: Wo
     await world.forward("1m")
     await world.one.respond.act("INC-2026-0001", Edit(severity=Severity.SEV1), ALICE, world.clock.now())
     await world.forward("1m")
-    assert world.rung() == ["alice"], "it is watched: nobody is paged"
+    assert world.rung() == ["alice"], "it is monitored: nobody is paged"
     await world.post(notification(alert("Errors", starts="2026-11-23T14:04:00Z", **HIGH)))
     assert world.rung() == ["alice", "eng-lead"]
     assert set((await the(world)).notified) >= {"vp-eng", "cto", "ceo"}
-    # Nobody has answered that page: it is resolved when all is over, and its person is called again. Alice has it.
+    # That page is unanswered: it is resolved when all alerts end, and its person is paged again. Alice has
+    # acknowledged.
     ended = alert("Errors", firing=False, starts="2026-11-23T14:04:00Z", ends="2026-11-23T14:05:00Z", **HIGH)
     await world.post(notification(ended))
     await world.forward("1m")

@@ -1,4 +1,4 @@
-"""Test pages: by each means, answered on each of them, kept, sent before shifts, and nothing else happens."""
+"""Test pages: sent and answered through each channel, stored, and sent before shifts, without other effects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEANS = [("pager", ""), ("phone", "call"), ("phone", "sms"), ("push", "")]
 
 @pytest.fixture
 async def world(store_url: str, patient: None) -> AsyncIterator[TwilioWorld]:
-    """Alice is paged by SMS, call, push and PagerDuty; everybody else by PagerDuty alone."""
+    """Alice is paged by SMS, call, push and PagerDuty; everyone else only by PagerDuty."""
     made = TwilioWorld(store_url)
     made.pager = True
     made.people = {"alice": {"phone": ALICE, "push": TOPICS["alice"], "page_by": STEPS}}
@@ -80,7 +80,7 @@ async def test_what_is_not_answered_ends_and_stays_unproved(world: TwilioWorld, 
     assert (world.showing(), await proved(world)) == ([], [])
     assert all(one.ended for one in (await world.one.reachability.read()).values())
     assert [how for _, how, _ in world.rung()] == ["call", "sms"], "sent once"
-    assert "reach you" in (await house.take(world.twilio.press("4")))[1], "a late answer proves it as well"
+    assert "reach you" in (await house.take(world.twilio.press("4")))[1], "a late answer is a proof as well"
     assert await proved(world) == [("phone", "call")]
 
 
@@ -125,7 +125,7 @@ async def test_before_a_shift_by_day_and_not_to_who_has_proved_it(world: TwilioW
     assert (world.rung(), world.sounded()) == ([], []), "nobody's shift begins within a day"
     missing = world.one.schedules.preflight(world.clock.now()).unproved
     assert ("alice", "call") in [(one.person, one.means.how) for one in missing]
-    # Bob's shift begins on Monday at nine: the test comes the day before, from nine o'clock on.
+    # Bob's shift begins on Monday at nine: the test page is sent the day before, from nine on.
     world.clock.forward(timedelta(days=5, hours=18, minutes=50))
     await world.quiet()
     await world.forward("2m")

@@ -1,4 +1,4 @@
-"""The pager refuses somebody's key: the operators hear of it at once, elsewhere."""
+"""The pager refuses a person's key: the operators are notified at once, on another channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 def told(world: World) -> list[str]:
-    """Return the messages in chat that say that a key is refused."""
+    """Return the chat messages about a refused key."""
     return [text for one in world.slack.messages if "refuses the key" in (text := str(one))]
 
 
@@ -30,10 +30,10 @@ async def test_it_is_told_at_once_and_once_and_healthz_says_so(world: World, sta
     assert str(status) in message
     assert [name for one in keys for name in one.channels()] == ["pager"]
     await world.forward("10m")
-    assert len(told(world)) == 1, "once, however often it is tried and whichever replica tries"
+    assert len(told(world)) == 1, "once, regardless of the number of attempts and the replica"
     world.pagerduty.script.clear()
     await world.forward("1m")
-    assert world.rung() == ["alice"], "it goes on being tried"
+    assert world.rung() == ["alice"], "it is still retried"
     assert [one.channels() for one in keys if one.channels() == []]
 
 

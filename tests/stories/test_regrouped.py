@@ -1,4 +1,4 @@
-"""What belongs together is decided otherwise while an incident is open: its alerts end where they began."""
+"""The grouping changes while an incident is open: its alerts end in the incident where they began."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHOP = {"service": "shop"}
 
 
 async def regrouped(world: World) -> None:
-    """Open an incident by its group, and let alerts belong together by their service from then on."""
+    """Open an incident by its group, and correlate alerts by service from then on."""
     await world.open()
     await world.post(notification(alert("ApiDown"), alert("ServiceDown", labels=SHOP)))
     one = world.one
@@ -27,7 +27,7 @@ async def test_an_end_is_heard_although_its_key_is_another_one(world: World) -> 
     (incident,) = await world.incidents()
     assert (incident.state, incident.firing) == (State.MONITORING, 0)
     await world.forward("31m")
-    assert sorted(world.rung()) == ["alice", "eng-lead"], "nobody is called for what is over"
+    assert sorted(world.rung()) == ["alice", "eng-lead"], "nobody is paged for ended alerts"
     assert world.pagerduty.open() == []
 
 

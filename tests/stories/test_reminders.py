@@ -1,4 +1,4 @@
-"""A SEV-1 or SEV-2 without an Incident Commander, or without an update, is reminded of."""
+"""Reminders of a SEV-1 or SEV-2 without an Incident Commander, or without an update."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALICE = Actor(kind=ActorKind.API, name="alice")
 
 
 async def reminders(world: World) -> list[str]:
-    """Return what people were reminded of, in order."""
+    """Return the reminders, in order."""
     (incident,) = await world.incidents()
     return [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.REMINDER]
 

@@ -1,4 +1,4 @@
-"""An incident's own Slack channel: made once, kept up to date, put away at the end; a limit there holds up nothing."""
+"""An incident's own Slack channel: created once, kept up to date, archived at the end; it delays no other message."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ONE = "INC-2026-0001"
 
 
 def creations(world: World) -> int:
-    """Return how often a channel was asked for."""
+    """Return how often a channel was requested."""
     return sum(entry["path"].endswith("conversations.create") for entry in world.slack.taken)
 
 
 def only(world: World) -> tuple[str, dict[str, Any]]:
-    """Return the one channel that was made, and its id."""
+    """Return the only created channel, and its id."""
     ((number, room),) = world.slack.rooms.items()
     return number, room
 
@@ -71,7 +71,7 @@ async def test_what_somebody_has_archived_is_left_alone_until_it_begins_again(wo
         await world.quiet()
     assert await world.one.due.letters.all() == {}
     assert room["archived"]
-    assert "resolved" in world.slack.parents[0]["text"], "the channel of all tells of it as before"
+    assert "resolved" in world.slack.parents[0]["text"], "the common channel still shows it"
     (incident_,) = await world.incidents()
     warned = [one["warning"] for one in await world.one.incidents.receipts(incident_.uid) if one.get("warning")]
     assert warned == [f"slack: {room['name']} was archived or deleted by someone, and is left alone"]

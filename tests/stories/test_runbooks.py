@@ -1,4 +1,4 @@
-"""Runbooks of the wiki: pages by label, linked where people read of an incident, and read before anybody needs them."""
+"""Runbooks in the wiki: pages by label, linked in incidents, and read before they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captured and written bodies of Alertmanager, each answered as surfaces.md promises."""
+"""Captured and handwritten bodies of Alertmanager, each with the expected response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stories.world import ROOT, World
 SAMPLES = ROOT / "tests" / "samples"
 NAMES = sorted(path.name for path in SAMPLES.glob("alertmanager-*.json"))
 OF_NOTHING = {"watchdog", "resolved", "resolved-group", "resolved-single", "truncated-says-resolved"}
-"""Samples that say nothing fires: alone they open no incident."""
+"""Samples without a firing alert: alone, they open no incident."""
 
 
 def sample(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The pager is away: its person is called another way within seconds, once, and the page itself is made good."""
+"""The pager is unavailable: its person is paged by a fallback channel within seconds, once, and the page is retried."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ DOWN = Answer(status=503)
 
 
 async def detours(world: World) -> list[str]:
-    """Return what the log says of second roads, in order."""
+    """Return the log's entries about fallback channels, in order."""
     (incident,) = await world.incidents()
     return [e.text for e in await world.one.incidents.events(incident.uid) if e.kind is Kind.SECOND_ROAD]
 
 
 def calls(world: World) -> list[str]:
-    """Return the messages in chat that say that the pager is away."""
+    """Return the chat messages about the unavailable pager."""
     found = [str(message["blocks"]) for message in world.slack.messages]
     return [text for text in found if "cannot be reached" in text or "rejected the page" in text]
 
 
 def away(world: World, times: int = 200) -> None:
-    """Let the pager refuse everything for now."""
+    """Let the pager refuse everything."""
     world.pagerduty.script.extend([DOWN] * times)
 
 
@@ -56,7 +56,7 @@ async def test_chat_that_was_away_too_calls_by_its_first_message(world: World, a
     world.slack.script.extend(answers)
     await world.post(notification(alert("AuthFailing")))
     await world.forward("1m")
-    # The incident and the call came to be told together: the call is no less one.
+    # The incident and the page were posted together: the page is still a mention.
     (message,) = calls(world)
     assert "<@U0ALICE>" in message
     assert len(world.slack.parents) == 1
@@ -141,7 +141,7 @@ async def test_a_vendor_that_is_away_is_not_hammered(world: World) -> None:
     before = len(world.slack.taken) + len([e for e in world.slack.ledger.entries if e["vendor"] == "slack"])
     await world.forward("2m")
     asked = len(world.slack.taken) + len([e for e in world.slack.ledger.entries if e["vendor"] == "slack"]) - before
-    assert asked <= 12, "one tries after each rest, the others wait"
+    assert asked <= 12, "one is attempted after each pause, the others wait"
     world.slack.script.clear()
     await world.forward("3m")
     assert len(world.slack.parents) == 15
@@ -186,7 +186,7 @@ async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: W
     world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.forward("2m")
-    assert world.rung() == ["alice"], "it is answered: her backup has nothing to do with it"
+    assert world.rung() == ["alice"], "it is answered: her backup is not paged"
     assert await detours(world) == []
     (letter,) = (await world.one.due.letters.all()).values()
     assert letter["action"] == "acknowledge"
@@ -220,15 +220,15 @@ async def test_who_was_never_rung_is_called_once_it_is_worse(world: World) -> No
     await world.post(notification(alert("AuthFailing")))
     await world.one.respond.act("INC-2026-0001", Acknowledge(), BOB, world.clock.now())
     await world.forward("1m")
-    assert world.pagerduty.rung == 0, "it was answered before it went out"
+    assert world.pagerduty.rung == 0, "it was answered before it was sent"
     worst = alert("AuthFailing", labels={"scope": "all_users"}, annotations={"error_rate": "61%"})
     await world.post(notification(alert("AuthFailing"), worst))
     await world.forward("1m")
     (incident,) = await world.incidents()
     assert incident.severity == "SEV-1"
-    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"], "bob has acknowledged: a worse alert is news to him"
+    assert sorted(world.rung()) == ["alice", "bob", "eng-lead"], "bob has acknowledged: a worse alert is new to him"
     assert world.pagerduty.rung == 3
-    # What rings now is answered by the next acknowledgement, not by the one before.
+    # This page is answered by the next acknowledgement, not by the previous one.
     assert {entry["status"] for entry in world.pagerduty.alerts.values()} == {"triggered"}
     await world.one.respond.act("INC-2026-0001", AddNote(text="looking"), BOB, world.clock.now())
     await world.quiet()

@@ -1,4 +1,4 @@
-"""What is seen before is looked up for each incident, also when the store goes away meanwhile."""
+"""Similar incidents are searched for each incident, even if the store becomes unavailable meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people set right goes wherever it is read; what happens later is not told by what was set right before."""
+"""Corrections apply everywhere; they do not affect later events."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_new_end_is_not_the_one_that_was_set_right_before(world: World) 
     await act(world, Resolve())
     (incident,) = await world.incidents()
     assert "resolved" not in incident.clocks
-    assert "acknowledged" in incident.clocks, "when somebody first answered is no matter of what came later"
+    assert "acknowledged" in incident.clocks, "the first acknowledgement does not depend on later events"
     reports = world.one.reports
     said = await reports.monthly(reports.month("2026-11", world.clock.now()), world.clock.now())
     assert said["mttr"]["mean"] == 7800
@@ -72,7 +72,7 @@ async def test_a_call_that_no_machine_made_is_a_call(world: World) -> None:
     log = await world.one.incidents.events(incident.uid)
     paged = clocks(incident, log)["paged"]
     assert (paged.at, paged.by, paged.was) == (by_hand, "alice", world.clock.now())
-    assert set(CorrectedTime) == set(ORDER) - {"opened"}, "every moment but the service's own act"
+    assert set(CorrectedTime) == set(ORDER) - {"opened"}, "every time except the service's own action"
 
 
 async def test_moments_are_in_the_order_of_time(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Pages by SMS through a modem of one's own, and the answers to them."""
+"""Pages by SMS through a user's own modem, and their answers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def paged(world: PhoneWorld) -> Incident:
 
 
 async def answered(world: PhoneWorld, number: str, text: str) -> None:
-    """Let the modem receive an answer, and take it."""
+    """Let the modem receive an answer, and process it."""
     world.modem.receive(number, text)
     inbox = world.modem.folder / "inbox"
     await until(lambda: any(inbox.iterdir()), "the answer has arrived")
@@ -103,7 +103,7 @@ async def test_a_thousand_answers_of_others_and_of_nonsense_change_nothing(world
         text = ["a 2", "a 999", "resolve 1", "a 1; e 1", "x" * number, "a\n1", "1", "٣a"][number % 8]
         if text != "a\n1":
             said = await take("modem", ALICE, text, f"y{number}", now)
-            assert (said is None) is (told >= 10), "ten are answered, whoever forges the number"
+            assert (said is None) is (told >= 10), "ten are answered, even with a forged number"
             assert said is None or "acknowledged." not in said, text
             told += 1
     assert await take("modem", LEAD, "a 1", "foreign", now) == "No open incident 1 has paged this number."
@@ -123,7 +123,7 @@ async def test_a_thousand_files_in_the_inbox_that_are_no_answers_change_nothing(
     assert list(inbox.iterdir()) == []
     assert await world.incidents() == [before]
     answers = len(world.modem.sent(ALICE)) - 1 + len(world.modem.waiting())
-    assert answers <= 10, "whoever forges a number makes it hear ten messages at most"
+    assert answers <= 10, "a forged number gets at most ten messages"
 
 
 async def test_a_stranger_is_not_answered(world: PhoneWorld) -> None:

@@ -1,4 +1,4 @@
-"""An incident that is two: alerts leave, come to their own incident from then on, and nobody is paged for it."""
+"""Splitting an incident: alerts move, are routed to their own incident from then on, and nobody is paged."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ async def test_the_alerts_leave_and_nobody_is_paged(world: World) -> None:
     first, second = await both(world)
     assert (first.firing, second.firing, second.id) == (1, 2, made.id)
     assert (second.state, second.acknowledged_by) == (State.ACKNOWLEDGED, "alice")
-    # Whatever alerts it has, it is called otherwise than what it was split from, and than what else is split from it.
+    # Regardless of its alerts, its title differs from that of the original incident, and of other incidents split from
+    # it.
     assert re.fullmatch(r"B: api \([0-9a-f]{7}\)", second.title)
     assert (second.severity, second.decision.rule) == ("SEV-2", "high-error-rate")
     assert first.departed == (second.uid,)
@@ -84,7 +85,7 @@ async def test_what_the_group_tells_goes_where_it_belongs(world: World) -> None:
     first, second = await both(world)
     assert (first.state, first.firing) == (State.OPEN, 2)
     assert (second.state, second.firing) == (State.MONITORING, 0)
-    # It fires again while it is watched: the same incident, and no page of the other.
+    # It fires again while it is monitored: the same incident, and no page of the other.
     again = alert("B", starts=LATER, **HIGH)
     await world.post(notification(alert("A", **HIGH), again, alert("C", **HIGH)))
     first, second = await both(world)
@@ -139,7 +140,7 @@ async def test_a_crash_in_between_is_made_good(world: World, monkeypatch: pytest
         await split(world, "B")
     first, second = await both(world)
     assert (first.firing, second.firing) == (3, 1)
-    # What comes in meanwhile is the new one's already.
+    # Alerts that arrive meanwhile already belong to the new one.
     await world.post(three(B=True))
     assert (await both(world))[1].firing == 0
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""A replica that was cut off pages under a key whose page has ended since: its adoption resolves it again."""
+"""A disconnected replica pages under a key whose page has ended since: its adoption resolves it again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = "AuthFailing"
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-@pytest.mark.parametrize("resolved", [False, True], ids=["withdrawn", "of a ring before"])
+@pytest.mark.parametrize("resolved", [False, True], ids=["withdrawn", "of a previous ring"])
 async def test_a_key_that_rings_again_after_its_resolve_is_resolved(
     world: World, accepted: bool, resolved: bool
 ) -> None:
@@ -25,7 +25,7 @@ async def test_a_key_that_rings_again_after_its_resolve_is_resolved(
     await world.post(again)
     first, second = world.sent()
     assert first != second
-    # What the second replica sent while it was cut off, by what it knew then.
+    # The pages that the second replica sent while it was disconnected, based on its memory.
     (page,) = before.pages
     event = next(entry["body"] for entry in world.pagerduty.taken if entry["body"]["dedup_key"] == first)
     world.pagerduty._apply(event)
@@ -35,4 +35,4 @@ async def test_a_key_that_rings_again_after_its_resolve_is_resolved(
     await world.replicas[1].intake.accept(told, world.clock.now(), released=True, adopted=adopted)
     await world.quiet()
     assert [key for _, key in world.pagerduty.open()] == [second]
-    assert world.sent() == [first, second], "and nobody is rung for it"
+    assert world.sent() == [first, second], "and nobody is paged for it"

@@ -1,4 +1,4 @@
-"""Storms that people end, that go on, and that grow worse after they have ended: nothing that pages is lost in one."""
+"""Storms that people end, that continue, and that get worse after they have ended: no page is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_after_a_storm_that_a_person_has_resolved_there_is_another(world: 
     (storm,) = await storms(world)
     await world.one.respond.act(storm.id, Resolve(), ALICE, world.clock.now())
     await world.quiet()
-    # It goes on: what comes is taken, and the next storm stands for it.
+    # It continues: notifications are accepted, and the next storm covers them.
     await burst(world, 22, 2, HIGH)
     (_, after) = sorted(await storms(world), key=lambda one: one.state is State.OPEN)
     assert (after.state, [page.person for page in after.pages]) == (State.OPEN, ["alice"])
@@ -69,7 +69,7 @@ async def test_what_was_held_as_a_late_copy_may_be_what_makes_it_a_storm(world: 
     (storm,) = await storms(world)
     (late,) = [one for one in await world.incidents() if one.held]
     assert (late.names, late.parent) == (("Late",), storm.uid)
-    assert len(world.rung()) == rung + 1, "the storm calls for it"
+    assert len(world.rung()) == rung + 1, "the storm pages for it"
 
 
 @pytest.mark.parametrize("command", [None, Acknowledge(), Mitigate()])
@@ -123,7 +123,7 @@ async def test_what_a_storm_has_let_out_is_reminded_of(world: World) -> None:
 
 
 async def spread(world: World, count: int) -> None:
-    """Open so many incidents, ten at a time: no storm."""
+    """Open that many incidents, ten at a time: no storm."""
     for first in range(0, count, 10):
         await burst(world, first, 10, HIGH)
         await world.forward("90s")
@@ -148,7 +148,7 @@ async def test_what_fires_again_all_at_once_is_a_storm(world: World, quiet: str,
     for number in range(30):
         await world.post(notification(alert(f"A{number}", **starts, **HIGH), group=f"g{number}"))
     (storm,) = await storms(world)
-    assert len(world.rung()) == before + 21, "twenty by themselves, and the storm for the rest"
+    assert len(world.rung()) == before + 21, "twenty separately, and the storm for the rest"
     held = [one for one in await world.incidents() if one.held == "storm"]
     assert (len(held), {one.parent for one in held}) == (10, {storm.uid})
     worst = alert("A29", **starts, labels={"scope": "all_users"}, annotations={"error_rate": "61%"})

@@ -1,4 +1,4 @@
-"""Incidents that could not be read for a while, and what was opened in their place: one of the two calls people."""
+"""Incidents that were unreadable for a while, and their successors: only one of the two pages people."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ OVER = notification(alert(firing=False, **HIGH))
 
 
 class Later:
-    """What a later version has written of an incident, and how that version reads it."""
+    """An incident as written by a later version, and how that version reads it."""
 
     def __init__(self, world: World, incident: Incident) -> None:
         self.world, self.incident = world, incident
         self.row: dict[str, str] = {}
 
     async def written(self) -> None:
-        """This version cannot read it from now on."""
+        """From now on, this version cannot read it."""
         connection = self.world.one.connection
         async with connection.guarded() as client:
             self.row = await client.hgetall(connection.keys.incident(self.incident.uid))
         await rewrite(self.world, self.incident, NEW_STATE)
 
     async def back(self) -> None:
-        """A replica of the later version starts, and takes the place of the others."""
+        """A replica of the later version starts, and replaces the others."""
         connection = self.world.one.connection
         async with connection.guarded() as client:
             await client.hset(connection.keys.incident(self.incident.uid), "state", self.row["state"])
@@ -49,7 +49,7 @@ class Later:
 
 
 async def opened(world: World, *more: dict[str, Any], wait: str = "1s") -> Later:
-    """Open a SEV-2, which cannot be read after `wait`."""
+    """Open a SEV-2 that becomes unreadable after `wait`."""
     await world.open()
     await world.post(notification(alert(**HIGH), *more))
     await world.forward(wait)
@@ -60,7 +60,7 @@ async def opened(world: World, *more: dict[str, Any], wait: str = "1s") -> Later
 
 
 async def replaced(world: World, body: bytes = AGAIN) -> Incident:
-    """Return the incident that is opened for notifications of the one that cannot be read."""
+    """Return the incident that is opened for notifications of the unreadable one."""
     with pytest.raises(IncidentUnreadable):
         await world.post(body)
     await world.forward("10s")
@@ -85,7 +85,7 @@ async def test_what_ended_meanwhile_calls_nobody_once_it_can_be_read(world: Worl
         ("INC-2026-0001", State.RESOLVED, 0), ("INC-2026-0002", State.RESOLVED, 0),
     ]  # fmt: skip
     assert (world.rung(), world.pagerduty.open()) == (rung, [])
-    # What fires then joins the one that was last, as ever.
+    # Alerts that fire then join the newest incident, as usual.
     answer = await world.post(notification(alert(starts=rfc3339(world.clock.now()), **HIGH)))
     assert answer.foremost.outcome in (Outcome.OPENED, Outcome.REOPENED)
     assert len(world.pagerduty.open()) == 1
@@ -101,7 +101,7 @@ async def test_what_fires_still_is_the_new_ones_and_its_page_stays(world: World)
     assert (first.state, other.uid, other.state) == (State.RESOLVED, second.uid, State.OPEN)
     assert [key for _, key in world.pagerduty.open()] == [page.key for page in second.pages]
     await world.forward("16m")
-    assert world.rung().count("eng-lead") == 1, "one clock runs"
+    assert world.rung().count("eng-lead") == 1, "one escalation clock runs"
     await world.post(OVER)
     await world.forward("16m")
     assert {one.state for one in await by_id(world)} == {State.RESOLVED}
@@ -117,7 +117,7 @@ async def test_whom_it_has_called_before_goes_on_being_called(world: World) -> N
     await world.forward("1m")
     first, second = await by_id(world)
     assert (first.state, second.state) == (State.RESOLVED, State.OPEN)
-    assert {key for _, key in world.pagerduty.open()} == before, "nobody's page goes away while it fires"
+    assert {key for _, key in world.pagerduty.open()} == before, "no page ends while it fires"
     await world.one.respond.act(second.id, Acknowledge(), ALICE, world.clock.now())
     await world.post(OVER)
     await world.forward("16m")

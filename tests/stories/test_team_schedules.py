@@ -1,4 +1,4 @@
-"""What is posted about the schedule of a team: its shift changes, its weekly plan and its offers, in its own chat."""
+"""Posts about a team's schedule: hand-offs, the weekly plan and offers, in its own chat."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def world(store_url: str) -> AsyncIterator[TeamWorld]:
 
 
 def told(world: TeamWorld) -> list[tuple[str, str]]:
-    """Return where something was posted and how it begins, in order."""
+    """Return the channel and the beginning of each post, in order."""
     return [
         (
             message["channel"],
@@ -59,7 +59,7 @@ async def test_shift_change_and_weekly_plan_are_posted_once_in_the_chat_of_the_t
     (week,) = [text for _, text in posted if text.startswith(plan)]
     assert week.splitlines()[1:] == ["from Mon 2026-11-23 09:00 until Mon 2026-11-30 09:00: Carol"]
     await world.forward("1h")
-    assert len([text for _, text in told(world) if plan in text]) == 1, "once, by whichever replica"
+    assert len([text for _, text in told(world) if plan in text]) == 1, "once, by any replica"
 
 
 async def test_an_offer_and_its_acceptance_are_posted_in_the_chat_of_the_team(world: TeamWorld) -> None:

@@ -1,4 +1,4 @@
-"""Teams: who is paged for whose alerts, and what moves when an incident or the configuration changes."""
+"""Teams: who is paged for which alerts, and what moves if an incident or the configuration changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def teams(**more: Any) -> dict[str, Team]:
 
 
 class TeamWorld(World):
-    """The reference configuration, with the teams payments (Bob) and data (Carol) beside the top level (Alice)."""
+    """The reference configuration, with the teams payments (Bob) and data (Carol) next to the top level (Alice)."""
 
     def configuration(self, **env: Any) -> Config:
         return super().configuration(**env).model_copy(update={"teams": teams()})
@@ -86,7 +86,7 @@ async def test_a_team_hears_of_its_incidents_in_its_own_place(world: TeamWorld) 
 
 
 async def test_a_changed_configuration_moves_nothing_that_fires(world: TeamWorld) -> None:
-    """Payments' alert goes on firing while its matchers say data; only what is new goes to data."""
+    """Payments' alert keeps firing while its matchers now select data; only new alerts go to data."""
     await world.post(notification(of("payments")))
     moved = {**TEAMS["data"], "labels": {}, "matchers": ['team=~"data|payments"'], "priority": 1}
     world.reload(teams(data=moved))
@@ -175,7 +175,7 @@ async def test_handing_over_pages_the_new_team_and_ends_the_pages_of_the_old_one
     (incident,) = await world.incidents()
     kinds = [event.kind for event in await world.one.incidents.events(incident.uid)]
     assert kinds.index(Kind.TEAM_CHANGED) > kinds.index(Kind.OPENED) >= 0, "the log stays"
-    # What it has, and what joins it, stays with the team that has it now.
+    # Its alerts, and those that join it, stay with its current team.
     await world.post(notification(of("payments"), of("payments", "Late")))
     assert len(await world.incidents()) == 1
     await world.forward("16m")
@@ -192,7 +192,7 @@ async def test_a_person_in_both_teams_is_not_paged_again(world: TeamWorld) -> No
     await world.quiet()
     assert world.rung() == ["bob", "carol"]
     assert world.sent("resolve") == []
-    # And who has acknowledged it as one of the old team has it for the new one.
+    # And a person of the old team who acknowledged it has it for the new team.
     await world.one.respond.act(incident.id, Acknowledge(), Actor(kind=ActorKind.API, name="bob"), world.clock.now())
     done = await world.one.respond.act(incident.id, ChangeTeam(team="payments"), ALICE, world.clock.now())
     await world.quiet()
@@ -222,7 +222,7 @@ async def test_calling_in_another_team_hands_nothing_over(world: TeamWorld) -> N
 
 
 async def test_two_replicas_with_different_teams_page_once(world: TeamWorld) -> None:
-    """One replica has not heard of the reload yet: both get the notification, and one of them decides who owns it."""
+    """One replica has not reloaded yet: both get the notification, and one of them decides who owns it."""
     other = await world.replica()
     other.apply(other.config.model_copy(update={"teams": {}}))
     for first, second in ((0, 1), (1, 0)):

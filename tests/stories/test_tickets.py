@@ -1,4 +1,4 @@
-"""Tickets: a SEV-4 makes one, action items become issues, and they follow the incident."""
+"""Tickets: a SEV-4 creates one, action items become issues, and they follow the incident."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_what_a_lost_answer_made_is_looked_for_once_an_index_that_is_late_
     await opened(world, Answer(reset="after"))
     world.jira.lag, world.jira.clock_s = 5.0, lambda: world.clock.now().timestamp()
     await world.post(notification(alert(**LOW)))
-    # Something new to say is no reason to look earlier.
+    # A new message does not cause an earlier query.
     world.clock.forward("2s")
     await act(world, Edit(severity=Severity.SEV3, text="worse than it looked"))
     await world.forward("2m")
@@ -107,7 +107,7 @@ async def test_what_is_closed_in_jira_is_done_here_and_not_sent_back(world: Worl
     assert [entry["method"] for entry in world.jira.taken if not entry["path"].endswith("/jql")] == ["POST"]
     await act(world, ChangeAction(n=1, status=ActionStatus.OPEN))
     await world.forward("3m")
-    assert world.jira.issues["OPS-1"]["progress"] == "new", "taken up again here, and moved there"
+    assert world.jira.issues["OPS-1"]["progress"] == "new", "reopened here, and moved there"
     (incident,) = await world.incidents()
     assert incident.actions[0].status is ActionStatus.OPEN
 
@@ -132,7 +132,7 @@ async def test_what_was_done_from_here_is_not_taken_for_theirs(world: World) -> 
     await act(world, AddAction(title="Add an index", owner="alice"))
     await world.forward("90s")
     await act(world, ChangeAction(n=1, status=ActionStatus.DONE))
-    # Jira was not asked between the two, and hears of the second one late.
+    # Jira was not queried between the two, and its index has the second one late.
     world.jira.script.extend(Answer(503) for _ in range(8))
     await act(world, ChangeAction(n=1, status=ActionStatus.OPEN))
     await world.forward("15m")
@@ -142,7 +142,7 @@ async def test_what_was_done_from_here_is_not_taken_for_theirs(world: World) -> 
     world.jira.touch("OPS-1", "done")
     await world.forward("2m")
     (incident,) = await world.incidents()
-    assert incident.actions[0].status is ActionStatus.DONE, "that was somebody there"
+    assert incident.actions[0].status is ActionStatus.DONE, "a person did that there"
 
 
 async def test_what_a_workflow_makes_of_a_reopening_is_no_acknowledgement(
@@ -157,7 +157,7 @@ async def test_what_a_workflow_makes_of_a_reopening_is_no_acknowledgement(
     assert world.jira.issues["OPS-1"]["progress"] == "indeterminate"
     await world.forward("2m")
     (incident,) = await world.incidents()
-    assert incident.state is State.OPEN, "nobody has taken it"
+    assert incident.state is State.OPEN, "it is unassigned"
 
 
 async def test_one_that_cannot_be_followed_keeps_no_other_from_being_heard(world: World) -> None:
@@ -183,7 +183,7 @@ async def test_one_that_cannot_be_followed_keeps_no_other_from_being_heard(world
     await world.forward("2m")
     found = await world.one.incidents.incident(spoilt.uid)
     assert found is not None
-    assert found.state is State.RESOLVED, "it is heard once it can be read"
+    assert found.state is State.RESOLVED, "it is applied once it can be read"
 
 
 async def test_a_copy_of_a_ticket_speaks_for_nobody(world: World) -> None:
@@ -211,7 +211,7 @@ async def test_a_ticket_that_is_taken_and_done_in_jira_is_acknowledged_and_resol
     await world.forward("2m")
     (incident,) = await world.incidents()
     assert incident.state is State.RESOLVED
-    assert world.jira.issues["OPS-1"]["comments"] == [], "what came from there is not told there"
+    assert world.jira.issues["OPS-1"]["comments"] == [], "changes from there are not sent back"
 
 
 async def test_a_closed_ticket_does_not_end_an_incident_that_was_paged(world: World) -> None:

@@ -1,4 +1,4 @@
-"""A test through each channel of the reference: it says that it is one, mentions nobody, and leaves nothing open."""
+"""A test through each channel of the reference: it is marked as a test, mentions nobody, and leaves nothing open."""
 
 from __future__ import annotations
 

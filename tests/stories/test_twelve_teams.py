@@ -1,4 +1,4 @@
-"""The twelve teams of config/examples/teams, minute by minute: who is called for each team's SEV-1 to SEV-4."""
+"""The twelve teams of config/examples/teams, minute by minute: who is paged for each team's SEV-1 to SEV-4."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def labelled(team: str) -> dict[str, Any]:
 
 
 def story(team: str, severity: Severity) -> Iterable[str]:
-    """Return who is called when, if nobody answers."""
+    """Return who is paged when, if nobody answers."""
     _, setting = configured()
     (part,) = judged(parse_notification(notification(labelled(team))), setting)
     assert part.team == team

@@ -1,4 +1,4 @@
-"""Pages by telephone: keys that are pressed, answers by SMS, reports, and requests that others have made up."""
+"""Pages by phone: pressed keys, answers by SMS, reports, and forged requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = [{"after": "0s", "by": "phone", "how": "sms"}, {"after": "2m", "by": "ph
 
 
 class TwilioWorld(PhoneWorld):
-    """Alice and the lead have telephones."""
+    """Alice and the lead have phones."""
 
     def __init__(self, store: str) -> None:
         super().__init__(store)
@@ -67,10 +67,10 @@ async def world(store_url: str, patient: None) -> AsyncIterator[TwilioWorld]:
 
 
 class TwilioHouse(House):
-    """Where Twilio posts to."""
+    """The server that Twilio posts to."""
 
     async def take(self, request: Signed) -> tuple[int, str]:
-        """Post what Twilio posts; return status and text."""
+        """Post a request of Twilio; return status and text."""
         async with self.client.post(request.path, data=request.body, headers=request.headers) as response:
             text = await response.text()
             await self.world.quiet()
@@ -86,7 +86,7 @@ async def opened(world: TwilioWorld) -> TwilioHouse:
 
 @pytest.fixture
 async def house(world: TwilioWorld) -> AsyncIterator[TwilioHouse]:
-    """The HTTP server of one replica; Alice has been called about an incident of SEV-2."""
+    """The HTTP server of one replica; Alice was called about a SEV-2 incident."""
     made = await opened(world)
     await world.post(notification(alert("AuthFailing")))
     try:
@@ -114,7 +114,7 @@ async def test_each_key(world: TwilioWorld, house: TwilioHouse, key: str, state:
     assert incident.state is state
     assert incident.acknowledged_by == ("alice" if key == "4" else None)
     assert [who for _, _, who in world.rung()].count("lead") == (1 if key == "5" else 0)
-    assert world.twilio.calls[-1]["status"] == "in-progress", "the conversation goes on: the answer is being said"
+    assert world.twilio.calls[-1]["status"] == "in-progress", "the call continues: the answer is spoken"
 
 
 async def test_the_same_key_again_is_done_and_a_later_one_is_told_by_whom(
@@ -162,9 +162,9 @@ async def test_sms_first_then_a_call_and_an_answer_ends_both(world: TwilioWorld)
     request = world.twilio.text(ALICE, "a 1", SMS)
     for reply in (f"<Message>{incident.id} is acknowledged.</Message>", "<Response></Response>"):
         status, text = await house.take(request)
-        assert (status, reply in text) == (200, True), "one reply, however often it is posted"
+        assert (status, reply in text) == (200, True), "one reply, regardless of repeated posts"
     assert ((await the(world)).state, (await the(world)).acknowledged_by) == (State.ACKNOWLEDGED, "alice")
-    assert world.twilio.calls[0]["status"] == "canceled", "the telephone that still rings is silent"
+    assert world.twilio.calls[0]["status"] == "canceled", "the phone that still rings stops ringing"
     await world.forward("30m")
     assert len(world.rung()) == 2
     await house.close()
@@ -264,7 +264,7 @@ async def test_requests_that_are_forged_altered_replayed_or_foreign_change_nothi
         letter = "A" if token[number % 43] != "A" else "B"
         other = good.url.replace(token, token[: number % 43] + letter + token[number % 43 + 1 :])
         tried.append((Signed(other, good.body, good.headers), {403}))
-        known = (signed(other, fields), {200})  # Twilio's own signature, over a token that nobody has made
+        known = (signed(other, fields), {200})  # Twilio's own signature, over an invented token
         foreign = (signed(good.url, {**fields, "AccountSid": f"AC{number:032x}"}), {403})
         tried.append(known if number % 2 else foreign)
     for wrong in ("", header[:-1], header.swapcase(), "A" * 28, "A" * 27 + "="):
@@ -318,7 +318,7 @@ async def test_sms_that_are_forged_altered_replayed_or_foreign_change_nothing(
                 said.append((response.status, await response.text()))
                 assert response.status in allowed, request
     assert len(said) > 1000
-    assert not any("<Message>" in text for _, text in said), "nobody is answered"
+    assert not any("<Message>" in text for _, text in said), "no reply is sent"
     await world.quiet()
     assert await the(world) == before
     assert "is acknowledged" in (await house.take(good))[1]

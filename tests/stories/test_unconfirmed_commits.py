@@ -1,4 +1,4 @@
-"""The answer of a commit is lost: what it has leased is sent at once, and not when its lease ends."""
+"""The response to a commit is lost: its leased rows are sent at once, not after the lease."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEV1 = notification(alert("ApiDown"))
 
 
 async def unconfirmed(world: World, body: bytes, *, written: bool = True) -> None:
-    """Post to the first replica while the answer of a commit is lost, or the commit itself."""
+    """Post to the first replica while the response to a commit, or the commit itself, is lost."""
     replica: Replica = world.one
     write = replica.connection.write
 
@@ -69,7 +69,7 @@ async def test_its_pages_are_made_of_what_was_written_and_not_read_again(
 
     monkeypatch.setattr(one.due, "rows", counted)
     await one.work.idle()
-    assert sorted(world.rung()) == ["alice", "eng-lead"], "asked for at once, before the next beat"
+    assert sorted(world.rung()) == ["alice", "eng-lead"], "queried at once, before the next beat"
     assert [member for member in read if " pager " in member] == []
     await world.forward("1m")
     assert len(world.sent()) == 2
@@ -79,7 +79,7 @@ async def test_one_that_was_not_written_is_asked_about_until_its_lease_would_hav
     await world.open()
     await unconfirmed(world, SEV1, written=False)
     await world.quiet()
-    assert sorted(world.rung()) == ["alice", "eng-lead"], "by the commit of what is owed"
+    assert sorted(world.rung()) == ["alice", "eng-lead"], "by the commit of the refused notification"
     assert len(world.one.work.unconfirmed) == 1
     await world.forward("30s")
     assert len(world.one.work.unconfirmed) == 0
@@ -138,7 +138,7 @@ async def test_its_own_repetition_settles_nothing_while_nobody_has_its_pages(
         await unconfirmed(world, SEV1)
         await one.refused_retries.run_once()
         await one.work.idle()
-        assert len(one.refused) == 1, "the store says that it is a repetition, and nobody was paged"
+        assert len(one.refused) == 1, "the store treats it as a repetition, and nobody was paged"
         world.clock.forward("3s")
         one.monitor._state, one.monitor._failed_from = StoreState(away=True), one.clock.monotonic()
         await one.refused_retries.run_once()

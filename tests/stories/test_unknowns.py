@@ -1,4 +1,4 @@
-"""What a severity was decided without is counted and listed, with the alert rule to mend."""
+"""Values that a severity decision could not use are counted and listed, with the alert rule to fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page that was claimed by a replica that died, and overtaken before anybody else took it up."""
+"""A page that was claimed by a replica that died, and superseded before another replica claimed it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_firing_again_it_rings_whom_the_dead_replica_had_not(world: World)
     await world.post(notification(alert(firing=False, **HIGH)))
     await world.forward("15s")
     assert world.sent() == []
-    assert len(world.sent("resolve")) == 1, "it may have rung: nobody knows"
+    assert len(world.sent("resolve")) == 1, "it may have been sent, which is unknown"
     await world.post(notification(alert(starts="2026-11-23T14:03:00Z", **HIGH)))
     assert (await world.incidents())[0].state is State.OPEN
     assert world.rung() == ["alice"]

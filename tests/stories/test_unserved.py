@@ -1,4 +1,4 @@
-"""A channel that is not in the configuration any more still owes something: it is given up with the reason."""
+"""A removed channel still has pending deliveries: they are given up with a reason."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ GONE = "channel pager is no longer configured"
 
 
 def without(replica: Replica, *names: str) -> None:
-    """Take channels out of a replica's configuration, as a reload does."""
+    """Remove channels from a replica's configuration, as a reload does."""
     left = {name: one for name, one in replica.config.channels.items() if name not in names}
     replica.apply(replica.config.model_copy(update={"channels": left}))
 
 
 async def steps(world: World, seconds: int) -> None:
-    """Push the clock in small steps, whatever is due in lanes that the first replica does not know."""
+    """Move the clock in small steps, regardless of due work in lanes that the first replica does not know."""
     for _ in range(seconds // 5):
         world.clock.forward("5s")
         await world.quiet()
 
 
 async def restart(world: World, *names: str) -> Replica:
-    """Let the only replica end, and start one whose configuration lacks those channels."""
+    """End the only replica, and start one whose configuration lacks those channels."""
     old = world.replicas.pop()
     await old.settle()
     await old.close()
@@ -88,7 +88,7 @@ async def test_a_resolve_that_cannot_go_out_is_said_and_goes_once_the_channel_is
     config = world.one.config
     without(world.one, "pager")
     await steps(world, 120)
-    assert await world.one.due.letters.all() == {}, "nothing is owed"
+    assert await world.one.due.letters.all() == {}, "nothing is pending"
     await world.post(notification(alert("AuthFailing", firing=False)))
     await steps(world, 1200)
     (member,) = (letters := await world.one.due.letters.all())
@@ -120,7 +120,7 @@ async def test_while_another_replica_knows_the_channel_it_is_left_to_it(world: W
     without(world.one, "pager")
     await steps(world, 300)
     assert world.rung() == ["alice"]
-    # What the replica without the pager decides, the other one sends.
+    # The replica without the pager decides, and the other one sends.
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.quiet()
     assert world.sent("acknowledge") == world.sent("trigger")
@@ -133,7 +133,7 @@ async def test_nothing_is_given_up_because_nobody_could_say_anything_for_a_while
     await world.post(notification(alert("AuthFailing")), to=1)
     without(world.one, "pager")
     await steps(world, 90)
-    # As if the store had been away, or the machine asleep; the replica that does not know the pager looks first.
+    # As if the store had been unavailable, or the machine suspended; the replica without the pager checks first.
     world.clock.forward("10m")
     await world.quiet()
     world.pagerduty.script.clear()

@@ -1,4 +1,4 @@
-"""While the store is away an incident is escalated by one step at most, and the step is recorded afterwards."""
+"""While the store is unavailable, an incident is escalated by at most one step, which is recorded afterward."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ TOKEN = "pd-token-of-the-tests"
 
 
 async def waiting(outworld: Outworld, replicas: int = 1, body: bytes = MAJOR, **env: Any) -> None:
-    """Page somebody, let them not answer for 14 minutes, and kill the store."""
+    """Page a person, wait 14 minutes without an answer, and kill the store."""
     await outworld.open(replicas, **env)
     await outworld.post(body)
     await outworld.forward("14m")
-    await outworld.beats(2)  # what others have committed is known by now
+    await outworld.beats(2)  # commits of other replicas are known by now
     await outworld.kill()
 
 
@@ -49,7 +49,7 @@ async def test_nobody_has_acknowledged_and_the_next_step_is_taken_once(outworld:
     *_, last = outworld.pagerduty.taken
     assert NOTE in last["body"]["payload"]["summary"], "the page says so"
     await outworld.beats(16 * 60)
-    assert outworld.rung() == ["alice", "eng-lead"], "one step, however long the store is away"
+    assert outworld.rung() == ["alice", "eng-lead"], "one step, regardless of the length of the outage"
 
     outworld.server.restart()
     await outworld.beats(6)
@@ -59,11 +59,11 @@ async def test_nobody_has_acknowledged_and_the_next_step_is_taken_once(outworld:
     log = await outworld.one.incidents.events(incident.uid)
     (taken,) = [one for one in log if one.kind is Kind.ESCALATED and one.data["step"] == 1]
     assert "the incident store is away" in taken.text
-    assert (taken.at - incident.opened_at).total_seconds() < 16 * 60, "it stands where it was taken"
+    assert (taken.at - incident.opened_at).total_seconds() < 16 * 60, "it is recorded at the time when it was taken"
     receipts = await outworld.one.incidents.receipts(incident.uid)
     told = [one["to"] for one in receipts if one["channel"] == "pager" and one["outcome"] == "delivered"]
     assert told.count("eng-lead") == 1
-    # The clock goes on: the second step was due half an hour after the beginning.
+    # The clock continues: the second step was due half an hour after the beginning.
     assert set(outworld.rung()) >= {"alice", "eng-lead", "vp-eng"}
     assert len(set(outworld.sent())) == len(outworld.sent()), "nobody is paged twice"
     await outworld.post(notification(alert(annotations={"error_rate": "7.3%"}, firing=False)))
@@ -105,7 +105,7 @@ async def test_what_the_pager_says_is_answered_is_not_escalated(outworld: Outwor
         page["status"] = status
     await outworld.beats(5 * 60)
     assert outworld.rung() == ["alice"]
-    assert outworld.pagerduty.asked == outworld.sent()[:1], "it is asked once"
+    assert outworld.pagerduty.asked == outworld.sent()[:1], "it is queried once"
 
 
 async def test_what_the_pager_says_is_not_answered_is_escalated(outworld: Outworld) -> None:

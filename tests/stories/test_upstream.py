@@ -1,4 +1,4 @@
-"""What Alertmanager does not know any more: each alert has a time of its own, and silence is no answer."""
+"""Alerts that Alertmanager no longer has: each alert has its own time, and a missing response proves nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG_AGO = START - timedelta(days=1)
 
 
 def knows(world: World, url: str, alerts: Sequence[dict[str, Any]], since: datetime = LONG_AGO) -> None:
-    """Let the Alertmanager at `url` answer that it has these alerts and runs `since`."""
+    """Let the Alertmanager at `url` answer that it has these alerts and has been running since `since`."""
     status = {"state": "active", "silencedBy": [], "inhibitedBy": []}
     items = [{**one, "status": status, "receivers": []} for one in alerts]
     world.outside.answers |= {
@@ -41,7 +41,7 @@ async def opened(world: World, *urls: str) -> None:
 
 
 async def looks(world: World, minutes: float) -> None:
-    """Let time pass in looks of half a minute."""
+    """Let time pass in checks every half minute."""
     for _ in range(int(minutes * 2)):
         await world.forward("30s")
         await world.one.reconcile.on_timer(world.clock.now())
@@ -69,7 +69,7 @@ async def test_an_alert_that_is_missed_for_a_minute_does_not_end_with_one_missed
     assert await firing(world) == (State.OPEN, 2, 1)
     knows(world, A, [])
     await looks(world, 1)
-    assert await firing(world) == (State.OPEN, 1, 1), "the first is over, the second has only just gone"
+    assert await firing(world) == (State.OPEN, 1, 1), "the first has ended, the second is missing only now"
     await looks(world, 8)
     assert (await firing(world))[:2] == (State.OPEN, 1)
     await looks(world, 3)
@@ -83,7 +83,7 @@ async def test_who_is_known_again_begins_its_time_anew(world: World) -> None:
     await looks(world, 9.5)
     knows(world, A, [mild(1)])
     await looks(world, 1)
-    assert await firing(world) == (State.OPEN, 2, 1), "the one that is missed now has been for a minute"
+    assert await firing(world) == (State.OPEN, 2, 1), "the currently missing one has been missing for a minute"
 
 
 async def test_an_alert_that_fires_anew_begins_its_time_anew(world: World) -> None:
@@ -91,7 +91,7 @@ async def test_an_alert_that_fires_anew_begins_its_time_anew(world: World) -> No
     await world.post(notification(mild(1), mild(2)))
     knows(world, A, [mild(2)])
     await looks(world, 9.5)
-    # It ends and fires again between two looks, and a member that has just heard of it is not the one that is asked.
+    # It ends and fires again between two checks, and the queried member of the cluster does not have it yet.
     await world.post(notification(alert("DataLag", firing=False, labels={"instance": "i1"}), mild(2)))
     await world.forward("10s")
     await world.post(notification(mild(1), mild(2)))
@@ -124,8 +124,8 @@ async def test_what_one_of_two_knows_is_not_over_when_that_one_is_away(world: Wo
     failed = world.one.metrics.loop_errors.labels("reconcile")
     before = failed._value.get()
     await looks(world, 30)
-    assert await firing(world) == (State.OPEN, 1, 0), "nobody who knows it has been asked"
-    assert failed._value.get() - before >= 60, "each look says that one could not be asked"
+    assert await firing(world) == (State.OPEN, 1, 0), "no member that has it was queried"
+    assert failed._value.get() - before >= 60, "each check reports the one that could not be queried"
     knows(world, B, [])
     await looks(world, 12)
     assert (await firing(world))[0] is State.MONITORING
@@ -152,7 +152,7 @@ async def test_people_are_asked_of_a_grave_one_when_all_its_alerts_are_gone_and_
 
     knows(world, A, [grave(2)])
     await looks(world, 15)
-    assert (await asked(), *await firing(world)) == (0, State.OPEN, 2, 1), "one fires still: it is not over"
+    assert (await asked(), *await firing(world)) == (0, State.OPEN, 2, 1), "one still fires: it is not over"
     knows(world, A, [])
     await looks(world, 20)
     assert (await asked(), *await firing(world)) == (1, State.OPEN, 2, 2)

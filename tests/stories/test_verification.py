@@ -1,4 +1,4 @@
-"""Whether the fix is verified: checks while an incident is watched."""
+"""Verification of a fix: checks while an incident is monitored."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_one_bad_answer_takes_it_back_and_is_said(world: World) -> None:
     await world.forward("1m")
     assert await state(world) is State.MONITORING
     await world.forward("14m")
-    assert await state(world) is State.MONITORING, "the window begins anew"
+    assert await state(world) is State.MONITORING, "the window starts again"
     await world.forward("2m")
     assert await state(world) is State.RESOLVED
 
@@ -102,7 +102,7 @@ async def test_without_auto_resolve_a_person_is_asked_each_time_and_ends_it(worl
     await world.forward("40m")
     assert await state(world) is State.MONITORING
     assert len(await texts(world, "resolution_proposed")) == 1
-    # What was proposed is still watched: a check that goes bad takes it back, and once it is good, people are asked.
+    # A proposed resolution is still monitored: a failing check withdraws it, and once it passes, people are asked.
     world.outside.answers[PROMETHEUS] = rate("0.09")
     await world.forward("2m")
     assert await state(world) is State.OPEN

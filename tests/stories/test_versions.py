@@ -1,4 +1,4 @@
-"""Versions that are next to each other run together: what the newer one has written stops nothing of the older."""
+"""Consecutive versions run together: data of the newer one does not stop the older one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 async def changed(world: World, **more: Any) -> None:
-    """Write more into the snapshot of the one incident than this version would."""
+    """Write more into the snapshot of the only incident than this version would."""
     (incident,) = await world.incidents()
     async with world.one.connection.guarded() as client:
         key = world.one.incidents.keys.incident(incident.uid)
         state = orjson.loads(await client.hget(key, "state"))
         await client.hset(key, "state", orjson.dumps(state | more))
-        # What a later version keeps beside it this one cannot read either.
+        # This version cannot read the later version's summary either.
         await client.hdel(world.one.incidents.keys.named("summaries"), incident.uid)
 
 
@@ -48,7 +48,7 @@ async def test_an_incident_that_cannot_be_read_stops_no_other(world: World, more
         world.clock.forward(timedelta(minutes=1))
         await other.work.guarded_poll()
         await other.work.idle()
-    # Those who are called by one decision are called at once: who is first is nobody's business.
+    # People who are paged by one decision are paged at the same time, in any order.
     assert sorted(world.rung()) == ["alice", "alice", "bob", "eng-lead"]
     assert other.metrics.loop_errors.labels("timers")._value.get() > 0, "and it is said"
     assert [one.state for one in other.incident_cache.open()] == [State.OPEN]

@@ -79,7 +79,7 @@ async def test_who_ends_it_by_hand_is_not_paged_again_at_once(world: World) -> N
     await world.forward("55m")
     assert world.rung() == ["alice"]
     await world.forward("6m")
-    assert [one.state for one in await world.incidents()] == [State.RESOLVED, State.OPEN], "alerting is dead still"
+    assert [one.state for one in await world.incidents()] == [State.RESOLVED, State.OPEN], "alerting is still broken"
     assert world.rung() == ["alice", "alice"]
 
 
@@ -127,7 +127,7 @@ def beats(*clusters: str) -> bytes:
 
 @pytest.fixture
 async def apart(world: World) -> World:
-    """A world that tells Watchdogs apart by their cluster."""
+    """A world that distinguishes Watchdogs by their cluster."""
     await world.open(2)
     for replica in world.replicas:
         watchdog = Watchdog(group_by=("cluster",))
@@ -145,7 +145,7 @@ async def test_one_of_several_that_falls_silent_is_noticed_while_the_others_beat
     assert incident.title == 'Alerting is silent: alerts of cluster="eu" may not reach anyone'
     assert apart.rung() == ["alice"]
     last = apart.one.metrics.watchdog._value.get()
-    assert apart.clock.now().timestamp() - last > 300, "the metric is that of the one which is silent"
+    assert apart.clock.now().timestamp() - last > 300, "the metric is that of the missing one"
     await apart.post(beats("eu", "us"))
     await apart.forward("1m")
     assert [one.state for one in await apart.incidents()] == [State.RESOLVED]

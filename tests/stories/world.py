@@ -1,4 +1,4 @@
-"""A story's world: a real store, fake vendors, replicas without HTTP servers, and a clock that is pushed."""
+"""A story's world: a real store, fake vendors, replicas without HTTP servers, and a clock that moves on request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class PushedClock(FakeClock):
-    """Moves only when pushed, whatever the store's clock says."""
+    """Moves only on request, regardless of the store's clock."""
 
     def sync(self, store_time: datetime, took: float = 0.0) -> timedelta:
         return timedelta()
@@ -40,9 +40,9 @@ class PushedClock(FakeClock):
 
 
 def reference(site: str, *, rooms: bool = False, **env: str) -> Config:
-    """Return the reference configuration with its vendors at the fakes; no Slack channels of incidents, no mail.
+    """Return the reference configuration with the fakes as vendors; no Slack channels of incidents, no mail.
 
-    Most stories are not about those; `rooms` leaves them on.
+    Most stories do not need those; `rooms` keeps them on.
     """
     names = {
         "ALERTMANAGER_TOKEN": "am-token",
@@ -100,12 +100,12 @@ def notification(*alerts: dict[str, Any], group: str = "api", truncated: int = 0
 
 
 class Outside(SourceClient):
-    """What is asked beyond the vendors: nothing answers, unless a story says what."""
+    """Other queried systems: nothing answers unless a story sets a response."""
 
     def __init__(self) -> None:
         super().__init__()
         self.answers: dict[str, SourceAnswer] = {}
-        """By what the address begins with."""
+        """Responses by the prefix of the address."""
         self.asked: list[str] = []
 
     async def get(
@@ -137,14 +137,14 @@ class Outside(SourceClient):
 
 
 class Unhurried:
-    """Quotas that nothing reaches: a pushed clock stands still, and would never let a second message go."""
+    """Quotas that are never reached: the story's clock stands still, so a second message would never be allowed."""
 
     async def draw(self, channel: str, quotas: Any, now_ms: int, turn: int = 0, most_ms: int = 0) -> tuple[int, int]:
         return 0, 0
 
 
 class World:
-    """Given a configuration: post, push the clock, look at what the vendors got."""
+    """Post with a given configuration, move the clock, and check what the vendors got."""
 
     def __init__(self, store: str) -> None:
         self.store = store
@@ -164,7 +164,7 @@ class World:
         return self
 
     def configuration(self, **env: Any) -> Config:
-        """Return what its replicas are configured with."""
+        """Return the configuration of its replicas."""
         return reference(self.site.url, **env)
 
     async def replica(self, *, paced: bool = False, **env: Any) -> Replica:
@@ -180,7 +180,7 @@ class World:
         return made
 
     async def close(self) -> None:
-        """End everything; a request that no vendor would understand is a failure, and a page that does not end."""
+        """End everything; a request that no vendor accepts, or a page that does not end, is a failure."""
         for replica in self.replicas:
             await replica.settle()
         left = unended(self.store)
@@ -188,7 +188,7 @@ class World:
             await replica.close()
         await self.site.stop()
         assert self.site.mistakes() == []
-        assert left == [], "pages of a log that neither ended nor are owed"
+        assert left == [], "pages of a log that neither ended nor are due"
 
     @property
     def one(self) -> Replica:
@@ -196,23 +196,23 @@ class World:
         return self.replicas[0]
 
     async def post(self, body: bytes, to: int = 0) -> Answer:
-        """Give a body to a replica, as the endpoint does, and let everything that follows at once happen."""
+        """Post a body to a replica like the endpoint, and process everything that follows immediately."""
         answer = await self.replicas[to].intake.accept(parse_notification(body), self.clock.now())
         await self.quiet()
         return answer
 
     async def forward(self, by: str) -> None:
-        """Push the clock in steps of five seconds, leaving out those at which nothing is due, and let it happen."""
+        """Move the clock in steps of five seconds, skipping those without due work, and process the work."""
         end = self.clock.now() + _span(by)
         for replica in self.replicas:
-            await replica.work.idle()  # what a command has started is sent before time passes, as it would be
+            await replica.work.idle()  # deliveries of a command are sent before time passes, as in reality
         while self.clock.now() < end:
             step = STEP * max(1, await self._steps())
             self.clock.forward(min(step, end - self.clock.now()))
             await self.quiet()
 
     async def _steps(self) -> int:
-        # How many steps bring the clock to what is due next; one where nobody can say.
+        # The number of steps to the next due work; one if unknown.
         if any(replica.monitor.away for replica in self.replicas):
             return 1
         now = self.clock.now().timestamp() * 1000
@@ -223,7 +223,7 @@ class World:
         return math.ceil((min(moments) - now) / (STEP.total_seconds() * 1000)) if moments else 1
 
     async def quiet(self) -> None:
-        """Let every replica beat until nothing is due now and nothing is under way."""
+        """Let every replica poll until nothing is due or in progress."""
         for _ in range(50):
             for replica in self.replicas:
                 await replica.turn()
@@ -234,7 +234,7 @@ class World:
         raise AssertionError("it does not come to rest")
 
     async def incidents(self) -> list[Any]:
-        """Return every incident, oldest first, having checked that log and state agree."""
+        """Return every incident, oldest first, after checking that log and state agree."""
         found = list(reversed(await self.one.incidents.listing(most=1000)))
         for incident in found:
             log = await self.one.incidents.events(incident.uid)
@@ -249,7 +249,7 @@ class World:
         return [entry["body"]["dedup_key"] for entry in self.pagerduty.taken if entry["body"]["event_action"] == action]
 
     def rung(self) -> list[str]:
-        """Return who was rung, by the person in the page key, in order."""
+        """Return who was paged, by the person in the page key, in order."""
         return [key.split("/")[-2] for key in self.sent()]
 
 

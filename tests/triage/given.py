@@ -1,4 +1,4 @@
-"""Alerts and rules of every kind, for the laws that all of them keep."""
+"""Strategies for alerts and rules, for properties that hold for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alertmanager's two grammars for matchers: what each accepts, and how it reads it."""
+"""Alertmanager's two grammars for matchers: the input that each accepts, and its meaning."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ UTF8: list[tuple[str, Plain]] = [
     ('"a b" = "c d"', [("a b", "=", "c d")]),
     ('"with \\"quotes\\""="\\\\"', [('with "quotes"', "=", "\\")]),
     (r'"snow"="\u2603\U0001f328\x41\101\t"', [("snow", "=", "☃🌨AA\t")]),
-    # Several escapes may be the bytes of one character.
+    # Several escapes may form the bytes of one character.
     (r'"snow"="\xe2\x98\x83\342\230\203"', [("snow", "=", "☃☃")]),
     ('""="x"', [("", "=", "x")]),
     ('"a"=""', [("a", "=", "")]),
@@ -145,5 +145,5 @@ def test_long_texts_are_read_in_time(text: str) -> None:
             read(text)
         except GrammarError:
             continue
-    # Processor time, of which a quadratic pass over any of these takes minutes.
+    # CPU time; a quadratic algorithm would take minutes for any of these.
     assert time.process_time() - started < 2.0

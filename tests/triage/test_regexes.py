@@ -67,7 +67,7 @@ def test_a_set_without_memory_asks_each_alone() -> None:
 def test_a_set_that_runs_out_of_memory_while_matching_is_noticed() -> None:
     class Exhausted:
         def Match(self, text: bytes) -> None:
-            """Answer as RE2 does when it is out of memory: as if nothing matched."""
+            """Respond like RE2 when it is out of memory: no match."""
 
     patterns = Patterns([pattern("A.*"), pattern("B.*")])
     patterns._set = Exhausted()

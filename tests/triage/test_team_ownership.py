@@ -1,4 +1,4 @@
-"""Who owns an alert: order, shapes of matchers, and that an index changes nothing about the answer."""
+"""The owner of an alert: order, kinds of matchers, and that the index does not change the result."""
 
 from __future__ import annotations
 

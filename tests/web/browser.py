@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven through its DevTools protocol."""
+"""A real headless Chromium, controlled through its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 
 START_S = 60.0
 KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Escape": (27, "")}
-"""Virtual codes of keys that are no characters, and the text that they give."""
-# What DevTools answers to an expression whose page is replaced while it runs.
+"""Virtual key codes of non-character keys, and their text."""
+# DevTools' response to an expression whose page is replaced while it runs.
 PAGE_CHANGED = ("Inspected target navigated or closed", "Execution context was destroyed", "Cannot find context with")
 
 
@@ -51,7 +51,7 @@ class Browser:
         return said
 
     async def ask(self, expression: str) -> Any:
-        """Return what an expression is in the page; None while the page changes."""
+        """Return the value of an expression in the page; None while the page changes."""
         said = await self._answer("Runtime.evaluate", expression=expression, returnByValue=True, userGesture=True)
         if "error" in said:
             assert said["error"]["message"].startswith(PAGE_CHANGED), said
@@ -59,19 +59,19 @@ class Browser:
         return said["result"]["result"].get("value")
 
     async def go(self, url: str) -> None:
-        """Go to an address, as somebody who types it, and wait until it has loaded."""
+        """Open an address as if it was typed, and wait until it has loaded."""
         loader = (await self.call("Page.navigate", url=url))["loaderId"]
         while loader not in self._loaded:
             await self._read()
 
     async def until(self, expression: str) -> None:
-        """Wait until an expression holds in the page."""
+        """Wait until an expression is true in the page."""
         async with asyncio.timeout(START_S):
             while not await self.ask(expression):  # noqa: ASYNC110  (a page tells nobody)
                 await asyncio.sleep(0.05)
 
     async def view(self, width: int, height: int, scheme: str, *, scripts: bool = True) -> None:
-        """Look at pages through a window of that size, in a color scheme, with or without scripts."""
+        """Set the window size, the color scheme, and whether scripts run."""
         mobile = width < 700
         await self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
@@ -84,12 +84,12 @@ class Browser:
         await self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
 
     async def picture(self, *, whole: bool = False) -> bytes:
-        """Return what is seen as PNG; `whole`: the page to its end."""
+        """Return a screenshot as PNG; `whole`: of the whole page."""
         taken = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         return base64.b64decode(taken["data"])
 
     async def press(self, selector: str, **fields: str) -> None:
-        """Fill in fields of the form of an element, click it as a person does, and wait for the page that follows."""
+        """Fill in the fields of an element's form, click the element, and wait for the next page."""
         before = len(self._loaded)
         script = (
             "((selector, fields) => { const one = document.querySelector(selector); if (!one) return false;"
@@ -104,7 +104,7 @@ class Browser:
                 await self._read()
 
     async def result(self, expression: str) -> Any:
-        """Return what a promise gives."""
+        """Return the result of a promise."""
         said = await self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
@@ -119,11 +119,11 @@ class Browser:
             )  # fmt: skip
 
     async def type(self, text: str) -> None:
-        """Type text where the focus is."""
+        """Type text into the focused element."""
         await self.call("Input.insertText", text=text)
 
     async def leads(self, key: str) -> None:
-        """Press a key and wait for the page that follows."""
+        """Press a key and wait for the next page."""
         before = len(self._loaded)
         await self.key(key)
         async with asyncio.timeout(START_S):
@@ -131,7 +131,7 @@ class Browser:
                 await self._read()
 
     async def text(self) -> str:
-        """Return what a person reads."""
+        """Return the visible text."""
         return str(await self.ask("document.body.innerText"))
 
 
@@ -142,7 +142,7 @@ PROGRAM = (
 
 
 def program() -> str:
-    """Return where Chromium is."""
+    """Return the path of Chromium."""
     found = shutil.which("chromium")
     assert found is not None, "chromium is missing: `make tools` installs it"
     return found
@@ -150,7 +150,7 @@ def program() -> str:
 
 @asynccontextmanager
 async def browser(folder: Path) -> AsyncIterator[Browser]:
-    """Start Chromium with a profile of its own in `folder`."""
+    """Start Chromium with a new profile in `folder`."""
     with chromium_of(folder) as port:
         async with tab(port) as made:
             yield made
@@ -158,7 +158,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
 
 @contextmanager
 def chromium_of(folder: Path) -> Iterator[int]:
-    """Start Chromium with a profile of its own in `folder`; yields the port of its DevTools."""
+    """Start Chromium with a new profile in `folder`; yield the port of its DevTools."""
     with (folder / "chromium.log").open("wb") as log:
         command = [program(), *PROGRAM, f"--user-data-dir={folder / 'profile'}", "about:blank"]
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -171,7 +171,7 @@ def chromium_of(folder: Path) -> Iterator[int]:
 
 @asynccontextmanager
 async def tab(port: int) -> AsyncIterator[Browser]:
-    """Open a tab that shares no cookie with any other."""
+    """Open a tab that shares no cookies with other tabs."""
     async with ClientSession() as session:
         async with session.get(f"http://127.0.0.1:{port}/json/version") as response:
             whole = json.loads(await response.text())["webSocketDebuggerUrl"]

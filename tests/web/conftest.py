@@ -1,4 +1,4 @@
-"""An HTTP server before a real replica on a real store, with fake vendors behind it."""
+"""An HTTP server with a real replica, a real store, and fake vendors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class House:
         self.replica = replica
         self.state = ServiceState(ready=True)
         replica.config = change(replica.config)
-        # What is decided goes by the same configuration as what is shown.
+        # Decisions and pages use the same configuration.
         replica.setting = build_active_config(replica.config, replica.setting.channels, replica.posted)
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
@@ -49,7 +49,7 @@ class House:
         return self.source()
 
     async def close(self) -> None:
-        """Close both clients, the one that nobody used as well."""
+        """Close both clients, used or not."""
         await self.client.close()
         await self.status.close()
 
@@ -64,7 +64,7 @@ class House:
             return response.status, await response.json(content_type=None)
 
     def counted(self, outcome: str) -> float:
-        """Return how many webhooks had that outcome."""
+        """Return the number of webhooks with that outcome."""
         found = self.parts.metrics.registry.get_sample_value(
             "receiver_webhooks_total", {"source": "alertmanager", "outcome": outcome}
         )
@@ -79,7 +79,7 @@ compile_templates: Callable[[HtmlPages], Any] = HtmlPages.__dict__["_templates"]
 
 @cache
 def compiled() -> Any:
-    """Return the templates of the console, which are the same for every application."""
+    """Return the console's templates, which are the same for every application."""
     return compile_templates(HtmlPages())
 
 
@@ -91,7 +91,7 @@ def templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def opened(store_url: str, patient: None) -> AsyncIterator[Opened]:
-    """Call it with what the configuration shall have otherwise; it returns the house."""
+    """Call it with changes to the configuration; it returns the house."""
     world = World(store_url)
     houses: list[House] = []
 
@@ -113,5 +113,5 @@ async def opened(store_url: str, patient: None) -> AsyncIterator[Opened]:
 
 @pytest.fixture
 async def house(opened: Opened) -> House:
-    """A house under the reference configuration."""
+    """A house with the reference configuration."""
     return await opened()

@@ -1,4 +1,4 @@
-"""A real nginx before the service, which serves it below a path and takes that path off."""
+"""A real nginx in front of the service, which serves it below a path and strips that path."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ http {{
 
 @asynccontextmanager
 async def nginx(folder: Path, location: str) -> AsyncIterator[str]:
-    """Yield the address of an nginx whose server has `location`; it ends afterwards, by its own pid."""
+    """Yield the address of an nginx whose server has `location`; stop it afterwards by its pid."""
     found = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     assert found is not None, "nginx is missing: `make tools` installs it (Debian's nginx-light)"
     folder.mkdir()  # noqa: ASYNC240

@@ -1,4 +1,4 @@
-"""The graph of an alert's expression where people read it: with a table beside it, and labels as text."""
+"""The graph of an alert's expression in all outputs: with a table, and with labels as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that other people wrote: npm's Statuspage client, an OpenAPI generator, a feed parser."""
+"""Third-party clients: npm's Statuspage client, an OpenAPI generator, a feed parser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOWN: dict[str, Any] = {"labels": {"component": "api", "service": "api"}}
 
 
 async def node(script: str, *arguments: str) -> Any:
-    """Return what a script of `tests/clients` prints."""
+    """Return the output of a script of `tests/clients`."""
     program = shutil.which("node")
     assert program is not None, "node is missing: `make tools` installs it (Debian's packages)"
     assert (CLIENTS / "node_modules").is_dir(), "the clients are missing: `make test` installs them (npm ci)"

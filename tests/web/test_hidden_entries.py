@@ -1,4 +1,4 @@
-"""What a person has hidden is in no answer that others read, and comes back when it is shown again."""
+"""Hidden text is in no response to other readers, and is restored when it is shown again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AGENT = {"Authorization": "Bearer agent-token-01234567890"}
 
 
 def with_reader(config: Config) -> Config:
-    """Return the configuration with a token that may read and nothing else, and one for MCP."""
+    """Return the configuration with a read-only token and one for MCP."""
     more = [
         Token(name=name, token=SecretStr(headers["Authorization"].removeprefix("Bearer ")), scopes=(scope,))
         for name, headers, scope in (("looker", LOOKER, Scope.READ), ("agent", AGENT, Scope.MCP))
@@ -46,7 +46,7 @@ async def tool(house: House, name: str, number: str) -> str:
 
 
 async def read_by_others(house: House, number: str) -> dict[str, str]:
-    """Return what those read who may only read, by where it is."""
+    """Return everything that read-only callers can read, by place."""
     path = f"/api/v1/incidents/{number}"
     found = {
         "incident": (await asked(house, "GET", path, LOOKER))[1],
@@ -94,10 +94,10 @@ async def test_hidden_words_are_in_no_answer_that_others_read(
     status, text, _ = await asked(house, method, f"/api/v1/incidents/{number}{verb}", READ, body)
     assert status == 200, text
     assert {name for name, text in (await read_by_others(house, number)).items() if WORDS in text} >= set(told)
-    # Also what it was corrected to before.
+    # Earlier corrections are hidden too.
     await hide(house, number, kind, hidden=True, text=f"{WORDS}, in other words")
     assert {name for name, text in (await read_by_others(house, number)).items() if WORDS in text} == set()
-    # Who could hide it can see it, to show it again.
+    # Callers who may hide it can see it, to show it again.
     _, text, _ = await asked(house, "GET", f"/api/v1/incidents/{number}/timeline", READ)
     assert WORDS in text
     await hide(house, number, kind, hidden=False)

@@ -1,4 +1,4 @@
-"""Nothing of a private incident leaks to a token of another team, whatever operation of the API is tried."""
+"""No operation of the API reveals a private incident to a token of another team."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.web.conftest import JSON, READ, House, Opened
 from tests.web.console.test_forms import Person
 
 SECRET = "Zanzibar"
-"""A word that stands in every text of the private incident."""
+"""A word in every text of the private incident."""
 NUMBER, NOBODY = "INC-2026-0001", "INC-2026-0999"
 BOTH = (Scope.READ, Scope.RESPOND)
 FOREIGN, OWN, GUEST = ({"Authorization": f"Bearer {name}-token"} for name in ("search", "payments", "guest"))
@@ -98,7 +98,7 @@ async def test_every_operation_tells_another_team_nothing(house: House) -> None:
         assert about or NUMBER not in text.replace(path_of(one, NUMBER), ""), (one.method, one.path, text)
         assert status < 500 or status == 503, (one.method, one.path, status)
         if about:
-            # Exactly as for an incident that does not exist: status, words, and headers.
+            # Exactly as for an incident that does not exist: status, text, and headers.
             assert status == 404, (one.method, one.path, text)
             nobody = await asked(house, one.method, path_of(one, NOBODY), FOREIGN)
             kept = {name: value for name, value in headers.items() if name != "Date"}
@@ -227,7 +227,7 @@ async def test_incidents_are_private_by_the_configuration(opened: Opened, rule: 
 
 
 async def test_no_form_of_the_console_does_or_tells_anything(house: House) -> None:
-    """Every verb of the console, from a session of another team: as for an incident that does not exist."""
+    """Every form of the console responds to a session of another team as for an incident that does not exist."""
     async with house.client.post("/login", data={"token": "search-token", "next": "/"}, allow_redirects=False) as said:
         assert said.status == 303
     async with house.client.get("/incidents/INC-2026-0002") as page:

@@ -97,7 +97,7 @@ async def test_every_list_pauses_while_it_filters(zones: House, monkeypatch: pyt
     monkeypatch.setattr(stepped_loop, "LONGEST_STEP", -1)
     monkeypatch.setattr(stepped_loop, "next_step", step)
     found = await ids(zones, query)
-    # Once for each incident whose labels are compared, and once for each that is read.
+    # Once for each compared incident, and once for each incident that is read.
     assert len(paused) >= (2 if "label" in query else 1) * len(found) > 0
 
 

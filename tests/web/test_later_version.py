@@ -1,4 +1,4 @@
-"""What the endpoints say of an incident that a later version has written: 503 and why, never 500."""
+"""Responses for an incident of a later version: 503 with the reason, never 500."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ONE = "/api/v1/incidents/INC-2026-0001"
 
 
 def body(rate: str, *, firing: bool = True) -> bytes:
-    """Return a notification about the one alert."""
+    """Return a notification about one alert."""
     return notification(alert(firing=firing, annotations={"error_rate": rate}))
 
 
@@ -29,7 +29,7 @@ async def test_a_notification_is_never_answered_500(house: House, change: dict[s
     assert house.counted("unavailable") == 2
     assert not house.replica.monitor.away, "the store is not to blame"
     await house.world.forward("12s")
-    # The replica goes on by itself with what it has refused: a sender that comes again hears that it is known.
+    # The replica retries refused notifications itself: a sender's retry is a duplicate.
     status, said = await house.post(body("7.4%"))
     assert (status, said["outcome"] in ("opened", "duplicate"), said["incident"]) == (200, True, "INC-2026-0002")
     assert house.counted("error") == 0

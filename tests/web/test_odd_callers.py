@@ -1,4 +1,4 @@
-"""A caller with a token or a signature may send anything: every endpoint answers it, and never with a 500."""
+"""An authenticated caller may send anything: every endpoint responds, and never with a 500."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ ODD: tuple[Any, ...] = (
     None, True, -1, 2**64, 1e300, "", "x" * 70_000, "a\x00b", "\ud800", "0001-01-01T00:00:00Z", [None], {"a": [1]},
     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31", "1e999", "http://[", "&#0;", DEEP,
 )  # fmt: skip
-"""What stands in each place of a body, one place after the other."""
+"""The values that replace each field of a body, one at a time."""
 TEXTS = ("", "\x00", "\ud800", "1" * 400, "x" * 5000, "2026-13-45", "9999-12-31", "0001-01-01T00:00:00+14:00")
-"""What stands in each parameter of an address."""
+"""The values of each query parameter."""
 
 
 class Sweep:
-    """Sends, and keeps what was answered with an error of ours."""
+    """Sends requests, and records internal errors."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -61,13 +61,13 @@ class Sweep:
             if path != "/api/v1/events" or response.status != 200:
                 await response.read()
             self.sent += 1
-            # 502 and 503 are the answers of an Alertmanager or a store behind it.
+            # 502 and 503 are errors of an Alertmanager or a store.
             if response.status not in (502, 503) and response.status >= 500:
                 self.failures.append(f"{response.status} {method} {path[:120]}: {what[:120]}")
 
 
 def bent(body: Any) -> Iterator[tuple[str, Any]]:
-    """Yield `body` with one place after the other changed to each odd value, and with a field too many."""
+    """Yield `body` with each field in turn changed to each odd value, and with an additional field."""
     for where in places(body):
         for value in ODD:
             changed = copy.deepcopy(body)

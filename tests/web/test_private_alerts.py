@@ -1,4 +1,4 @@
-"""Incidents that become private, storms of private teams, and what was merged into a private incident."""
+"""Incidents that become private, storms of private teams, and incidents that were merged into a private one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_an_alert_that_joins_later_makes_the_incident_private(opened: Open
     assert (made["reason"], made["data"]["posted"]) == ("private_alert", ["chat"])
     world = house.world
     assert SECRET.lower() not in json.dumps([world.pagerduty.taken, world.slack.taken], default=str).lower()
-    # A person may decide otherwise, and an alert that is known already changes nothing about that.
+    # A person may override this, and a known alert does not change it again.
     shown = await asked(house, "POST", f"{path}/visibility", FOREIGN, {"visibility": "all"})
     await house.post(notification(open_to_all(), {**BREACH, "annotations": {"summary": "more"}}, group="search"))
     assert (shown[0], (await asked(house, "GET", path, OWN))[0]) == (200, 200)
@@ -128,7 +128,7 @@ async def test_a_public_incident_does_not_name_the_private_one_before_it(opened:
 
 
 async def readings(house: House, number: str, who: dict[str, str]) -> str:
-    """Return everything that `who` can read of an incident, in the API and in the console."""
+    """Return everything that `who` can read about an incident, in the API and in the console."""
     paths = [one.path for one in house.client.app[OPERATIONS] if one.method == "GET"]
     paths = [path.replace("{id}", number) for path in paths if path.startswith("/api/v1/incidents/{id}")]
     found = []

@@ -1,4 +1,4 @@
-"""The probes depend on nothing but this process; the metrics come in the form that is asked for."""
+"""The probes depend only on this process; the metrics have the requested format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Below a path of a proxy (F11): every link, redirect, form and cookie leads there, with a real nginx and Chromium."""
+"""Below a proxy's path (F11), all links, redirects, forms and cookies use it; with a real nginx and Chromium."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def below(config: Config, **more: Any) -> Config:
 
 
 def location(port: int | None) -> str:
-    """Return what the page tells to write into nginx's configuration, for the service at `port`."""
+    """Return the nginx configuration of the documentation, for the service at `port`."""
     (block,) = [one for one in blocks(DOCS / "operating.md") if one.language == "nginx"]
     return block.text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
 
@@ -53,7 +53,7 @@ async def house(opened: Opened) -> House:
 
 @pytest.fixture(params=["taken off", "kept"])
 async def front(house: House, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The address of the proxy, which takes the path off or leaves it where it is."""
+    """The address of the proxy, which strips the path or keeps it."""
     metrics = Metrics()
     caps, prefix = Caps(100, 100, 100), lambda: house.replica.config.public_path
     runner = Runner(
@@ -100,7 +100,7 @@ def test_what_is_left_of_a_path_without_the_prefix(path: str, left: str) -> None
 
 
 def led_to(text: str) -> list[str]:
-    """Return every address of this host that a page leads to."""
+    """Return every address on this host that a page links to."""
     found = re.findall(r'(?:href|action|src)="([^"]*)"|url=([^"]*)"', text)
     return [unescape(one) for pair in found for one in pair if one.startswith("/")]
 

@@ -1,4 +1,4 @@
-"""A new configuration takes effect whole, or nothing changes."""
+"""A new configuration takes effect completely, or nothing changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
 class Files:
-    """The reference's files in a folder, to be changed."""
+    """The files of the reference configuration in a folder, for changes."""
 
     def __init__(self, folder: Path, house: House) -> None:
         self.folder, self.house = folder, house
@@ -147,7 +147,7 @@ async def test_a_channel_that_is_gone_parks_what_it_owed(house: House, files: Fi
     await house.post(notification(alert(**HIGH)))
     await house.world.quiet()
     assert (await reload(house))[0] == 200
-    # Another replica might know it still.
+    # Another replica might still have it.
     for _ in range(4):
         await house.world.forward("30s")
     _, letters = await house.get("/api/v1/dead-letters", headers=ADMIN)

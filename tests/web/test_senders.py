@@ -1,4 +1,4 @@
-"""Who did it: the sender of a notification, the person of a token, and `by` beside the caller."""
+"""Attribution: the sender of a notification, the person of a token, and `by` in addition to the caller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def token(name: str, *scopes: Scope, **more: Any) -> Token:
 
 
 def with_tokens(*tokens: Token) -> Callable[[Config], Config]:
-    """Return a configuration with `tokens` beside those of the tests."""
+    """Return a configuration with `tokens` in addition to those of the tests."""
     return lambda config: config.model_copy(update={"auth": Auth(tokens=(*config.auth.tokens, *tokens))})
 
 

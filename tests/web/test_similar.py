@@ -1,4 +1,4 @@
-"""Seen before: indexed when an incident closes, said in the thread, in the console and the API, to who may see it."""
+"""Seen before: indexed at closing; shown in the thread, the console and the API to readers who may see it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def slow(pod: str, *, firing: bool = True, name: str = "ApiSlow", starts: str, *
 
 
 async def lived(house: House, pod: str, starts: str, **more: Any) -> str:
-    """Let an incident open, be mitigated and explained, and resolve; return its id."""
+    """Open, mitigate, explain and resolve an incident; return its id."""
     _, said = await house.post(notification(slow(pod, starts=starts, **more), group=pod))
     path = f"/api/v1/incidents/{said['incident']}"
     await asked(house, "POST", f"{path}/mitigations", READ, {"option": "rollback"})
@@ -36,7 +36,7 @@ async def lived(house: House, pod: str, starts: str, **more: Any) -> str:
 
 
 async def indexed(house: House) -> None:
-    """Index as the service does beside its work, and let new incidents be looked up."""
+    """Update the index like the service, and look up new incidents."""
     seen = house.replica.seen_before
     assert not await seen.index_changes(house.world.clock.now())
     await seen.tell(house.world.clock.now())
@@ -104,7 +104,7 @@ async def test_a_private_incident_is_similar_for_its_team_alone(opened: Opened, 
     await asked(house, "POST", f"/api/v1/incidents/{NUMBER}/resolve", OWN)
     await house.world.quiet()
     await indexed(house)
-    # The same trouble, at a team that does not see the other's.
+    # The same problem at a team that cannot see the other's incidents.
     shown = alert(
         f"{SECRET}Down", labels={"team": "search", "service": f"{SECRET}-api"},
         annotations={"summary": f"{SECRET} is down"}, starts="2026-11-23T14:20:00Z",
@@ -138,7 +138,7 @@ async def test_an_incident_that_became_private_is_named_to_its_team_alone(opened
     assert f"seen before: {first['incident']}" in text, "everybody saw it then"
     body = {"visibility": "team"}
     assert (await asked(house, "POST", f"/api/v1/incidents/{first['incident']}/visibility", FOREIGN, body))[0] == 200
-    # FOREIGN is of the team whose it is now; OWN is of the other team.
+    # FOREIGN belongs to the team that has the incident now, OWN to the other team.
     _, text, _ = await asked(house, "GET", path, who)
     assert (f"seen before: {first['incident']}" in text) is (who is FOREIGN)
     log = [one for one in json.loads(text)["items"] if one["kind"] == "seen_before"]

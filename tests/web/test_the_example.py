@@ -1,4 +1,4 @@
-"""The process's own example, INC-2024-0042, lived through the API: its timeline and post-mortem, word for word."""
+"""The example of the process, INC-2024-0042, through the API: its timeline and post-mortem, word for word."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ BODY: dict[str, Any] = {
 
 
 def then(config: Config) -> Config:
-    """Return the configuration as it would have been: the same people on call, and Jane."""
+    """Return the example's configuration: the same people on call, and Jane."""
     starts = {"primary": date(2024, 1, 1), "secondary": date(2024, 1, 2)}
     schedules = {name: one.model_copy(update={"starts": starts[name]}) for name, one in config.schedules.items()}
     jane = Person.model_validate({"name": "Jane Engineer", "slack": JANE, "pager": "a" * 32})
@@ -89,7 +89,7 @@ def then(config: Config) -> Config:
 
 
 async def at(house: House, clock: str) -> None:
-    """Let it become that time, a minute at a time."""
+    """Advance the clock to that time, in steps of a minute."""
     hour, minute = map(int, clock.split(":"))
     moment = DAY + timedelta(hours=hour, minutes=minute)
     while house.world.clock.now() < moment:
@@ -149,7 +149,7 @@ async def test_it_has_the_templates_of_the_process_word_for_word(
         written = [line.rstrip() for line in (await text(house, what)).splitlines() if line.strip()]
         at = 0
         for line in template.splitlines():
-            # What stands in the template up to a place to be filled in begins a line here, in the template's order.
+            # Each text of the template before a placeholder begins a line here, in the template's order.
             found = [place for place, one in enumerate(written[at:], at) if one.startswith(line.partition("[")[0])]
             assert found, f"{line!r} is not in the {what}, or not after the line before it"
             at = found[0] + 1
@@ -196,7 +196,7 @@ SCRIPT = (
     (1, "/incident", "timer stop", "timer stopped"),
     (1, "/incident", "close", "closed by jane"),
 )
-"""Minutes since the one before, what is typed, and what is answered."""
+"""Minutes since the previous one, the input, and the response."""
 ROWS = """\
 | 14:02 | Declared: API High Error Rate |
 | 14:02 | Incident channel created: \\#inc-2026-0001-api-high-error-rate |
@@ -216,7 +216,7 @@ async def test_it_works_by_commands_alone(opened: Opened) -> None:
     for minutes, command, typed, answered in SCRIPT:
         await world.forward(f"{minutes}m")
         assert answered in await type_(house, command, typed, user=JANE, place=place), (command, typed)
-        # In the incident's own channel nobody has to name it.
+        # In the incident's own channel, the incident can be omitted.
         (place,) = world.slack.rooms
     async with house.client.get(
         "/api/v1/incidents/INC-2026-0001/timeline", headers={**READ, "Accept": "text/markdown"}

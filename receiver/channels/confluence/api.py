@@ -1,4 +1,4 @@
-"""Confluence's calls: v2 on Cloud, v1 on Server (contracts: jira-confluence, section 6)."""
+"""Confluence's calls: v2 on Cloud, v1 on Server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Page:
 
     id: str
     number: int
-    """Of its version."""
+    """The number of its version."""
     message: str
     """The comment on this version by its author."""
     text: str
@@ -63,7 +63,7 @@ class ConfluenceApi:
         return {"id": page, "type": "page", "title": title, "body": {"storage": _storage(value)}, "version": version}
 
     async def create(self, space: str, title: str, value: str, parent: str, now: datetime) -> Page | None:
-        """Return the new page; None when another one of the space has the title."""
+        """Return the new page; None if another page of the space has the title."""
         place = await self._space(space, now)
         reply = await self.site.send("POST", self.pages, self.fresh(place, title, value, parent), now)
         if reply.status == 400 and TAKEN in reply.text.lower():
@@ -77,7 +77,7 @@ class ConfluenceApi:
         return None if reply.status == 409 else _page(self.site.read(reply, now))
 
     async def find(self, space: str, title: str, now: datetime) -> Page | None:
-        """Return the page of that title, None when there is none."""
+        """Return the page with that title; None if there is none."""
         if self.cloud:
             query = {"space-id": await self._space(space, now), "title": title, "body-format": "storage"}
         else:

@@ -1,4 +1,4 @@
-"""E-mail over SMTP (contracts/email.md): to each person at their own address, threaded by incident."""
+"""E-mail over SMTP: to each person at their own address, threaded by incident."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from receiver.model.delivery.vendor_quota import Quota
 CONNECT_SECONDS = 5.0
 PORTS = {"smtp": 25, "smtps": 465}
 SUBMISSION = 587
-"""The port on which STARTTLS is required (email.md, section 1)."""
+"""The port on which STARTTLS is required."""
 GREYLISTED = 60.0
 """Seconds to wait after a temporary refusal: the first of 1, 5, 15, 30 min; the work loop doubles it."""
 CREDENTIAL = (530, 534, 535, 538)
@@ -129,7 +129,7 @@ class Email(Channel[EmailSettings]):
         return self.settings.from_
 
     def quotas(self, notice: Notice) -> tuple[Quota, ...]:
-        """Return our own limit: one mail per minute to one person about one incident (email.md, section 4)."""
+        """Return our own limit: one mail per minute to one person about one incident."""
         if notice.incident is None or notice.urgent or not notice.memory:
             return ()
         who = hashlib.sha256(f"{notice.address} {notice.incident.uid}".encode("utf-8", "replace")).hexdigest()[:16]

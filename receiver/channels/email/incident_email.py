@@ -2,7 +2,7 @@
 
 Subjects begin with the incident's id and never change: Gmail threads by them. Ids consist of the incident's uid,
 which no other installation has, the recipient, and the reported event, so that a mail that is sent twice is recognized
-as the same mail (contracts: email, section 3).
+as the same mail.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def domain_of(sender: str) -> str:
 
 
 def mailbox(text: str) -> str | None:
-    """Return the bare address in `text`, None if mail cannot be sent to it."""
+    """Return the bare address in `text`; None if mail cannot be sent to it."""
     address = parseaddr(text)[1]
     if not re.fullmatch(r"[^\s@<>\"(),:;\\\[\]]+@[A-Za-z0-9.-]+", address) or not address.isascii():
         return None

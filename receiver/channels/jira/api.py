@@ -1,4 +1,4 @@
-"""Jira's calls, of both flavors (contracts: jira-confluence)."""
+"""Jira's calls, of both flavors."""
 
 from __future__ import annotations
 

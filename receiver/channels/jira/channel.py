@@ -43,7 +43,7 @@ class Jira(Channel[JiraSettings]):
     edits: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
     settles: ClassVar[float] = 10.0
-    """Its index has a delay of some seconds (contracts: jira-confluence, section 3)."""
+    """Its index has a delay of some seconds."""
 
     def __init__(self, name: str, settings: JiraSettings, http: Http) -> None:
         """Create it without unfinished work."""

@@ -13,7 +13,7 @@ from typing import Any
 from receiver.channels.safe_text import clean, cut, href
 
 TEXT_LIMIT = 30_000
-"""Maximum number of characters of a description or comment; Jira accepts 32,767 (contracts: jira, section 2), escapes
+"""Maximum number of characters of a description or comment; Jira accepts 32,767 (Jira API), escapes
 included."""
 LINE_LIMIT = 1000
 
@@ -46,7 +46,7 @@ def adf(lines: Sequence[Line]) -> dict[str, Any]:
 
 
 def wiki(lines: Sequence[Line]) -> str:
-    """Return the lines as wiki text, a paragraph each."""
+    """Return the lines as wiki text, one paragraph each."""
     return "\n\n".join("".join(_marked(run) for run in line) for line in _fitting(lines, _marked))
 
 
@@ -96,5 +96,5 @@ def _fitting(lines: Sequence[Line], shown: Any) -> list[Line]:
 
 
 def summary_of(text: str) -> str:
-    """Return `text` as an issue's summary: one line of at most 255 characters (contracts: jira, section 2)."""
+    """Return `text` as an issue's summary: one line of at most 255 characters (Jira API)."""
     return cut(clean(text, 255), 255)

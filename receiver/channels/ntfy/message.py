@@ -97,7 +97,7 @@ def _alert(line: AlertLine) -> list[str]:
 
 
 def _links(notice: Notice) -> list[str]:
-    """Return a line for each of the first three links that leaves room for the text: a link is whole or not there."""
+    """Return a line for each of the first three links that leaves room for the text: a link is complete or left out."""
     kept, left = list[str](), MESSAGE_LIMIT // 2
     for link in notice.links[:3]:
         line = f"{clean(link.text, 50)}: {link.href}"

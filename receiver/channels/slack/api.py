@@ -14,7 +14,7 @@ from receiver.channels.safe_text import HIDDEN
 from receiver.channels.slack.api_answers import TOO_MUCH, SlackError, read
 
 A_SECOND = {"calls": 1, "seconds": 1.09}
-"""Limit of messages in one channel (slack.md, Rate limits)."""
+"""Limit of messages in one channel (Slack API, rate limits)."""
 TIER_2 = {"calls": 18, "seconds": 61}
 TIER_3 = {"calls": 48, "seconds": 61}
 """Limits of one method in the workspace: 20 and 50 per minute, and a little less."""

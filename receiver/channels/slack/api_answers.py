@@ -1,4 +1,4 @@
-"""The meaning of Slack's responses (contracts/slack.md, section 1): HTTP 200 does not mean success."""
+"""The meaning of Slack's responses: HTTP 200 does not mean success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slack: one message per incident, edited in place, with changes in its thread (contracts/slack.md)."""
+"""Slack: one message per incident, edited in place, with changes in its thread."""
 
 from __future__ import annotations
 

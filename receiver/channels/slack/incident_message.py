@@ -1,7 +1,7 @@
 """The Slack message about an incident, within Slack's limits; untrusted text has no effect. Pure.
 
 Untrusted text is in `plain_text` elements, which Slack neither formats nor links; parts that must be `mrkdwn`
-(mentions and links) consist of checked ids and URLs. `&`, `<` and `>` are escaped everywhere (slack.md, mrkdwn safety).
+(mentions and links) consist of checked ids and URLs. `&`, `<` and `>` are escaped everywhere (Slack API, mrkdwn).
 Together the parts stay below 10,000 characters, because Slack rejects some 13,200, which is not documented.
 """
 
@@ -98,7 +98,7 @@ def _context(incident: Incident) -> dict[str, Any]:
 
 
 def buttons(incident: Incident) -> dict[str, Any]:
-    """Return the row of buttons: the most frequent commands for the state (surfaces.md, Slash commands)."""
+    """Return the row of buttons: the most frequent commands for the state."""
     over = incident.state.over
     shown = [("reopen", "Reopen"), ("close", "Close")] if over else list(BUTTONS)
     if incident.state is State.CLOSED:

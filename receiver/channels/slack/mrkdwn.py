@@ -54,7 +54,7 @@ def mention(person: Mention) -> str:
 
 
 def link(one: Link) -> str | None:
-    """Return the link as mrkdwn; None when it is not one that a message may carry."""
+    """Return the link as mrkdwn; None if a message may not contain it."""
     url = href(one.href)
     if url is None:
         return None

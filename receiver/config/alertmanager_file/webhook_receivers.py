@@ -1,4 +1,4 @@
-"""Alertmanager's webhooks that lead to this service, and whether the service would accept them."""
+"""Alertmanager's webhooks that point to this service, and whether the service would accept them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from receiver.config.settings.service_settings import Scope
 from receiver.triage.safe_text import quoted
 
 WEBHOOK_PATH = "/webhooks/alertmanager"
-"""Where notifications are taken (surfaces.md, HTTP)."""
+"""The path for notifications."""
 LONGEST = 2 * len(WEBHOOK_PATH)
 """Characters of an address that are compared with it."""
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[^<>]+>|%\w+%|ENC\[.*\]")
@@ -22,7 +22,7 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<
 
 
 def webhooks(routing: Routing) -> dict[str, list[Path]]:
-    """Return the webhooks that lead to this service, by name of their receiver; an address in a file may do so too."""
+    """Return the webhooks that point to this service, by name of their receiver; an address in a file may do so too."""
     found: dict[str, list[Path]] = {}
     for name, path in routing.receivers.items():
         for place in _configs(routing, path):

@@ -67,7 +67,7 @@ class Server(Settings):
 
 
 class Scope(StrEnum):
-    """What a token may do (surfaces.md, HTTP)."""
+    """What a token may do."""
 
     INGEST = "ingest"
     METRICS = "metrics"

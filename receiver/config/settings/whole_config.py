@@ -52,7 +52,7 @@ SEED_ESCALATIONS = {
     ),
     "sev-3": Escalation(steps=(EscalationStep(after=timedelta(minutes=15), notify=("engineering-lead",)),)),
 }
-"""The seed's escalation matrix, for a file without `escalations`."""
+"""The default escalations (docs/process.md), for a file without `escalations`."""
 
 
 def _none_without(value: Any) -> Any:

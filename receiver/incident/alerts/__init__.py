@@ -1,1 +1,1 @@
-"""What alerts do to an incident: opening, monitoring, storms, maintenance, the watchdog."""
+"""How alerts change an incident: opening, monitoring, storms, maintenance, the Watchdog."""

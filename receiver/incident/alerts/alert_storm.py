@@ -1,7 +1,7 @@
-"""A storm: so many incidents at once that each one's pages would only be noise. Pure.
+"""A storm: so many incidents at once that paging for each one would only be noise. Pure.
 
-Above `storm.incidents` new ones within `storm.within` there is one storm incident, paged once; the later ones are part
-of it and page nobody, SEV-1 excepted, which is never held back.
+If more than `storm.incidents` incidents open within `storm.within`, one storm incident is opened and paged once. Later
+incidents join it and page nobody, except SEV-1, which is never held back.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ KEY = "storm"
 """The correlation key of a storm of the top level: at most one is open."""
 HELD = "storm"
 LOOK = timedelta(seconds=5)
-"""How often a storm counts what has joined it."""
+"""How often a storm counts the incidents that have joined it."""
 NAMED = 20
-"""How many of the incidents that were held back are named; the rest is a count."""
+"""Maximum number of held incidents that are named; the others are counted."""
 
 
 def storm_key(team: str) -> str:
@@ -45,11 +45,11 @@ def joins_storm(view: KeyState, policy: Policy, severity: Severity) -> bool:
 
 
 def storm_after_hold(held: str, alike: Iterable[IncidentSummary], policy: Policy) -> tuple[Severity, str] | None:
-    """Return severity and reason of the storm that what a window lets out together is; None where it is none.
+    """Return the severity and reason of the storm that a window releases; None if it is not a storm.
 
-    `held`: why it is held (Incident.held), `alike`: every open incident that is held for that. SEV-1 is never part of
-    one. What a window lets out at its end is as much noise as what opens at once, and the limit is the same
-    (`storm.incidents`).
+    `held`: why they are held (Incident.held). `alike`: every open incident that is held for this reason. SEV-1 is never
+    part of a storm. Incidents released at the end of a window cause as much noise as incidents that open at once, so
+    the same limit applies (`storm.incidents`).
     """
     severities = [one.severity for one in alike if one.firing and one.severity is not Severity.SEV1]
     if policy.storm is None or len(severities) <= policy.storm[0]:
@@ -65,7 +65,7 @@ def join_storm(draft: Transition, storm: str) -> str:
 
 
 def release_from_storm(draft: Transition, policy: Policy, step: str) -> None:
-    """Let an incident out of the storm: it calls people by itself from now on."""
+    """Release an incident from the storm: from now on it pages people itself."""
     if draft.incident.held != HELD:
         return
     draft.add(Kind.RELEASED, "released", "no longer held back by the storm", to=policy.informs)
@@ -85,7 +85,7 @@ def open_storm(
 ) -> IntakeDecision:
     """Return the opening of a storm incident, as severe as the incident that started the storm.
 
-    `before`: the uid that the key of storms points to. `adopted`: pages sent without the store, since `began`.
+    `before`: the uid that the storm key points to. `adopted`: pages sent without the store, since `began`.
     """
     draft = Transition(None, Actor(kind=ActorKind.TIMER, name="storm"), now)
     private, visible_to = policy.guarded({}, policy.team)
@@ -117,16 +117,17 @@ def open_storm(
 def update_storm(
     storm: Incident, joined: int, names: list[str], worst: Severity | None, over: bool, policy: Policy, now: datetime
 ) -> Transition | None:
-    """Return what a look at the storm says: how many are part of it, a worse severity, its end; None: nothing new.
+    """Return what has changed in the storm: the number of incidents, a worse severity, its end; None if nothing.
 
-    `joined`: incidents that are part of it, `names` those of at most 20; `over`: too few have opened lately.
+    `joined`: number of incidents in the storm. `names`: the names of at most 20. `over`: too few have opened recently.
     """
     draft = Transition(storm, Actor(kind=ActorKind.TIMER, name="storm"), now)
     if joined != storm.held_back and storm.storm_ended_at is None:
         text = f"{joined} {'incident' if joined == 1 else 'incidents'} grouped"
         draft.add(Kind.STORM_COUNTED, "storm_joined", text, {"held_back": joined, "worst": worst}, policy.informs)
-    # What it holds back may grow worse after its end as well: it answers for that until it is over. What a person has
-    # set stays, until something is worse than all that there was then.
+    # Grouped incidents may get worse even after the storm has ended, and the storm incident takes on their severity
+    # until it is resolved. A severity that a person has set stays until an incident is worse than all incidents at that
+    # time.
     if worst is not None and worst.worse_than(storm.severity) and (not storm.by_hand or _worse(worst, storm)):
         if storm.state is State.MONITORING:
             text = "a grouped incident has become worse: the storm is not over"

@@ -1,4 +1,4 @@
-"""Ends of alerts that are ignored, as their sender may not resolve what another sender reported. Pure."""
+"""Resolves that are ignored because their sender may not resolve alerts that another sender reported. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import Destination, Kind
 
 NAMES = 5
-"""How many names of senders and alerts the text has."""
+"""Maximum number of senders and of alerts that the text names."""
 
 
 def report_ignored_ends(
     draft: Transition, part: NotificationPart, records: Mapping[str, AlertRecord], to: Iterable[Destination] = ()
 ) -> Sequence[str]:
-    """Return the fingerprints whose end is ignored; the log of the incident says so once for each sender."""
+    """Return the fingerprints whose resolve is ignored; the incident's log records this once per sender."""
     ignored = ignored_ends(part, records)
     if ignored and part.sender.name not in draft.incident.foreign:
         names = list(dict.fromkeys(records[name].name for name in ignored))

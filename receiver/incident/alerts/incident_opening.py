@@ -33,7 +33,7 @@ from receiver.model.incident.policy_snapshot import EscalationProgress
 
 @dataclass(frozen=True)
 class IncidentOpening:
-    """The opening of an incident for `alerts`, which are part of a notification."""
+    """Opens an incident for `alerts`, which are part of a notification."""
 
     part: NotificationPart
     view: KeyState
@@ -112,7 +112,7 @@ class IncidentOpening:
         labels = {name: value for name, value in alert.labels.items() if part.labels.get(name) == value}
         shared = labels or dict(alert.labels)
         private, visible_to = guarded_by_any(policy, (shared, *(one.labels for one in self.alerts)), part.team)
-        # Readers of a public incident also read what refers to the previous one.
+        # People who can read a public incident can also read its reference to the previous incident.
         before = view.incident if private or not (view.incident and view.incident.private) else None
         started_at, estimated = alerts_began(self.alerts, self.now, part.heard_since, policy.detect_at_most)
         return Incident(
@@ -143,9 +143,9 @@ class IncidentOpening:
         )
 
     def _episode(self) -> int:
-        # Two incidents of one key never share a page key: the late resolve of the first would end the page of the
-        # second, and an alert that has fired all the time has its old startsAt. Ended alerts of the notification count
-        # too: a replica without the store may have paged for them, and the group has shrunk since.
+        # Two incidents with the same correlation key never share a page key: a late resolve of the first would end the
+        # page of the second, and an alert that fires continuously keeps its old startsAt. Ended alerts in the
+        # notification count too: a replica without the store may have paged for them before the group shrank.
         names = {alert.fingerprint for alert in self.alerts}  # by name: comparing 20,000 alerts pairwise takes minutes
         starts = (one.starts_at for one in self.part.alerts if one.fingerprint in names or not one.firing)
         episode, before = episode_of(starts), self.view.incident

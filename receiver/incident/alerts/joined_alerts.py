@@ -1,4 +1,4 @@
-"""A new alert joins an incident that somebody has acknowledged: who gets a message, and who is notified again. Pure."""
+"""A new alert joins an acknowledged incident: who gets a message, and who is paged again. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from receiver.model.severity_policy import NewAlert
 STEP = "new_alert"
 """The step of a page for a new alert."""
 SETTLED = timedelta(minutes=10)
-"""What starts so soon after the acknowledgement is seen by whoever has just taken it (surfaces.md, Delivery)."""
+"""The person who has just acknowledged sees alerts that start this soon afterward."""
 AT_MOST_EVERY = timedelta(minutes=15)
-"""Between two such pages for one incident (surfaces.md, Delivery)."""
+"""Minimum time between two such pages for one incident."""
 NAMED = 10
 
 
@@ -37,10 +37,10 @@ def mentioned_on_join(incident: Incident, policy: Policy) -> list[str]:
 
 
 def join_alerts(draft: Transition, policy: Policy, fresh: Sequence[Alert], *, worse: bool) -> None:
-    """Notify again whoever has acknowledged, where the `fresh` alerts are no part of what was acknowledged.
+    """Page the person who has acknowledged if the acknowledgement does not cover the `fresh` alerts.
 
-    `worse`: they are more severe than everything that the incident has had. At most once in 15 minutes; what comes
-    before that is named then.
+    `worse`: they are more severe than every earlier alert of the incident. Pages at most once in 15 minutes; alerts
+    that arrive earlier are named in the next page.
     """
     incident = draft.incident
     if not fresh or incident.state not in TAKEN or incident.held is not None:
@@ -66,14 +66,14 @@ def join_alerts(draft: Transition, policy: Policy, fresh: Sequence[Alert], *, wo
 
 
 def joined_alerts_due(incident: Incident, policy: Policy) -> datetime | None:
-    """Return when people are notified of the new alerts that came too soon after the last; None: there are none."""
+    """Return when people are paged for new alerts that arrived too soon after the last page; None if there are none."""
     if not incident.joining or incident.joined_at is None or incident.state not in TAKEN or incident.held is not None:
         return None
     return within_page_hours(policy.called(incident), incident.joined_at + AT_MOST_EVERY)
 
 
 def notify_of_joined_alerts(draft: Transition, policy: Policy) -> None:
-    """Notify people of the new alerts that have waited."""
+    """Page people for the new alerts that were waiting."""
     if policy.joining(draft.incident.severity) is NewAlert.PAGE and draft.incident.firing:
         _notify(draft, policy, draft.incident.joining)
     else:
@@ -89,7 +89,7 @@ def _notify(draft: Transition, policy: Policy, names: Iterable[str]) -> None:
     names = list(names)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     note = f"new alert{'s' if len(names) > 1 else ''}: {', '.join(names[:NAMED])}{more}"
-    # Whom the rise in severity has just paged knows it from that page.
+    # People who were just paged because the severity rose know about the alerts from that page.
     heard = {page.person for page in incident.unanswered if page.at == draft.now}
     wanted = [one for one in _answerers(incident, policy, draft.now) if heard.isdisjoint(one.people)]
     people = {person for one in wanted for person in one.people}
@@ -108,7 +108,10 @@ def _notify(draft: Transition, policy: Policy, names: Iterable[str]) -> None:
 
 
 def _answerers(incident: Incident, policy: Policy, now: datetime) -> list[Recipient]:
-    """Return whoever has acknowledged; where that is nobody of the configuration, whoever's page was acknowledged."""
+    """Return the person who acknowledged.
+
+    If the configuration has no such person, these are the people whose page was acknowledged.
+    """
     ours = [page for page in incident.pages if page.ring == incident.ring]
     newest: dict[str, Page] = {page.person: page for page in ours}
     taker = policy.person_called(incident.acknowledged_by)

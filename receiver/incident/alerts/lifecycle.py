@@ -1,4 +1,4 @@
-"""What a notification does to an incident: (what is known, what came in, now) -> events with a reason."""
+"""What a notification does to an incident: it opens, gains alerts, reopens or ends. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from receiver.model.incident.page import Page
 from receiver.model.incident.state import State
 
 REPLAY = timedelta(hours=1)
-"""An end is remembered this long against a late or replayed beginning (reliability W3)."""
+"""How long the end of an alert is kept, so that a late or replayed firing notification is recognized."""
 
 
 def on_notification(
@@ -30,8 +30,8 @@ def on_notification(
 ) -> IntakeDecision:
     """Decide what a notification does.
 
-    `uid` is used if it opens an incident; `adopted` are emergency pages that were sent already. `policy` is that of the
-    top level: what a team owns is decided by the team's view.
+    `uid` is used if an incident is opened. `adopted`: emergency pages that were already sent. `policy`: the top level's
+    policy; for the alerts of a team, the team's own policy decides.
     """
     live, held = _sift(part, view, now)
     top, policy = policy, policy.of(view.incident) if view.incident else policy.for_team(part.team)
@@ -44,7 +44,8 @@ def on_notification(
     if over and not live:
         verdict = _nothing_fires(part, view, now)
     elif incident is not None and over and not adopted and all(_put_down(a, part, view, incident) for a in live):
-        # Closed by a person while these alerts fired: the key stays held until they clear or another one fires.
+        # A person closed the incident while these alerts fired: the key stays with it until they end or another alert
+        # fires.
         verdict = _nothing_fires(part, view, now)
         verdict.outcome, verdict.reason = Outcome.DUPLICATE, "closed_by_person"
     elif incident is not None and (not over or _reopens(incident, policy, now)):
@@ -58,15 +59,16 @@ def on_notification(
 
 
 def _sift(part: NotificationPart, view: KeyState, now: datetime) -> tuple[list[Alert], list[Alert]]:
-    # Firing wins, but an alert that fires with the startsAt of its own end may be a late copy: it waits for 60 s.
+    # Firing takes precedence, but an alert that fires with the startsAt of its own end may be a late copy: it waits 60
+    # s.
     live: list[Alert] = []
     held: list[Alert] = []
     named = {alert.fingerprint for alert in part.alerts}
     for alert in part.alerts:
         if alert.firing and not (part.late and ended_since(alert, view)):
             (held if not part.released and _replayed(alert, view, now) else live).append(alert)
-    # Absence ends nothing: what was held and is not named in this notification goes on waiting. Only where all of its
-    # group has ended it was a late copy, of an Alertmanager that had not heard yet what the other one has told.
+    # A missing alert has not ended: a held alert that this notification does not contain keeps waiting. Only if its
+    # whole group has ended was it a late copy, from an Alertmanager that its peer had not yet updated.
     over = not part.truncated and not any(alert.firing for alert in part.alerts)
     if not part.released and not over:
         held.extend(alert for alert in view.held if alert.fingerprint not in named)
@@ -83,9 +85,9 @@ def _replayed(alert: Alert, view: KeyState, now: datetime) -> bool:
 
 
 def _put_down(alert: Alert, part: NotificationPart, view: KeyState, incident: Incident) -> bool:
-    # Whether a person has closed `incident` over what `alert` says. Alertmanager does not tell of an end that a new
-    # beginning follows at once, nor of one that it has forgotten in a restart: what began after the closing is new. And
-    # what grows worse than it ever was has not been seen by whoever closed it.
+    # Whether a person closed `incident` despite this `alert`. Alertmanager does not report an end if the alert fires
+    # again immediately, or if it lost the alert in a restart: an alert that began after the closing is new. And if an
+    # alert is more severe than ever before, the person who closed the incident did not see that.
     record, over = view.records.get(alert.fingerprint), incident.resolved_at or incident.closed_at
     if record is None or not record.firing:
         return False
@@ -110,7 +112,7 @@ def _nothing_fires(part: NotificationPart, view: KeyState, now: datetime) -> Int
     }
     changed = {name: record for name, record in known.items() if record != view.records[name]}
     if view.incident is not None and changed:
-        # Alerts of an incident that a person closed: they clear, so its key is free again.
+        # Alerts of an incident that a person closed have ended, so its key is free again.
         draft = Transition(view.incident, sender(part), now)
         records = {**view.records, **changed}
         draft.add(Kind.UPDATED, "alerts_ended", f"{len(changed)} alerts ended", counts_of(draft.incident, records))
@@ -127,7 +129,7 @@ def _nothing_fires(part: NotificationPart, view: KeyState, now: datetime) -> Int
 def ended_since(alert: Alert, view: KeyState) -> bool:
     """Return whether a record or a tombstone says that `alert` has ended, at or after this beginning of it.
 
-    Of one whose beginning is not known nobody can say so: firing wins.
+    If its beginning is unknown, the alert counts as firing.
     """
     if alert.starts_at == NO_TIME:
         return False
@@ -146,8 +148,8 @@ def _adopt_ended(
     done: Sequence[Alert],
     adopted: Sequence[Page],
 ) -> IntakeDecision:
-    # What was paged without the store has ended meanwhile: the pages are recorded and resolved, nobody is notified, and
-    # nothing stays open (surfaces.md, Delivery).
+    # Alerts that were paged without the store have ended meanwhile: the pages are recorded and resolved, nobody is
+    # notified, and no incident stays open.
     if view.incident is not None:
         draft = Transition(view.incident, sender(part), now)
         adopt_pages(draft, adopted, again=True)

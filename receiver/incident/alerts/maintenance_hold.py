@@ -1,4 +1,4 @@
-"""Maintenance windows: nobody is paged inside one, and what still fires at its end is looked at again. Pure."""
+"""Maintenance windows: nobody is paged during one, and alerts that still fire at its end are checked again. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 
 WINDOW = "maintenance: "
-"""How `held` begins for an incident in a maintenance window; the window's name follows."""
+"""Prefix of `held` for an incident in a maintenance window; the window's name follows."""
 
 
 def in_maintenance(policy: Policy, alerts: Iterable[Mapping[str, str]], now: datetime) -> tuple[str, datetime] | None:
-    """Return name and end of the maintenance window that holds alerts of these labels; None unless all are in one."""
+    """Return name and end of the maintenance window that covers all `alerts` (given by their labels), or None."""
     windows: list[tuple[str, datetime]] = []
     for labels in alerts:
         window = policy.windows(labels, now)
@@ -32,7 +32,7 @@ def in_maintenance(policy: Policy, alerts: Iterable[Mapping[str, str]], now: dat
 
 
 def hold_for_maintenance(draft: Transition, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> bool:
-    """Hold the pages of an incident whose alerts all fall into maintenance windows, and return whether they do."""
+    """Hold the pages of an incident if maintenance windows cover all of its alerts, and return whether they do."""
     window = in_maintenance(policy, alerts, draft.now)
     if window is None:
         return False
@@ -47,7 +47,7 @@ def _hold(draft: Transition, policy: Policy, name: str, until: datetime) -> None
 
 
 def release_from_maintenance(draft: Transition, policy: Policy, alerts: Iterable[Mapping[str, str]]) -> None:
-    """An alert fires that no window holds: the whole incident calls people now."""
+    """Page people for the whole incident, because an alert is firing that no window covers."""
     incident = draft.incident
     if not (incident.held or "").startswith(WINDOW) or in_maintenance(policy, alerts, draft.now) is not None:
         return
@@ -59,7 +59,7 @@ def release_from_maintenance(draft: Transition, policy: Policy, alerts: Iterable
 
 
 def maintenance_ends_at(incident: Incident) -> datetime | None:
-    """Return since when a held incident is to be looked at; None for one that is not held, or by no window."""
+    """Return since when a held incident is due for a check; None if no maintenance window holds it."""
     held = incident.held_until is not None and queued_until(incident) is None
     return incident.opened_at if held and not incident.state.over else None
 
@@ -67,10 +67,10 @@ def maintenance_ends_at(incident: Incident) -> datetime | None:
 def recheck_after_maintenance(
     draft: Transition, policy: Policy, alerts: Iterable[Mapping[str, str]], storm: str = ""
 ) -> None:
-    """Call people now for what still needs them, unless a window holds its `alerts` still, or another one further.
+    """Page people for an incident that still needs them, unless this or another window still covers its `alerts`.
 
-    `storm`: the uid of the storm that stands for what is let out, where that is so much that it is one; SEV-1 calls by
-    itself in any case.
+    `storm`: the uid of the storm that the released incidents form, if they are that many; SEV-1 always pages
+    separately.
     """
     incident = draft.incident
     found = in_maintenance(policy, list(alerts) or [incident.labels], draft.now)
@@ -82,7 +82,7 @@ def recheck_after_maintenance(
     name = (incident.held or "").removeprefix(WINDOW)
     still = f"{incident.firing} alerts are still firing" if incident.firing else "no alert is firing anymore"
     draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
-    # What is monitored calls nobody: that it fires again, or still does when monitoring ends, calls people then.
+    # A monitored incident pages nobody. It pages if an alert fires again, or still fires when monitoring ends.
     if not (incident.firing or incident.declared) or incident.state is State.MONITORING:
         return
     if storm and incident.severity is not Severity.SEV1:

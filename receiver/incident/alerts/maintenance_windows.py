@@ -1,4 +1,4 @@
-"""Maintenance windows: when one holds, for which alerts. Pure."""
+"""Maintenance windows: when each is active, and for which alerts. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from receiver.model.wall_clock import instant
 
 
 class Window(Kept):
-    """A time in which some alerts page nobody: once, or every week."""
+    """A time in which some alerts page nobody: one time, or every week."""
 
     id: str = ""
-    """Of one that was put up while the service ran; "" for those of the configuration."""
+    """The id of a window that was created at run time; "" for windows in the configuration."""
     name: str
     matchers: tuple[str, ...] = ()
     by: str = ""
     starts: datetime | None = None
-    """Of a single window."""
+    """Only for a one-time window."""
     ends: datetime | None = None
     weekly: str | None = None
-    """Of a recurring one: `Sunday 03:00`, in wall-clock time of `zone`."""
+    """Only for a recurring window: `Sunday 03:00`, in wall-clock time of `zone`."""
     lasts: float = 0.0
-    """Seconds, of a recurring one."""
+    """Seconds; only for a recurring window."""
     zone: str = "UTC"
     components: tuple[str, ...] = ()
     public_name: str = ""
-    """What the public calls it; empty: the status page names its components."""
+    """Its title on the status page; empty: the status page names its components."""
 
     def holds(self, now: datetime) -> datetime | None:
-        """Return when the window that holds at `now` ends; None when none does."""
+        """Return when the occurrence that is active at `now` ends; None if it is not active."""
         if self.starts is not None and self.ends is not None:
             return self.ends if self.starts <= now < self.ends else None
         for begins in self._around(now):
@@ -42,13 +42,13 @@ class Window(Kept):
         return None
 
     def next(self, now: datetime) -> datetime | None:
-        """Return when it begins next, at or after `now`; None for a single one that has begun."""
+        """Return when it begins next, at or after `now`; None for a one-time window that has begun."""
         if self.starts is not None:
             return self.starts if self.starts >= now else None
         return min((begins for begins in self._around(now) if begins >= now), default=None)
 
     def _around(self, now: datetime) -> list[datetime]:
-        # The beginnings of this week, the one before and the one after, on the wall clock of its zone.
+        # The beginnings in this week, the previous week and the next week, on the wall clock of its zone.
         if self.weekly is None:
             return []
         day, clock = parse_handoff(self.weekly)
@@ -65,9 +65,9 @@ Held = Callable[[Mapping[str, str], datetime], tuple[str, datetime] | None]
 
 
 def holding(windows: list[tuple[Window, Callable[[Mapping[str, str]], bool]]]) -> Held:
-    """Return what tells, for labels and a moment, the name and the end of the window that holds them longest."""
+    """Return a function of labels and a time that returns the name and end of the matching window that ends last."""
     if not windows:
-        return lambda labels, now: None  # it is asked for each alert
+        return lambda labels, now: None  # called for each alert
 
     def held(labels: Mapping[str, str], now: datetime) -> tuple[str, datetime] | None:
         found = [

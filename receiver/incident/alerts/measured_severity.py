@@ -1,6 +1,6 @@
-"""What was measured by asking raises a severity, and never lowers one. Pure.
+"""Queried measurements can raise a severity and never lower it. Pure.
 
-The asking is in pipeline/alerts/measured_severity.py.
+pipeline/alerts/measured_severity.py runs the queries.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def on_measured(
     now: datetime,
     labels: Iterable[Mapping[str, str]] = (),
 ) -> IntakeDecision | None:
-    """Return what the answers change, None when nothing: a raised severity, or a query that failed (said once).
+    """Return what the results change: a raised severity, or a failed query (recorded once). None if nothing changes.
 
-    `decisions`: by fingerprint, with the answers; `failed`: names of measurements that could not be asked, with why;
-    `labels`: those of each firing alert.
+    `decisions`: by fingerprint, based on the results. `failed`: the measurements that could not be queried, with the
+    reason. `labels`: the labels of each firing alert.
     """
     changed = {
         name: records[name]._replace(severity=decision.severity)

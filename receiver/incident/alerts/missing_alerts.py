@@ -1,4 +1,4 @@
-"""What Alertmanager says of an incident's alerts when it is asked: held back there, or not known anymore. Pure."""
+"""The status of an incident's alerts in Alertmanager: silenced, inhibited, or unknown. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
 
 ASKED_FIRST = (Severity.SEV1, Severity.SEV2)
-"""Severities whose alerts end in no silence: people are asked whether it is over."""
+"""Severities whose missing alerts are not resolved automatically: people are asked whether the incident is over."""
 
 
 def upstream_counts(
@@ -21,7 +21,7 @@ def upstream_counts(
     inhibited: Collection[str],
     unknown: int,
 ) -> dict[str, int]:
-    """Return how many of the `firing` alerts are silenced, inhibited and `unknown` upstream; zeros are left out."""
+    """Return how many `firing` alerts are silenced, inhibited and `unknown` in Alertmanager, without zeros."""
     alerts = set(firing)
     counts = {
         "silenced": len(alerts.intersection(silenced)),
@@ -34,17 +34,17 @@ def upstream_counts(
 def missing_since(
     before: Mapping[str, datetime], firing: Mapping[str, datetime], known: Collection[str], now: datetime
 ) -> dict[str, datetime]:
-    """Return since when each of the `firing` alerts is missed upstream, by fingerprint.
+    """Return since when each of the `firing` alerts has been missing in Alertmanager, by fingerprint.
 
-    `before`: what was returned at the look before, empty after a look that was not answered; `firing`: when each was
-    heard of last. Who is known there again, or fires anew, begins its time from the start.
+    `before`: the result of the previous check; empty if Alertmanager did not answer it. `firing`: when each alert was
+    last received. If an alert is present again, or fires again, its time starts from zero.
     """
     gone = {name: max(before.get(name, now), heard) for name, heard in firing.items() if name not in known}
     return {name: min(since, now) for name, since in gone.items()}
 
 
 def gone_upstream(since: Mapping[str, datetime], grace: timedelta, now: datetime) -> set[str]:
-    """Return the alerts that have been missed upstream for `grace`, each by its own time."""
+    """Return the alerts that have been missing in Alertmanager for `grace`, each by its own time."""
     return {name for name, moment in since.items() if now - moment >= grace}
 
 
@@ -56,15 +56,15 @@ def on_alertmanager_answer(
     grace: timedelta,
     now: datetime,
 ) -> Transition:
-    """Return what the answer changes: counts are shown, and people are asked when all its alerts are `gone` there.
+    """Return what the answer changes: new counts, and a question to people if all alerts of the incident are `gone`.
 
-    The caller resolves the alerts that are `gone` of less severe incidents.
+    For less severe incidents, the caller resolves the alerts that are `gone`.
     """
     draft = Transition(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
     if dict(counts) != incident.upstream:
         words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all fire"
         draft.add(Kind.UPSTREAM, "upstream", f"in Alertmanager: {words}", {"upstream": dict(counts)}, policy.informs)
-    # While one alert fires there it is not over, whatever became of the others.
+    # The incident is not over while at least one alert fires in Alertmanager.
     over = incident.firing and len(gone) >= incident.firing
     if over and incident.severity in ASKED_FIRST and not draft.incident.proposed:
         minutes = grace.total_seconds() / 60

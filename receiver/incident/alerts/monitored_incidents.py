@@ -1,4 +1,7 @@
-"""An incident whose alerts have ended: its pages are resolved, and made anew when an alert fires again. Pure."""
+"""Monitors an incident whose alerts have ended: pages are resolved, and sent again if an alert fires again.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ from receiver.model.incident.page import Page
 from receiver.model.incident.state import TAKEN
 
 CYCLES, CYCLES_WITHIN = 3, timedelta(minutes=30)
-"""So many ends of all alerts within that time are flapping (surfaces.md, Delivery)."""
+"""If all alerts end this often within this time, they are flapping."""
 NOTIFY_AGAIN = timedelta(minutes=10)
-"""While alerts flap, the least time between two pages to one person for an incident (surfaces.md, Delivery)."""
+"""Minimum time between two pages to one person for an incident while its alerts flap."""
 STILL_FIRING = "still_firing"
-"""Why people are called when alerts fire on after they were said to be mitigated."""
+"""Reason of the pages that are sent when alerts keep firing after a person reported the incident as mitigated."""
 
 
 def begin_monitoring(
@@ -33,10 +36,10 @@ def begin_monitoring(
     data: Mapping[str, Any] | None = None,
     to: Iterable[Destination] | None = None,
 ) -> None:
-    """Write that nothing fires anymore, or that a person says so (`mitigated` in `data`).
+    """Record that no alert is firing, or that a person reported it mitigated (`mitigated` in `data`).
 
-    Pages that nobody has answered are resolved at the vendor, and the escalation clock stops. In the third cycle within
-    half an hour the alerts flap: the pages stay open and the clock runs.
+    Unanswered pages are resolved at the vendor, and the escalation clock stops. In the third cycle within half an hour
+    the alerts are flapping: the pages stay open and the clock keeps running.
     """
     incident, data = draft.incident, dict(data or {})
     if not data.get("mitigated"):
@@ -63,11 +66,11 @@ def end_monitoring(
     watched: Incident | None = None,
     worse: bool = False,
 ) -> None:
-    """Write that it is not over, and notify again whoever has not answered: each with a new page.
+    """Record that the incident is not over, and send a new page to each person who has not answered.
 
-    The clock goes on with the wait that was left. Whoever has acknowledged keeps the page, and is named in the message.
-    `watched`: the incident as it was monitored, where `draft` has more by now; `worse`: its severity rises as well, so
-    that flapping holds nobody's page back.
+    The escalation clock continues with the remaining time. A person who has acknowledged keeps the page and is named in
+    the message. `watched`: the incident while it was monitored, if `draft` has changed since. `worse`: its severity
+    rises too, so pages are sent despite flapping.
     """
     watched = watched or draft.incident
     again = [] if watched.held is not None else _notified_again(watched, draft, worse)
@@ -81,9 +84,9 @@ def end_monitoring(
 
 
 def notify_again(draft: Transition, policy: Policy, text: str) -> None:
-    """Write that its alerts fire on although a person said that it is mitigated, and call people in a new ring.
+    """Record that alerts keep firing although a person reported it mitigated, and page people in a new ring.
 
-    Whatever was acknowledged before that counts no more: whoever did so believes that it is over.
+    Earlier acknowledgements no longer count: the people who acknowledged believe that the incident is over.
     """
     before = draft.incident
     to = (*policy.informs, *pagers_of(before))
@@ -96,8 +99,8 @@ def _call_again(draft: Transition, policy: Policy, watched: Incident, again: lis
         return
     wanted = [Recipient(page.contact, (page.person,), backup_of(policy, page.contact, draft.now)) for page in again]
     reached = page_recipients(draft, policy, wanted, step)
-    # It has become more severe while it was monitored, when nobody is paged; or nobody was paged in this ring at all
-    # (it was held back, or split off by whoever has it).
+    # It became more severe during monitoring, when nobody is paged; or nobody was paged in this ring at all (it was
+    # held, or split off by the person who acknowledged it).
     ours = [page for page in watched.pages if page.ring == watched.ring]
     since, begun = watched.severity_at, watched.monitoring_at
     raised = since is not None and begun is not None and since >= begun and watched.raised > 0
@@ -107,7 +110,7 @@ def _call_again(draft: Transition, policy: Policy, watched: Incident, again: lis
 
 
 def _notified_again(watched: Incident, draft: Transition, worse: bool) -> list[Page]:
-    """Return the newest page of everybody who has not answered and is to be notified again."""
+    """Return the newest page of each person who has not answered and will be paged again."""
     waiting = [page for page in watched.pages if page.ring == watched.ring and page.seq > watched.hushed]
     newest = {page.person: page for page in waiting}
     if not watched.flapping:
@@ -118,13 +121,13 @@ def _notified_again(watched: Incident, draft: Transition, worse: bool) -> list[P
 
 
 def _cleared(page: Page, watched: Incident) -> bool:
-    # Made before it was monitored, and neither withdrawn nor left open on purpose: an earlier release has acknowledged
-    # it at the vendor, where it calls nobody anymore. Nobody has answered it.
+    # Sent before monitoring began, and neither withdrawn nor left open on purpose: an earlier release acknowledged it
+    # at the vendor, which then notifies nobody. No person has answered it.
     return not watched.flapping and watched.monitoring_at is not None and page.at <= watched.monitoring_at
 
 
 def _taker(watched: Incident, policy: Policy) -> str | None:
-    """Return who has acknowledged it, by the name in the configuration; None: nobody, or nobody of ours."""
+    """Return who acknowledged it, by the configured name; None if nobody did, or the name is not configured."""
     name = watched.acknowledged_by
     if name is None or watched.resume not in TAKEN:
         return None

@@ -1,4 +1,4 @@
-"""A notification about an incident that is open, or that reopens."""
+"""Applies a notification to an incident that is open or reopens."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _QUIET = (State.MONITORING, State.RESOLVED, State.CLOSED)
 
 
 class NotificationUpdate:
-    """One decision about an incident that is known."""
+    """One decision about an existing incident."""
 
     def __init__(
         self,
@@ -46,7 +46,10 @@ class NotificationUpdate:
         live: Sequence[Alert],
         held: Sequence[Alert] = (),
     ) -> None:
-        """`live` fire; `held` fire too, or are late copies of what has ended: that is not known yet."""
+        """`live`: firing alerts.
+
+        `held`: alerts that fire, or that are late copies of ended alerts.
+        """
         self.part, self.view, self.policy, self.now = part, view, policy, now
         self.live, self.held = live, held
         self.draft = Transition(incident, sender(part), now)
@@ -57,12 +60,12 @@ class NotificationUpdate:
         self.adopted: Sequence[Page] = ()
 
     def decide(self, adopted: Sequence[Page]) -> IntakeDecision:
-        """Return what the notification changes; `adopted` are emergency pages already sent."""
+        """Return what the notification changes; `adopted` are emergency pages that were already sent."""
         self.adopted = adopted
         state = self.draft.incident.state
         joined = self.part.key not in self.draft.incident.keys
         fresh, ended = self._members()
-        # First, so that everything after it is written about an incident that only its team sees.
+        # First, so that all further events belong to an incident that only its team can see.
         make_private_for(self.draft, self.policy, self._new(fresh))
         gone = self._leaving()
         records = {name: r for name, r in {**self.before, **self.changed}.items() if name not in gone}
@@ -146,7 +149,8 @@ class NotificationUpdate:
         return [alert for alert in fresh if alert.fingerprint not in self.before]
 
     def _began_anew(self) -> bool:
-        # What a person has said to be mitigated may fire on, and be told of once more: that is no new beginning.
+        # Alerts of an incident that a person reported mitigated may keep firing and be sent again: they have not begun
+        # anew.
         watched = self.draft.incident.monitoring_at
         return watched is not None and any(
             alert.starts_at > watched and to_ms(alert.starts_at) > self.before[alert.fingerprint].starts_ms
@@ -195,9 +199,9 @@ class NotificationUpdate:
         return [*others, self.part.group] if self.part.truncated else others
 
     def _reopen(self, counts: dict[str, Any]) -> str:
-        # A key leads to one open incident: what has gone on elsewhere meanwhile stays there.
+        # A key leads to one open incident: alerts that moved to another incident meanwhile stay there.
         counts["keys"] = [key for key in counts.get("keys", self.draft.incident.keys) if key not in self.view.lost]
-        # Pages of the ring before still need their resolve: they get the reopening, too.
+        # Pages of the previous ring still have to be resolved, so they receive the reopening too.
         text = f"{firing_again(counts['firing'])} after the resolution"
         everybody = (*self.policy.informs, *pagers_of(self.draft.incident))
         self.draft.add(Kind.REOPENED, "reopened", text, counts, everybody)
@@ -212,7 +216,7 @@ class NotificationUpdate:
         return "reopened"
 
     def _raise(self) -> bool:
-        # An alert that has said this severity before raises nothing again: a person may have lowered it since.
+        # An alert that had this severity before does not raise it again: a person may have lowered it since.
         louder = [
             alert
             for alert in self.live
@@ -227,7 +231,7 @@ class NotificationUpdate:
             return False
         self._raised(decision)
         if self.draft.incident.held is None or queued_until(self.draft.incident) is not None:
-            # A window that holds everything that fires holds what it would call for, too, until it ends.
+            # A window that covers every firing alert also holds these pages until it ends.
             hold_for_maintenance(self.draft, self.policy, self._firing_labels())
         page_responders(self.draft, self.policy, "severity_raised")
         return True
@@ -235,13 +239,13 @@ class NotificationUpdate:
     def _firing_labels(self) -> list[Mapping[str, str]]:
         fires = {name for name, record in {**self.before, **self.changed}.items() if record.firing}
         known = {**self.view.labels, **{alert.fingerprint: alert.labels for alert in self.live}}
-        # One whose labels are not known is in no window, and so are all of them together.
+        # An alert with unknown labels is in no window, so the incident as a whole is in none either.
         return [known[name] for name in sorted(fires)] if fires <= known.keys() else []
 
     def _raised(self, decision: Decision) -> None:
         why = "; ".join(decision.reasons) or decision.rule
         text = f"severity raised from {self.draft.incident.severity} to {decision.severity} by {decision.rule}: {why}"
-        # The pages that are open say the severity too, and move into the urgent lane with it.
+        # Open pages contain the severity too, and move to the urgent lane with it.
         to = (*self.policy.informs, *pagers_of(self.draft.incident))
         self.draft.add(
             Kind.SEVERITY_RAISED, "severity_raised", text, {"decision": decision.model_dump(mode="json")}, to
@@ -266,5 +270,5 @@ def _moves(fresh: Sequence[Alert], ended: Sequence[Alert]) -> str:
 
 
 def firing_again(count: int) -> str:
-    """Return the words of the timeline for so many alerts."""
+    """Return the timeline's text for this number of alerts."""
     return "1 alert is firing again" if count == 1 else f"{count} alerts are firing again"

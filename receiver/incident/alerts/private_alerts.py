@@ -1,4 +1,4 @@
-"""Alerts that make their incident private: when it opens, and when they join it later. Pure."""
+"""Alerts that make their incident private, when it opens or when they join later. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from receiver.model.alert.alert import Alert
 from receiver.model.incident.event import Kind
 
 PRIVATE_ALERT = "private_alert"
-"""Why an open incident has become private: an alert has joined it that matches `incidents.private`."""
+"""Why an open incident becomes private: an alert that matches `incidents.private` has joined it."""
 
 
 def guarded_by_any(
     policy: Policy, labels: Iterable[Mapping[str, str]], team: str
 ) -> tuple[bool, tuple[str, ...]]:  # fmt: skip
-    """Return whether an incident with alerts of these `labels` is private, and which other teams see it then.
+    """Return whether an incident with alerts of these `labels` is private, and which other teams can see it.
 
     One private alert is enough, because everyone who sees an incident sees all of its alerts.
     """
@@ -24,10 +24,10 @@ def guarded_by_any(
 
 
 def make_private_for(draft: Transition, policy: Policy, fresh: Iterable[Alert]) -> None:
-    """Make the incident private where one of the `fresh` alerts matches `incidents.private`.
+    """Make the incident private if one of the `fresh` alerts matches `incidents.private`.
 
-    A public incident whose own labels or team ask for privacy stays public: a person has decided that, or it opened
-    before the configuration asked for it.
+    A public incident whose own labels or team require privacy stays public: a person decided that, or it opened before
+    the configuration required it.
     """
     incident = draft.incident
     if incident.private or policy.guarded(incident.labels, incident.team)[0]:

@@ -1,7 +1,7 @@
-"""An incident that could not be read for a while, and the one that was opened in its place. Pure.
+"""An incident that was unreadable for a while, and the incident that was opened in its place. Pure.
 
-While a release is rolled back its incidents may be unreadable, and notifications for them open others. Once they can be
-read again, what both know is the newer one's to follow: not both call people for it.
+After a release is rolled back, its incidents may be unreadable, and notifications for them open new incidents. When
+they are readable again, the newer incident keeps the alerts that both have, so that only one of them pages people.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from receiver.model.incident.page import ADOPTED
 from receiver.model.incident.state import State
 
 SUPERSEDED = "superseded"
-"""Name of the timer, and why an incident ends that another one was opened for."""
+"""Name of the timer, and the reason that a superseded incident ends."""
 ACTOR = Actor(kind=ActorKind.TIMER, name=SUPERSEDED)
 
 
 def take_over_pages(heir: Incident, incident: Incident, now: datetime) -> Transition:
-    """Return how `heir` takes over the pages of `incident` that nobody has answered: they stay open.
+    """Return how `heir` takes over the unanswered pages of `incident`: they stay open.
 
-    One that is over, monitored or held calls nobody: then they end with `incident`.
+    If `heir` is over, monitored or held, it pages nobody: then the pages end with `incident`.
     """
     draft = Transition(heir, ACTOR, now)
     if heir.state in (State.MONITORING, State.RESOLVED, State.CLOSED) or heir.held is not None or incident.state.over:
@@ -52,9 +52,9 @@ def end_superseded(
     policy: Policy,
     now: datetime,
 ) -> IntakeDecision:
-    """Return how `incident` leaves the alerts that `heir` knows to it, and ends where nothing else of it fires.
+    """Return how `incident` gives up the alerts that `heir` has too, and ends if none of its other alerts fires.
 
-    `records` and `theirs`: the alerts of the one and of the other. A page that both have is the heir's.
+    `records` and `theirs`: the alerts of `incident` and of `heir`. A page that both have belongs to `heir`.
     """
     at_ms = to_ms(now)
     left = {

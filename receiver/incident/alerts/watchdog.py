@@ -1,4 +1,4 @@
-"""The dead man's switch: the alert that always fires has gone silent, or is received again. Pure."""
+"""The dead man's switch: the Watchdog alert is missing, or is received again. Pure."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 
 KEY = "watchdog"
-"""The correlation key of the incident: at most one is open. Where several are told apart, more follows."""
+"""The correlation key of the incident: at most one is open. With several Watchdogs, a suffix follows."""
 AGAIN = timedelta(hours=1)
-"""How long after somebody has resolved it the same silence calls again: alerting is dead still."""
+"""How long after a person resolved it the same silence pages again, because alerting is still broken."""
 
 
 def watchdog_key(name: str) -> str:
-    """Return the correlation key of the silence of the Watchdog of that name."""
-    # A hash: the name is made of labels, and the key becomes part of names at the vendors and in the store.
+    """Return the correlation key of the incident about the Watchdog of that name."""
+    # A hash, because the name consists of labels, and vendors and the store use the key in names.
     return f"{KEY}:{hashlib.sha256(name.encode()).hexdigest()[:16]}" if name else KEY
 
 
 def on_watchdog_silent(
     uid: str, name: str, last: datetime, severity: Severity, policy: Policy, pointer: str, now: datetime
 ) -> IntakeDecision:
-    """Return the incident that says that nothing was heard since `last`; `pointer` is what the key leads to so far."""
+    """Return the incident about a Watchdog last received at `last`; `pointer`: the incident that has its key so far."""
     key, which = watchdog_key(name), f"the Watchdog alert of {name}" if name else "the Watchdog alert"
     minutes = (now - last).total_seconds() / 60
     why = f"{which} was last received at {rfc3339(last)}, {minutes:.0f} min ago"
@@ -56,25 +56,25 @@ def on_watchdog_silent(
 
 
 def silence_settled(before: Incident | None, last: datetime) -> bool:
-    """Return whether somebody has closed `before`, the incident of the silence since `last`: it calls no more."""
+    """Return whether a person has closed `before`, the incident about the silence since `last`."""
     same = before is not None and to_ms(before.started_at) == to_ms(last)
     return same and before is not None and before.state is State.CLOSED and not before.merged
 
 
 def silence_pages(before: Incident | None, last: datetime, now: datetime) -> bool:
-    """Return whether the silence since `last` calls people now; `before` is the incident that was opened last."""
+    """Return whether to page people for the silence since `last` now; `before`: the incident that was opened last."""
     if before is None or before.resolved_at is None or to_ms(before.started_at) != to_ms(last):
         return True
     return not silence_settled(before, last) and now >= before.resolved_at + AGAIN
 
 
 def silence_ends(incident: Incident, name: str) -> bool:
-    """Return whether the return of the alert ends it: not where alerts fire that were merged into it."""
+    """Return whether receiving the alert again ends the incident; not while alerts fire that were merged into it."""
     return incident.key == watchdog_key(name) and not incident.state.over and not incident.firing
 
 
 def on_watchdog_received(incident: Incident, policy: Policy, now: datetime) -> Transition:
-    """Return the end of that incident: the alert has come in again."""
+    """Return the end of the incident, because the alert was received again."""
     draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="watchdog"), now)
     to = (*policy.informs, *pagers_of(incident))
     draft.add(Kind.RESOLVED, "watchdog_heard", "the Watchdog alert is received again", to=to)

@@ -1,4 +1,4 @@
-"""A LogQL query with labels, each escaped as a value at its place in the query. Pure."""
+"""Fills a LogQL query with labels, each escaped for its place in the query. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _PLACE = re.compile(r"\{\{\s*((?!\d)[^\s{}()|'\"`\\,;=*+%<>!&^~$@#?]+)\s*\}\}")
 _REGEX = re.compile(r"(?:=~|!~|\|~)\s*$")
 """Operators before a quoted regular expression."""
 _PLAIN = re.compile(r"[A-Za-z0-9_]+")
-"""A value that is one word outside quotes."""
+"""A value that can stand unquoted as one word."""
 
 
 def query_of(template: str, labels: Mapping[str, str]) -> str | None:
     """Return `template` with each `{{ name }}` replaced by that label.
 
-    None where one is missing, or could not stand there without being more than a value.
+    None if a label is missing, or cannot be inserted there as a plain value.
     """
     made: list[str] = []
     quote, regex, at = "", False, 0

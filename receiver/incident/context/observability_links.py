@@ -1,8 +1,8 @@
-"""Deep links of an incident: metrics, logs, traces, errors, runbook (contracts: observability-links). Pure.
+"""Deep links of an incident: metrics, logs, traces, errors, runbook. Pure.
 
-Every link is built by urllib from a base of the configuration. Labels are foreign text: they take the place of a
-`{{ name }}`, escaped for the language that they land in, and are never a template themselves. A link whose label is
-missing, or that would become too long, is left out.
+Every link is built by urllib from a base of the configuration. Labels are untrusted text: they replace a `{{ name }}`,
+escaped for the language of the link, and are never used as a template. A link is left out if its label is missing or it
+would become too long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from receiver.incident.context.logql_query import in_quotes, query_of
 from receiver.model.delivery.notice import Link
 
 URL_LIMIT = 3000
-"""Maximum number of characters of the URL of a button in Slack (contracts: slack, Length limits)."""
+"""Maximum number of characters of the URL of a button in Slack (Slack API)."""
 BEFORE, AFTER = timedelta(minutes=10), timedelta(minutes=5)
 """How long before and after the incident the time range of a link begins and ends."""
 UNKNOWN_START = timedelta(hours=1)
@@ -48,19 +48,19 @@ class PanelSettings(Protocol):
 
     @property
     def title(self) -> str:
-        """What it shows."""
+        """The title of the panel."""
 
     @property
     def dashboard(self) -> str:
-        """Uid of its dashboard."""
+        """The uid of the dashboard."""
 
     @property
     def panel(self) -> int:
-        """Its number on the dashboard."""
+        """The number of the panel on its dashboard."""
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """Variables of the dashboard, with places for labels."""
+        """Variables of the dashboard, with placeholders for labels."""
 
 
 class PanelsSettings(GrafanaSettings, Protocol):
@@ -76,7 +76,7 @@ class LokiSettings(GrafanaSettings, Protocol):
 
     @property
     def query(self) -> str:
-        """LogQL with places for labels."""
+        """LogQL with placeholders for labels."""
 
 
 class JaegerSettings(Protocol):
@@ -88,7 +88,7 @@ class JaegerSettings(Protocol):
 
     @property
     def service(self) -> str:
-        """The service there, with places for labels."""
+        """The service in Jaeger, with placeholders for labels."""
 
 
 class SentrySettings(Protocol):
@@ -104,11 +104,11 @@ class SentrySettings(Protocol):
 
     @property
     def project(self) -> str:
-        """The project there (slug or number), with places for labels."""
+        """The project in Sentry (slug or number), with placeholders for labels."""
 
 
 class LinksSettings(Protocol):
-    """`links` of the configuration; each is None when it is off."""
+    """`links` of the configuration; each is None if it is not configured."""
 
     @property
     def grafana(self) -> GrafanaSettings | None:
@@ -146,7 +146,7 @@ def links_of(
 def pictures_of(
     settings: PanelsSettings, labels: Mapping[str, str], started_at: datetime, ended_at: datetime | None, now: datetime
 ) -> tuple[Link, ...]:
-    """Return links to images of panels that Grafana renders for the time of the incident."""
+    """Return links to images of panels, which Grafana renders for the time of the incident."""
     window = _window(started_at, ended_at, now)
     made = ((one.title, _picture(settings.url, one, labels, window)) for one in settings.panels)
     return tuple(Link(text=title, href=href) for title, href in made if href and len(href) <= URL_LIMIT)
@@ -186,9 +186,9 @@ def _picture(base: str, one: PanelSettings, labels: Mapping[str, str], window: W
 
 
 def web(url: str) -> str | None:
-    """Return `url` when a message may link to it, else None.
+    """Return `url` if a message may link to it, else None.
 
-    Annotations and a wiki's answers are foreign: only what plainly leads to a website, under the name that it shows.
+    Annotations and a wiki's answers are untrusted: only URLs that lead to a website under the visible host name pass.
     """
     if not url or len(url) > URL_LIMIT or _UNSAFE.search(url) or any(character in url for character in "<>\"'`\\|"):
         return None
@@ -248,7 +248,7 @@ def _errors(settings: SentrySettings, labels: Mapping[str, str], window: Window)
 
 
 def _query(asked: Mapping[str, str]) -> str:
-    # A space as %20, because + is a space in some places only. What UTF-8 cannot encode is replaced.
+    # A space is encoded as %20, because + means a space only in some places. Text that UTF-8 cannot encode is replaced.
     return urlencode(asked, quote_via=quote, safe="", errors="replace")
 
 

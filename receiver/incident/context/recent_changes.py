@@ -12,7 +12,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.recent_changes import Changes, RecentChange
 
 BACK = timedelta(hours=24)
-"""How far back changes count (the seed's checklist: recent deployments, < 24h)."""
+"""How far back changes count."""
 SOON = timedelta(minutes=2)
 """An alert starts some scrapes early or late, so a change this soon after its start counts as before it."""
 FAILED = ("error", "failure")

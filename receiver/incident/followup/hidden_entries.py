@@ -1,4 +1,4 @@
-"""What an incident says of an entry that a person hides, or shows again: its state holds no hidden text. Pure."""
+"""Updates the state of an incident when a person hides or shows a log entry: the state has no hidden text. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _TEXTS = ("summary", "cause", "impact", "resolution")
 
 
 def restated(events: Sequence[Event], seq: int, *, hidden: bool) -> dict[str, Any]:
-    """Return what the state is to say once the entry `seq` of the log is hidden or shown again; {} for nothing.
+    """Return the values of the state after the log entry `seq` is hidden or shown again; {} if nothing changes.
 
-    `mitigation`, and where no later entry has replaced them `decision`, `team_reason`, `noise`, `edited` (fields by
-    name), `action` (number and title) and `update` (number and texts of a draft).
+    These are `mitigation` and, unless a later entry has replaced them, `decision`, `team_reason`, `noise`, `edited`
+    (fields by name), `action` (number and title) and `update` (number and texts of a draft).
     """
     entry = next((event for event in events if event.seq == seq), None)
     if entry is None:
@@ -51,7 +51,7 @@ def _edited(events: Sequence[Event], entry: Event, *, hidden: bool) -> dict[str,
         if last is entry:
             said[name] = HIDDEN if hidden else entry.data["changed"][name]
     if "title" in entry.data["changed"]:
-        # Pages and messages need one that says something: the last that nobody has hidden.
+        # Pages and messages need a reason: the last one that is not hidden.
         gone = {**_hidden(events), entry.seq: hidden}
         titles = [event.data["changed"].get("title") for event in reversed(made) if not gone.get(event.seq)]
         first = next((event.data["incident"]["title"] for event in events if event.kind is Kind.OPENED), HIDDEN)
@@ -71,7 +71,7 @@ def _action(events: Sequence[Event], entry: Event, *, hidden: bool) -> dict[str,
 
 
 def _update(events: Sequence[Event], entry: Event, *, hidden: bool) -> dict[str, Any]:
-    # What was published stands on the status page, where a further update corrects it; a template holds nobody's words.
+    # A published update is on the status page, and a further update corrects it; a template has no person's words.
     update = entry.data["update"]
     same = [event for event in events if (event.data.get("update") or {}).get("n") == update["n"]]
     last = next(event for event in reversed(same) if event.kind is Kind.STATUS_UPDATE)
@@ -87,5 +87,5 @@ def _hidden(events: Sequence[Event]) -> dict[int, bool]:
 
 
 def _last(events: Sequence[Event], name: str) -> Event | None:
-    # An entry that says that something was hidden decides nothing itself: it has what it says under a name of its own.
+    # An entry about hiding makes no decision itself: it stores the restored values under a separate name.
     return next((event for event in reversed(events) if name in event.data), None)

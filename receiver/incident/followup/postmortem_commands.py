@@ -16,7 +16,7 @@ from receiver.model.incident.postmortem import CorrectedTime, PostmortemVersion,
 from receiver.model.severity_policy import Postmortem
 
 MOST = 200
-"""Maximum number of versions of a post-mortem; each is stored whole."""
+"""Maximum number of versions of a post-mortem; each is stored in full."""
 
 
 def postmortem_due(incident: Incident, policy: Policy) -> datetime | None:
@@ -86,7 +86,7 @@ def correct_entry(draft: Transition, command: CorrectEntry, policy: Policy) -> N
 
 
 def set_clock(draft: Transition, command: SetClock, policy: Policy) -> None:
-    """Record when something really happened. The log, and decisions based on it, do not change."""
+    """Record the actual time of something. The log, and decisions based on it, do not change."""
     incident, name = draft.incident, str(command.clock)
     if command.at is not None and command.at > draft.now:
         raise IllegalCommand(incident, f"set {name} of", "its time is in the future")

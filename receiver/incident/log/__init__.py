@@ -1,1 +1,1 @@
-"""The event log of an incident: events are added, and reducers make the state from them."""
+"""The event log of an incident: events are appended, and reducers derive the state from them."""

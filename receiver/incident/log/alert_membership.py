@@ -1,4 +1,4 @@
-"""The alerts of an incident: when one is a member, when it has ended, and how many there are."""
+"""The alerts of an incident: which ones are members, when each has ended, and how many there are."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from receiver.model.incident.incident import Incident
 from receiver.model.severity import Decision, worst
 
 NAMES = 20
-"""How many names an event or a message carries; the rest is a count (architecture.md, Many alerts)."""
+"""Maximum number of names in an event or a message; the others are counted."""
 LEAVES_AFTER = timedelta(hours=24)
-"""A resolved alert leaves the incident after this and stays counted."""
+"""A resolved alert leaves the incident after this time and still counts."""
 
 
 FOREIGN = "foreign_resolve"
-"""The reason of a resolve that is ignored, as its sender may not resolve what another one reported."""
+"""Why a resolve is ignored: its sender may not resolve alerts that another sender reported."""
 
 
 def ended(record: AlertRecord, alert: Alert, now: datetime, sender: Sender = ANYBODY) -> AlertRecord:
-    """Return `record` after `alert` said that it ended; unchanged where `sender` may not resolve it."""
+    """Return `record` after `alert` reported its end; unchanged if `sender` may not resolve it."""
     if not record.firing or not sender.may_resolve(record.sender):
         return record
-    # An old end cannot close a newer beginning. But one that came after that beginning is its end, whatever it says of
-    # when it began: Alertmanager moves startsAt back to the earliest where several Prometheus tell of the same alert.
+    # An old end cannot resolve an alert that began later. But an end after that beginning applies regardless of its
+    # startsAt: Alertmanager moves startsAt back to the earliest if several Prometheus servers send the same alert.
     if to_ms(alert.starts_at) < record.starts_ms and to_ms(alert.ends_at) <= record.starts_ms:
         return record
     ends = to_ms(alert.ends_at) if alert.ends_at.year > 1970 else to_ms(now)
@@ -41,7 +41,7 @@ def ended(record: AlertRecord, alert: Alert, now: datetime, sender: Sender = ANY
 
 
 def ignored_ends(part: NotificationPart, records: Mapping[str, AlertRecord]) -> list[str]:
-    """Return the fingerprints of alerts that fire and whose end in `part` is ignored: its sender may not resolve them.
+    """Return the fingerprints of firing alerts whose end in `part` is ignored, because its sender may not resolve them.
 
     An alert that the same notification also reports as firing is not among them.
     """
@@ -58,15 +58,15 @@ def ignored_ends(part: NotificationPart, records: Mapping[str, AlertRecord]) -> 
 
 
 def tombstone_name(fingerprint: str, sender: Sender) -> str:
-    """Return the name under which the end of an alert without its beginning is kept.
+    """Return the name under which the end of an alert with an unknown beginning is stored.
 
-    A restricted sender has names of its own: it delays nothing that another one reports.
+    A restricted sender has separate names, so that it cannot delay alerts that another sender reports.
     """
     return f"{fingerprint}@{sender.name}" if sender.restricted else fingerprint
 
 
 def tombstones(part: NotificationPart, records: Mapping[str, AlertRecord]) -> dict[str, int]:
-    """Return startsAt (ms) of the ends in `part` whose beginning nobody has seen: a late copy of it pages nobody."""
+    """Return startsAt (ms) of the ends in `part` whose beginning was never received: a late copy of it pages nobody."""
     return {
         tombstone_name(alert.fingerprint, part.sender): to_ms(alert.starts_at)
         for alert in part.alerts
@@ -84,13 +84,13 @@ def fired(alert: Alert, decision: Decision, now_ms: int, sender: Sender = ANYBOD
 
 
 def body_digest(alert: Alert) -> str:
-    """Return a short hash of an alert's body, so that only a body that changed is written again."""
+    """Return a short hash of an alert's body, so that only a changed body is written again."""
     body = orjson.dumps([alert.labels, alert.annotations, alert.generator_url], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(body, digest_size=8).hexdigest()
 
 
 def counts(incident: Incident | None, records: Mapping[str, AlertRecord], gone: int = 0) -> dict[str, Any]:
-    """Return how many alerts fire, are resolved, and have left, as an event carries it; `gone` leave now."""
+    """Return how many alerts fire, are resolved, and have left, for an event; `gone`: how many leave now."""
     firing = [record for record in records.values() if record.firing]
     names = list(dict.fromkeys(record.name for record in firing))[:NAMES]
     left = (incident.left if incident else 0) + gone
@@ -104,12 +104,12 @@ def counts(incident: Incident | None, records: Mapping[str, AlertRecord], gone: 
 
 
 def sender(part: NotificationPart) -> Actor:
-    """Return who a notification comes from: the receiver in Alertmanager's configuration, and whose token it had."""
+    """Return the sender of a notification: the receiver in Alertmanager's configuration, and the owner of the token."""
     return Actor(kind=ActorKind.ALERTMANAGER, name=part.receiver[:200], caller=part.sender.name)
 
 
 def worst_of(live: Sequence[Alert], part: NotificationPart) -> tuple[Alert, Decision]:
-    """Return the alert whose severity is that of the incident, and why."""
-    # Order must not matter: among equals the one that began first, then by fingerprint.
+    """Return the alert that determines the incident's severity, and its decision."""
+    # The order of alerts must not matter: among equals the earliest is chosen, then the lowest fingerprint.
     alert = min(live, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
     return alert, part.decisions[alert.fingerprint]

@@ -1,4 +1,4 @@
-"""A command that the state of an incident does not allow, with the reason and what is possible."""
+"""Errors for commands that the state of an incident does not allow, with the reason and the possible commands."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ POSSIBLE: dict[State, tuple[str, ...]] = {
     State.RESOLVED: ("close", "reopen"),
     State.CLOSED: ("reopen",),
 }
-"""What moves an incident on from each state."""
+"""The commands that are possible in each state."""
 
 
 class ImpossibleCommand(Exception):
-    """What was asked for cannot be done, whatever the state: a name that nobody has, nobody to reach."""
+    """The command is impossible in any state: an unknown name, or nobody to reach."""
 
 
 class IllegalCommand(Exception):
-    """The command cannot be done now."""
+    """The command is not possible now."""
 
     def __init__(self, incident: Incident, what: str, why: str, possible: Iterable[str] | None = None) -> None:
-        """`what` was wanted, `why` it cannot be; `possible` is what can be done instead."""
+        """`what` was requested, `why` it is not possible; `possible`: the commands that are possible instead."""
         self.possible = tuple(possible if possible is not None else POSSIBLE[incident.state])
         self.state = incident.state
         super().__init__(f"cannot {what} {incident.label}: {why}")
 
 
 def require_state(incident: Incident, what: str, states: Iterable[State]) -> None:
-    """Raise Illegal unless the incident is in one of `states`."""
+    """Raise IllegalCommand unless the incident is in one of `states`."""
     if incident.state not in states:
         possible = POSSIBLE[incident.state]
         raise IllegalCommand(incident, what, f"it is {incident.state} (possible: {', '.join(possible)})")
 
 
 class InvalidField(ValueError):
-    """What was asked for does not fit; `path` is the field."""
+    """A field of the command is invalid; `path` is the field."""
 
     def __init__(self, path: str, message: str) -> None:
-        """`message` says what would be right."""
+        """`message` says which values are valid."""
         super().__init__(message)
         self.path = path

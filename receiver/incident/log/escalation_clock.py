@@ -1,4 +1,4 @@
-"""The clocks of an escalation and of expected answers, as events start, stop and shift them."""
+"""How events start, stop and shift the clock of an escalation and the times at which answers are due."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ def acknowledgement_stops(incident: Incident) -> bool:
 
 
 def escalation_begun(incident: Incident, at: datetime) -> EscalationProgress:
-    """Return the escalation from its first step; where nobody is to be called, or a person has it, its clock stands."""
+    """Return the escalation at its first step.
+
+    Its clock is stopped if nobody is to be paged, or a person has acknowledged.
+    """
     quiet = incident.calling_state is State.MONITORING or incident.state.over
     taken = incident.calling_state in (State.ACKNOWLEDGED, State.IDENTIFIED) and acknowledgement_stops(incident)
     return EscalationProgress(since=None if quiet or taken else at)
 
 
 def answers_due_later(reached: tuple[NotifiedContact, ...], by: timedelta) -> tuple[NotifiedContact, ...]:
-    """Return contacts whose answers are due later: the time to answer stood still with the escalation."""
+    """Return the contacts with their answers due later, because the response time was paused with the escalation."""
     return tuple(one.model_copy(update={"due": one.due + by}) if one.due else one for one in reached)

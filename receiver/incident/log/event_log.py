@@ -1,4 +1,4 @@
-"""The log of an incident: an event is added, and the state follows from it and from nothing else."""
+"""The event log of an incident: the state is derived from its events and nothing else."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ from receiver.model.incident.state import TAKEN
 from receiver.model.severity import Severity
 
 PLAN = "plan"
-"""The field that no event but a change of team changes. It is half of a snapshot: the first line of a log leaves it
-out."""
+"""The field that only a change of team changes. It is half of a snapshot, so the first line of a log leaves it out."""
 COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
-"""Fields that any event may carry anew in its data: how many alerts, their names, which groups are cut."""
+"""Fields that any event may update in its data: the number of alerts, their names, and which groups are truncated."""
 PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
-"""Actors that are people: what they do is work on the incident."""
+"""Actors that are people: their events count as work on the incident."""
 
 
 def apply_event(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:
-    """Return the state after `event`. Folding this over a log gives the snapshot that is stored beside it.
+    """Return the state after `event`. Folding this over a log gives the snapshot that is stored with it.
 
-    `opening`: the incident that the first event of a log holds, where it need not be read from there.
+    `opening`: the incident in the first event of a log, if the caller has already parsed it.
     """
     if incident is None:
         incident = opening or opened_incident(event.data)
@@ -44,7 +43,7 @@ def apply_event(incident: Incident | None, event: Event, opening: Incident | Non
 
 
 def _carried(incident: Incident, event: Event) -> dict[str, Any]:
-    """Return what the data of `event` changes whatever its kind."""
+    """Return what the data of `event` changes regardless of its kind."""
     change: dict[str, Any] = {"seq": event.seq}
     for name in COUNTED:
         if name in event.data:
@@ -75,7 +74,7 @@ def _withdrawn(incident: Incident, keys: Iterable[str]) -> tuple[Page, ...]:
 
 
 def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
-    # Alerts that are all milder than the incident start the clock of a proposal; anything else stops it.
+    # If all alerts are less severe than the incident, the clock for a proposal starts; otherwise it stops.
     milder = after.worst is not None and after.firing > 0 and after.severity.worse_than(after.worst)
     if not milder or after.by_hand or after.state.over:
         return {"calm_since": None, "milder": None} if after.calm_since is not None else {}
@@ -85,32 +84,32 @@ def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
 
 
 def _lease(after: Incident, event: Event) -> dict[str, Any]:
-    # An acknowledgement is renewed by any work on the incident.
+    # Any work on the incident renews the acknowledgement.
     if after.state not in TAKEN:
         return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
     called = after.called
     if called is None or called.lease is None:
         return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
     until, fresh = after.acknowledged_until, event.at + timedelta(seconds=called.lease)
-    # What nobody does renews nothing; but watching had no lease, and a worse severity has a shorter one.
+    # Automatic events do not renew it. But monitoring had no lease, and a worse severity has a shorter one.
     return {} if event.actor.kind not in PEOPLE and until and until <= fresh else {"acknowledged_until": fresh}
 
 
 def _joined(after: Incident, event: Event) -> dict[str, Any]:
-    # Whatever somebody does answers the page for new alerts; once nobody has it there is nothing to expire.
+    # Any action by a person answers the page for new alerts; without an acknowledgement, nothing can expire.
     answered = event.actor.kind in PEOPLE or after.state not in TAKEN
     change: dict[str, Any] = {"answer_by": None} if answered and after.answer_by is not None else {}
     return change | ({"joining": ()} if after.state not in TAKEN and after.joining else {})
 
 
 def replay_events(events: Iterable[Event], plan: Plan | None = None) -> Incident | None:
-    """Return the state that a whole log leads to; None for an empty one.
+    """Return the state that results from a whole log; None if it is empty.
 
-    `plan`: that of the snapshot beside the log. Logs of earlier releases hold it themselves.
+    `plan`: the plan of the snapshot stored with the log. Logs of earlier releases contain it themselves.
     """
     incident: Incident | None = None
     events = tuple(events)
-    # A change of team is the one event that brings another plan; the first of them says which it was before.
+    # Only a change of team brings another plan; the first such event has the plan before it.
     moved = next((event for event in events if event.kind is Kind.TEAM_CHANGED), None)
     if moved is not None:
         plan = Plan.model_validate(moved.data["plan_before"])
@@ -123,12 +122,12 @@ def replay_events(events: Iterable[Event], plan: Plan | None = None) -> Incident
 
 
 class Transition:
-    """Events of one decision, and the state as it becomes with each."""
+    """The events of one decision, and the state after each."""
 
     def __init__(self, incident: Incident | None, actor: Actor, now: datetime, origin: str | None = None) -> None:
-        """`incident` is the state that is known; None when one is being opened.
+        """`incident`: the known state; None while an incident is being opened.
 
-        `origin`: the channel that it came from, whose ticket is not told of it again.
+        `origin`: the channel that the decision came from; its ticket is not updated again.
         """
         self._incident = incident
         self.actor = actor
@@ -138,7 +137,7 @@ class Transition:
 
     @property
     def incident(self) -> Incident:
-        """The state as the events so far leave it."""
+        """The state after the events so far."""
         if self._incident is None:
             raise LookupError("the first event of an incident opens it")
         return self._incident
@@ -146,9 +145,9 @@ class Transition:
     def open(
         self, incident: Incident, reason: str, text: str, data: Mapping[str, Any], to: Iterable[Destination] = ()
     ) -> None:
-        """Write the first line of the log: it holds the incident as it is opened, without its empty fields and plan.
+        """Write the first line of the log: the opened incident without its empty fields and its plan.
 
-        The decision stands beside it, and not in it once more.
+        The decision is stored in the event, and not a second time in the incident.
         """
         leave = (PLAN,) if DECISION in data else (PLAN, DECISION)
         shown, decision = orjson.loads(incident_text(incident, leave)), incident.decision.model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""What the answers of other systems do to the state: Alertmanager, measurements, recent changes, error budgets."""
+"""Reducers for results from other systems: Alertmanager, measurements, recent changes, error budgets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _reconciled(incident: Incident, event: Event) -> dict[str, Any]:
     counts = dict(event.data["upstream"])
     since = incident.unknown_since if incident.upstream.get("unknown") else event.at
     change = {"upstream": counts, "unknown_since": since if counts.get("unknown") else None}
-    # Known there again: when it is forgotten once more, people are asked once more.
+    # Alertmanager has the alerts again; if they disappear once more, people are asked again.
     asked = incident.proposed and not counts.get("unknown") and incident.state is not State.MONITORING
     return {**change, "proposed": False} if asked else change
 

@@ -1,4 +1,4 @@
-"""Times of an incident that a wrong clock has written: how far ahead they lie, and moving them back. Pure."""
+"""Times of an incident that a wrong clock wrote: how far they are in the future, and moving them back. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ HAPPENED = (
     "reminded_at", "held_at", "storm_ended_at", "unknown_since", "failed_at", "lettered_at", "parts_at",
     "private_at",
 )  # fmt: skip
-"""Fields that say when something has happened: none can lie ahead."""
+"""Fields with times of past events: none can be in the future."""
 DUE = ("acknowledged_until", "answer_by", "held_until")
-"""Fields that say when something is due."""
+"""Fields with times at which something is due."""
 
 
 def dated_ahead(incident: Incident, now: datetime) -> timedelta:
-    """Return how far ahead of `now` the latest thing lies that has happened to `incident`; 0 where none does."""
+    """Return how far ahead of `now` the latest past event of `incident` is; 0 if none is ahead."""
     return max((moment - now for moment in _happened(incident) if moment > now), default=timedelta())
 
 
 def moved_back(incident: Incident, after: datetime, by: timedelta) -> dict[str, Any]:
-    """Return the fields that change when the times of `incident` that lie after `after` are moved back by `by`."""
+    """Return the fields that change when all times of `incident` later than `after` are moved back by `by`."""
 
     def move(moment: datetime | None) -> datetime | None:
         return moment - by if moment is not None and moment > after else moment

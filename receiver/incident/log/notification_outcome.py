@@ -1,4 +1,4 @@
-"""The words of a decision about a notification: what came in, what is known, what is to be written."""
+"""The types of a decision about a notification: the notification, the known state, and what to write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from receiver.model.severity import Decision
 
 
 class Outcome(StrEnum):
-    """What Alertmanager is told (surfaces.md, What Alertmanager gets)."""
+    """The outcome that is returned to Alertmanager."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -37,31 +37,31 @@ class NotificationPart:
     truncated: int
     alerts: Sequence[Alert]
     decisions: Mapping[str, Decision]
-    """Of the firing alerts, by fingerprint."""
+    """The decisions for the firing alerts, by fingerprint."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    """Those that all alerts of the notification share."""
+    """Labels that all alerts of the notification share."""
     unknowns: Sequence[SeverityUnknown] = ()
-    """What the rules could not use, one for each time."""
+    """Values that the rules could not use, one entry per occurrence."""
     late: bool = False
-    """True for a copy that a replica has kept since it was refused: what has ended meanwhile is left out, not held."""
+    """True for a refused notification that a replica kept: alerts that have ended meanwhile are dropped, not held."""
     released: bool = False
-    """True when a hold has ended, or an emergency was paged: nothing is held again."""
+    """True if a hold has ended, or an emergency page was sent: no alert is held again."""
     heard_since: datetime | None = None
-    """When its receiver was first seen; None: nobody knows."""
+    """When its receiver was first seen; None if unknown."""
     team: str = ""
-    """The team that owns these alerts by the configuration in force; empty: the top level."""
+    """The team that owns these alerts by the current configuration; empty: the top level."""
     team_reason: str = ""
     """Why."""
     apart: Mapping[str, str] = field(default_factory=dict)
-    """The labels by which its alerts are grouped, which tell its incident from others."""
+    """The labels by which its alerts are grouped, which distinguish its incident from others."""
     sender: Sender = ANYBODY
-    """Whose token it came with."""
+    """The owner of the token of the request."""
 
 
 @dataclass(frozen=True)
 class KeyState:
-    """What the store knows about the key."""
+    """The stored state of a correlation key."""
 
     pointer: str
     incident: Incident | None
@@ -70,18 +70,21 @@ class KeyState:
     tombs: Mapping[str, int]
     held: Sequence[Alert] = ()
     recent: int = 0
-    """How many incidents have opened within the storm's time."""
+    """How many incidents have opened within `storm.within`."""
     storm: str = ""
-    """The uid of the storm that is going on, or ""."""
+    """The uid of the active storm, or ""."""
     lost: frozenset[str] = frozenset()
-    """Keys of an incident that is over that lead to another one, which is open."""
+    """Keys of a finished incident that now lead to another, open incident."""
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Labels of the alerts that are kept, by fingerprint; read only where a maintenance window holds a new one."""
+    """Labels of the stored alerts, by fingerprint; read only if a maintenance window covers a new one."""
 
 
 @dataclass
 class IntakeDecision:
-    """What is to be written, the word for it, and why. `incident` None: nothing but digests, tombs and holds."""
+    """The events to write, the outcome, and the reason.
+
+    `incident` None: only digests, tombstones and holds change.
+    """
 
     outcome: Outcome
     reason: str
@@ -96,6 +99,6 @@ class IntakeDecision:
     tombs: dict[str, int] = field(default_factory=dict)
     untomb: Sequence[str] = ()
     held: Sequence[Alert] = ()
-    """What is held for the group from now on; what was held and is not in it is let go."""
+    """The alerts held for the group from now on; held alerts that are not among them are released."""
     ignored: int = 0
-    """How many ends were ignored, as their sender may not resolve what another one reported."""
+    """How many resolves were ignored, because their sender may not resolve alerts that another sender reported."""

@@ -1,4 +1,4 @@
-"""What a severity, a page, an escalation step, or a hold on paging does to the state."""
+"""Reducers for severities, pages, escalation steps and holds on paging."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _paged(incident: Incident, event: Event) -> dict[str, Any]:
     page = Page.model_validate(event.data["page"]).model_copy(update={"seq": event.seq})
     same = any((known.channel, known.key) == (page.channel, page.key) for known in incident.pages)
     if event.kind is Kind.EMERGENCY_PAGED and same:
-        return {}  # sent without the store by one replica and with it by another: one page
+        return {}  # one replica sent it without the store, another one with it: one page
     return {"pages": (*incident.pages, page)}
 
 
@@ -64,7 +64,7 @@ def _breached(incident: Incident, event: Event) -> dict[str, Any]:
 def _released(incident: Incident, event: Event) -> dict[str, Any]:
     ladder = escalation_begun(incident, event.at)
     change = {"held": None, "held_until": None, "held_at": None, "severity_at": event.at, "ladder": ladder}
-    # The time to answer stood still with the escalation.
+    # The response time was paused with the escalation.
     return {**change, "reached": answers_due_later(incident.reached, event.at - (incident.held_at or event.at))}
 
 
@@ -90,7 +90,7 @@ def _team_changed(incident: Incident, event: Event) -> dict[str, Any]:
         ),
     }
     if incident.held == "storm":
-        change |= {"held": None, "held_at": None}  # a storm of the team before holds nothing back from the new one
+        change |= {"held": None, "held_at": None}  # a storm of the previous team holds nothing back from the new team
     if not event.data["taken"]:
         watched = incident.state is State.MONITORING
         change |= {"resume": State.OPEN} if watched else {"state": State.OPEN}

@@ -1,4 +1,4 @@
-"""What each kind of event does to the state: one table of the tables of its areas."""
+"""The reducer of each kind of event: one table that combines the tables of all areas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people's work does to the state: roles, checklists, actions, status updates, corrections, post-mortems."""
+"""Reducers for people's work: roles, checklists, actions, status updates, corrections, post-mortems."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _clock_set(incident: Incident, event: Event) -> dict[str, Any]:
     clocks = {name: at for name, at in incident.clocks.items() if name != event.data["clock"]}
     if event.data["at"] is not None:
         clocks[event.data["clock"]] = datetime.fromisoformat(event.data["at"])
-    # What was asked for another span of time is asked anew.
+    # Results for another time span are queried again.
     spans = event.data["clock"] in (CorrectedTime.IMPACT_BEGAN, CorrectedTime.RESOLVED)
     return {"clocks": clocks, "spent": None} if spans else {"clocks": clocks}
 
@@ -65,7 +65,7 @@ def _chosen(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _corrected(incident: Incident, event: Event) -> dict[str, Any]:
-    # What was hidden, or is shown again, of what the state repeats (followup/hidden_entries.py).
+    # Values of the state that were hidden or are shown again (followup/hidden_entries.py).
     said, change = event.data.get("restated", {}), dict[str, Any]()
     if "decision" in said:
         change["decision"] = Decision.model_validate(said["decision"])
@@ -92,12 +92,12 @@ def _updated(incident: Incident, event: Event) -> dict[str, Any]:
     update = StatusUpdate.model_validate(event.data["update"])
     others = tuple(known for known in incident.updates if known.n != update.n)
     change: dict[str, Any] = {"updates": tuple(sorted((*others, update), key=lambda known: known.n))}
-    # A draft of the service's own has told nobody anything: it puts off no reminder.
+    # A draft that the service wrote informs nobody, so it does not postpone a reminder.
     return change if update.template and update.published_at is None else {**change, "updated_at": event.at}
 
 
 def _discarded(incident: Incident, event: Event) -> dict[str, Any]:
-    # It has told nobody anything: it puts off no reminder.
+    # A draft informs nobody, so it does not postpone a reminder.
     return {"updates": _updated(incident, event)["updates"]}
 
 

@@ -1,4 +1,4 @@
-"""What the events of an incident's life do to it: acknowledged, monitored, resolved, closed, reopened, merged."""
+"""Reducers for changes of state: acknowledged, monitored, resolved, closed, reopened, merged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _taken(incident: Incident, event: Event) -> dict[str, Any]:
 def _acknowledged(incident: Incident, event: Event) -> dict[str, Any]:
     state = State.ACKNOWLEDGED if incident.state is State.OPEN else incident.state
     change = {**_taken(incident, event), "state": state}
-    # Who has taken it while it is watched has it still when it fires again.
+    # An acknowledgement during monitoring still counts if an alert fires again.
     watched = incident.state is State.MONITORING and incident.resume in (None, State.OPEN)
     return {**change, "resume": State.ACKNOWLEDGED} if watched else change
 
@@ -39,7 +39,7 @@ def _identified(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _absorbed(incident: Incident, event: Event) -> dict[str, Any]:
-    # What the public has heard of the other one's components is published here from now on; older logs do not say.
+    # Published components of the merged incident are published by this one from now on; older logs do not contain them.
     fresh = [one for one in event.data.get("parts", ()) if one not in incident.parts]
     more = {"parts": (*incident.parts, *fresh), "parts_at": event.at} if fresh else {}
     return {"absorbed": (*incident.absorbed, event.data["child"]), **more}
@@ -95,7 +95,7 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _ring_anew(incident: Incident, event: Event) -> dict[str, Any]:
-    # It was said to be mitigated, and fires on: nobody has answered that yet.
+    # It was reported mitigated, and its alerts keep firing: nobody has answered that yet.
     return {
         "state": State.OPEN,
         "ring": event.data["ring"],
@@ -131,7 +131,7 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
 def _proposed(incident: Incident, event: Event) -> dict[str, Any]:
     if incident.state is not State.MONITORING:
         return {"proposed": True}
-    # It has been quiet for long enough, and only a person may say that it is over: nobody is called meanwhile.
+    # No alert has fired for long enough, and only a person may resolve it: nobody is paged meanwhile.
     return {"proposed": True, "ends": (), "flapping": False, "ladder": incident.ladder.paused(event.at)}
 
 
@@ -158,7 +158,7 @@ def _merged(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 _OF_AN_END = (CorrectedTime.IDENTIFIED, CorrectedTime.MITIGATED, CorrectedTime.RESOLVED)
-"""Times that people have corrected of an end that was none: the next end has its own."""
+"""Times that people corrected for an end that was not final: the next end has its own times."""
 
 
 def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "clocks": {name: at for name, at in incident.clocks.items() if name not in _OF_AN_END},
         "lettered_at": None,
         "spent": None,
-        # A storm that goes on counts what joins it, until it ends again.
+        # An active storm counts the incidents that join it, until it ends again.
         "storm_ended_at": None,
     }
 

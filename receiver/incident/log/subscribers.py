@@ -1,4 +1,4 @@
-"""Who follows an incident beside those who are told of everything: tickets, marks, whoever was written to. Pure."""
+"""Who receives only some events of an incident: tickets, graph annotations, people who got an e-mail. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TICKET_HEARS = frozenset(
         Kind.TEAM_CHANGED,
     }
 )
-"""What changes a ticket; the rest stands in the timeline, and would only drown it."""
+"""Events that update a ticket; the others are in the timeline and would only clutter the ticket."""
 MARK_HEARS = frozenset(
     {
         Kind.OPENED,
@@ -31,11 +31,11 @@ MARK_HEARS = frozenset(
         Kind.EDITED,
     }
 )
-"""What a mark in a graph shows: when it began and ended, how severe it is, what it is called."""
+"""Events that update a graph annotation, which shows beginning, end, severity and title."""
 
 
 PERSON_HEARS = frozenset({Kind.RESOLVED, Kind.REOPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.MERGED})
-"""What somebody who was written to about it is written again for: mail is for what matters."""
+"""Events that cause another e-mail to people who already got one: only important changes are mailed."""
 
 
 PAGE_HEARS = frozenset(
@@ -45,13 +45,13 @@ PAGE_HEARS = frozenset(
         Kind.RULE_KNOWN, Kind.BUDGET_KNOWN,
     }
 )  # fmt: skip
-"""What changes a post-mortem once there is one."""
+"""Events that change an existing post-mortem."""
 
 
 def followers(incident: Incident, event: Event, origin: str | None = None) -> tuple[Destination, ...]:
-    """Return where `event` goes beside its own addressees, by the state after it.
+    """Return where `event` is sent in addition to its own recipients, based on the state after it.
 
-    `origin`: the channel that it came from, which is not told of it again.
+    `origin`: the channel that it came from, which does not receive it again.
     """
     tickets = incident.ticketed if event.kind in TICKET_HEARS else ()
     marks = incident.plan.marks if event.kind in MARK_HEARS else ()

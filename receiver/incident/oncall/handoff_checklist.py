@@ -1,4 +1,4 @@
-"""The hand-off from one on-call person to the next: its time, and the seed's checklist for it. Pure."""
+"""The hand-off from one on-call person to the next: its time, and its checklist. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from receiver.model.incident.response_records import CHECKLIST, ActionItem, Acti
 from receiver.model.incident.state import State
 
 LOOK_BACK = timedelta(hours=24)
-"""The seed: review recent alerts (last 24h)."""
+"""How far back recent alerts are reviewed."""
 ACCEPT_WITHIN = timedelta(hours=1)
 """Time to accept a hand-off if the schedule has no `respond_within`."""
 GAP = timedelta(days=31)
-"""How far back the outgoing person is looked for before a gap."""
+"""How far back the outgoing person is searched for if a gap precedes the shift."""
 SHOWN, CUT, LONGEST = 8, 160, 2900
 """Maximum lines of an item, characters of a line, and of the message, which may have 3,000."""
 WORKED_ON = (State.ACKNOWLEDGED, State.IDENTIFIED, State.MONITORING)
@@ -89,9 +89,9 @@ def next_hand_off(name: str, roster: Roster, after: datetime, before: datetime) 
 
 
 def checklist(handing: HandOff, standing: HandoffContents, names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
-    """Return the seed's On-Call Handoff Checklist: each item with its details.
+    """Return the on-call hand-off checklist: each item with its details.
 
-    `names` says how people are called. Titles and names of alerts are foreign: each stands on one line, cut.
+    `names`: display names of people. Titles and names of alerts are untrusted: each is shortened to one line.
     """
     running = [one for one in standing.open if one.state in WORKED_ON]
     who = names.get(handing.incoming, handing.incoming)

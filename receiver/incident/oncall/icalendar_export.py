@@ -1,4 +1,4 @@
-"""A schedule as iCalendar (RFC 5545), for the calendars of people. Pure."""
+"""Exports a schedule as iCalendar (RFC 5545), for calendar applications. Pure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _WHY = {
 def calendar_of(
     schedule: str, roster: Roster, names: Mapping[str, str], now: datetime, realm: str, person: str | None = None
 ) -> bytes:
-    """Return the shifts of the last 30 and the next 90 days, gaps included; `person`: those of this one alone.
+    """Return the shifts of the last 30 and the next 90 days, including gaps; `person`: only the shifts of this person.
 
-    A shift keeps its UID while it begins at the same moment. `names` says how people are called; `realm` tells this
-    installation's calendars from those of others.
+    A shift keeps its UID as long as it begins at the same moment. `names`: display names of people. `realm`:
+    distinguishes this installation's calendars from those of others.
     """
     from icalendar import Calendar  # noqa: PLC0415  (a twentieth of the start, for whom no calendar is asked for)
 
@@ -38,7 +38,7 @@ def calendar_of(
     calendar.add("x-wr-calname", _line(f"On call: {schedule}"))
     calendar.add("refresh-interval", timedelta(hours=1), {"value": "DURATION"})
     for shift in roster.shifts(now - BACK, now + AHEAD):
-        # What has no beginning would begin at another time with each look.
+        # A shift without a beginning would begin at a different time in each export.
         if shift.since is not None and person in (None, shift.person):
             calendar.add_component(_event(schedule, shift, shift.since, names, now, realm))
     made: bytes = calendar.to_ical()

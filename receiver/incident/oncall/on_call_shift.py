@@ -1,7 +1,7 @@
 """Who is on call: the shift of a schedule at a given time. Pure.
 
-Rotations lie over each other, and where several count the last one does. Whoever is away is passed over in the order
-of the rotation. Over all of that lie the overrides. What is left may be a gap: a shift that nobody has.
+Rotations are layers: if several apply, the last one counts. A person who is away is skipped in the order of the
+rotation. Overrides take precedence over all rotations. A shift that nobody has is a gap.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Roster:
         self._starts: list[datetime] = []
 
     def at(self, now: datetime) -> Shift:
-        """Return the shift that holds at `now`: it has begun, and ends later. Every moment has exactly one."""
+        """Return the shift at `now`: it has begun, and ends later. Every moment has exactly one."""
         place = bisect_right(self._starts, now) - 1
         if place >= 0 and now < self._known[place].until:
             return self._known[place]
@@ -187,9 +187,9 @@ def on_call(
     people: Mapping[str, Person] | None = None,
     overrides: Sequence[Override] = (),
 ) -> Shift:
-    """Return the shift that holds at `now`: it has begun, and ends later.
+    """Return the shift at `now`: it has begun, and ends later.
 
-    `people` are asked for their vacations; `overrides` are those of this schedule. Before the first hand-off of the
-    schedule it is the first person's, without `since`.
+    `people`: for their vacations. `overrides`: those of this schedule. Before the schedule's first hand-off, the first
+    person has the shift, and `since` is None.
     """
     return Roster(schedule, people, overrides).at(now)

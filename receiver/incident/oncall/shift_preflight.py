@@ -62,9 +62,9 @@ def check_shifts(
 ) -> Preflight:
     """Return who is unreachable and which hours nobody covers from `now` on.
 
-    `pagers` are name and kind of the complete channels that take pages, `mute` those of them that wake nobody: the log.
-    Asked are everybody who is or may
-    come on call in a schedule, and everybody whom a severity or an escalation pages, the backups included.
+    `pagers`: name and kind of the complete channels that page. `mute`: those among them that wake nobody (the log). The
+    check covers everyone who is or may come on call in a schedule, and everyone whom a severity or an escalation pages,
+    including backups.
     """
     called, found = called_people(directory, now), []
     waking = [(name, kind) for name, kind in pagers if name not in mute]

@@ -1,4 +1,4 @@
-"""Who is paged when nobody answers: escalation steps, missed responses, and expired acknowledgements. Pure."""
+"""When an escalation step is due and whom it pages; missed responses and expired acknowledgements. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def escalate(draft: Transition, policy: Policy, *, forced: bool = False, once: b
 
 
 def _take(draft: Transition, policy: Policy, index: int, step: Step) -> bool:
-    """Take one step and return whether nobody was in it."""
+    """Take one step and return whether it reached nobody."""
     minutes = f"{step.after / 60:g} min"
     wanted = ", ".join((*step.page, *step.notify))
     data = {"step": index + 1, "after": step.after, "page": list(step.page), "notify": list(step.notify)}

@@ -18,7 +18,8 @@ STEP = "second_road"
 def fallback_channels(policy: Policy, severity: Severity, person: str) -> tuple[Destination, ...]:
     """Return where `person` is paged through the fallback channels of `severity`; without any, all informing channels.
 
-    The way of the configuration in force counts: the incident's own was made for a time when the pager answered.
+    The current configuration applies, not the incident's own snapshot, which dates from a time when the pager was
+    available.
     """
     named = _named(policy, severity)
     found = [to for to in (*policy.informs, *email_destinations(policy, (person,))) if to.channel in named]
@@ -38,7 +39,7 @@ def _pages(draft: Transition, policy: Policy, page: Page) -> list[Page]:
         for one in draft.incident.pages
         if (one.person, one.ring, one.withdrawn) == (page.person, page.ring, False)
     }
-    step = page.step if page.step == CALLED else STEP  # what a person has asked for stays called for
+    step = page.step if page.step == CALLED else STEP  # a page that a person requested stays requested
     found = []
     for channel in _named(policy, draft.incident.severity):
         address = address_of(policy, page.person, channel)

@@ -19,7 +19,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.state import State
 
 AT_MOST_EVERY = timedelta(minutes=1)
-"""Minimum time between two pages from one caller to one person (surfaces.md, Delivery)."""
+"""Minimum time between two pages from one caller to one person."""
 JUST_PAGED = "just_paged"
 """Why a person is not paged: the same caller has paged them less than a minute ago."""
 NOTED = 200
@@ -29,8 +29,8 @@ NOTED = 200
 def run_page_command(draft: Transition, command: PageContact, policy: Policy, origin: str | None) -> None:
     """Page the people of the contact now, even if they were paged before and have not acknowledged.
 
-    A person who has acknowledged gets a message in chat instead, and is paged only where there is no chat. Raises
-    ImpossibleCommand for a contact that nobody has, IllegalCommand where the incident is over.
+    A person who has acknowledged gets a message in chat instead, and is paged only if there is no chat channel. Raises
+    ImpossibleCommand for an unknown contact, IllegalCommand if the incident is over.
     """
     incident, caller = draft.incident, draft.actor.name
     named = find_named(command.contact, policy, incident.severity, draft.now, policy.called(incident).page)

@@ -34,9 +34,9 @@ def within_page_hours(called: SeverityPlan, due: datetime | None) -> datetime | 
 
 
 def queue_pages(draft: Transition, policy: Policy) -> bool:
-    """Let the pages of an incident wait for the hours of its severity, and return whether they wait.
+    """Let the pages of an incident wait for the page hours of its severity, and return whether they wait.
 
-    What waits for hours that are no longer those of its severity is let go.
+    If they waited for the page hours of an earlier severity, they are released.
     """
     incident, called = draft.incident, policy.called(draft.incident)
     until, known = pages_wait_until(called, draft.now), queued_until(draft.incident)

@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterable
 
 KEY_LIMIT = 255
-"""Maximum number of characters of a deduplication key at PagerDuty (contract, Events v2)."""
+"""Maximum number of characters of a deduplication key at PagerDuty (Events API v2)."""
 PAGERDUTY = "pagerduty"
 
 
 def page_key(namespace: str, key: str, episode: int, person: str, number: int) -> str:
     """Return the vendor's deduplication key of the `number`th notification of one person.
 
-    It needs no store, so that two replicas and the emergency path make the same one.
+    It needs no store, so that two replicas and the emergency path create the same key.
     """
     text = f"{namespace}/{key}/{episode}/{person}/{number}"
     return text if len(text) <= KEY_LIMIT else hashlib.sha256(text.encode()).hexdigest()
@@ -22,7 +22,7 @@ def page_key(namespace: str, key: str, episode: int, person: str, number: int) -
 def rule_key(base: str, pagers: Iterable[tuple[str, str]], channel: str, step: int, number: int) -> str:
     """Return the key of a page of a personal rule; it differs for each channel, step and round.
 
-    PagerDuty's keys keep their form, so that it takes a later call for the same page.
+    PagerDuty's keys keep their form, so that PagerDuty treats a later call as the same page.
     """
     if dict(pagers).get(channel) == PAGERDUTY:
         return base

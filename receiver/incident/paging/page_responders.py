@@ -35,7 +35,7 @@ def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = Fal
     """Record pages that were sent while the store was away, so that nobody is paged twice and each page is resolved.
 
     `again`: record also the pages that the incident already has, because they may have been sent after their resolve.
-    The same is true of a page that has ended: a replica without the store did not know.
+    The same is true of a page that has ended, because a replica without the store did not know that.
     """
     incident = draft.incident
     valid = [page for page in incident.pages if page.ring == incident.ring and not page.withdrawn]
@@ -213,7 +213,7 @@ def _reach(policy: Policy, draft: Transition, contact: str, way: ContactMethod, 
 
 
 def _gather(draft: Transition, policy: Policy, step: str) -> None:
-    # All hands: everyone in the schedules (the seed's "all-hands until resolved").
+    # All hands: everyone in the schedules.
     people = sorted({person for schedule in policy.directory.hands for person in members(schedule, draft.now)})
     known = set(draft.incident.notified)
     fresh = [person for person in people if person not in known]

@@ -45,7 +45,7 @@ def pages_by_rule(
 ) -> list[Page]:
     """Return the pages of the first steps, or of `every_step` of the first round; `base`: their common key.
 
-    `page` makes one, with all that is the same for each.
+    `page` creates one from the fields that differ.
     """
     address_of, first = dict(addresses), rule.steps[0].after
     return [

@@ -31,7 +31,7 @@ class SkippedRecipient:
 
 
 def episode_of(starts: Iterable[datetime]) -> int:
-    """Return the earliest of the startsAt in milliseconds: what tells one outage of a group from its next."""
+    """Return the earliest of the startsAt in milliseconds: it distinguishes one outage of a group from the next."""
     first = min(starts, default=None)
     return to_ms(first) if first is not None else 0
 

@@ -1,4 +1,4 @@
-"""The configuration as decisions about an incident need it."""
+"""The parts of the configuration that decisions about an incident need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from receiver.model.severity import Severity
 from receiver.model.severity_policy import CustomerVisible, NewAlert
 
 HOLD = timedelta(seconds=60)
-"""How long an alert that fires again with the startsAt of its own end is held (architecture.md, Identities)."""
+"""How long an alert that fires again with the startsAt of its own end is held."""
 
 
 @dataclass(frozen=True)

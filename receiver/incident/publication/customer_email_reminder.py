@@ -12,7 +12,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
 
 MAJOR = (Severity.SEV1, Severity.SEV2)
-"""Severities that the seed informs customers about."""
+"""Severities about which customers are informed."""
 
 
 def customer_email_due(incident: Incident, policy: Policy) -> datetime | None:

@@ -16,7 +16,7 @@ from receiver.model.incident.state import State
 def waiting_drafts(incident: Incident) -> list[StatusUpdate]:
     """Return the pending drafts, which a person can publish or discard.
 
-    A draft waits no more once the incident is closed, once the public has been told as much, or once publishing it
+    A draft is no longer pending if the incident is closed, if a published update says as much, or if publishing it
     would be refused.
     """
     if incident.drill or incident.state is State.CLOSED:

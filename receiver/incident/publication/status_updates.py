@@ -1,7 +1,7 @@
 """Status updates by the policy of the severity: published at once, drafted with a deadline, or never. Pure.
 
-The words are the seed's templates (it has none for the time of watching), filled with names of components and nothing
-else: no label, host or person can get into them. Anything more a person writes, who then answers for it.
+The text comes from fixed templates, filled only with names of components: no label, host or person can get into it.
+People write anything beyond that, on their own responsibility.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from receiver.model.severity import Severity
 from receiver.model.severity_policy import Publish
 
 TYPICALLY = timedelta(minutes=30)
-"""Until the next update (the seed's template: "typically 30 minutes")."""
+"""Time until the next update."""
 MOST = 200
 _WANTED = {
     State.OPEN: UpdateStatus.INVESTIGATING,
@@ -68,8 +68,8 @@ def wanted_status(incident: Incident, policy: Policy) -> UpdateStatus | None:
     """Return the status that a template is due for now; None: none.
 
     Nothing is published for a drill, for an incident that is held or part of another one, or for one that customers do
-    not see. After the first published update, the others follow at any severity: that it is worse, that a fix did not
-    hold (once, even if alerts flap), and how it ended. A person's update of the same status or a later one is kept.
+    not see. After the first published update, further updates follow at any severity: when it gets worse, when a fix
+    fails (once, even if alerts flap), and when it ends. A person's update of the same status or a later one is kept.
     """
     status = _WANTED[incident.state]
     if incident.drill or len(incident.updates) >= MOST:
@@ -181,7 +181,7 @@ def refresh_draft(update: StatusUpdate, incident: Incident, policy: Policy, now:
 
 
 def template(status: UpdateStatus, incident: Incident, policy: Policy, now: datetime) -> str:
-    """Return the seed's template for `status`, filled with names of components and times."""
+    """Return the template for `status`, filled with names of components and times."""
     names = ", ".join(name for _, name in _concerned(incident, policy)) or policy.product
     about = f"{_WORDS[incident.severity]} {names}"
     if status is UpdateStatus.INVESTIGATING:
@@ -247,7 +247,7 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
         and one.deadline
         and not one.reminded
         and not published_since(one, out)
-        # Nobody is asked for a word that would be refused (a draft of what was merged into another one).
+        # Nobody is asked to approve a draft that would be refused, such as a draft of a merged incident.
         and update_obsolete(one, incident) is None
     ]
     newest = max(out, key=_newest, default=None)

@@ -1,4 +1,4 @@
-"""What becomes of alerts that still fire when a person resolves their incident. Pure."""
+"""What happens to alerts that still fire when a person resolves their incident. Pure."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def still_firing(firing: int, reopen_within: timedelta, *, closed: bool = False)
 
 
 def firing_after(incident: Incident, events: Iterable[Event], reopen_within: timedelta) -> str | None:
-    """Return what `still_firing` says where one of `events`, of a command, has ended `incident`; else None."""
+    """Return the text of `still_firing` if one of the `events` of a command has ended `incident`; else None."""
     ends = {event.kind for event in events if event.kind in _ENDS}
     return still_firing(incident.firing, reopen_within, closed=Kind.CLOSED in ends) if ends else None

@@ -1,6 +1,6 @@
 """Verifies a fix with checks while the incident is monitored. Pure.
 
-The asking is in pipeline/response/fix_verification.py.
+pipeline/response/fix_verification.py runs the checks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def verify_due(incident: Incident, policy: Policy) -> datetime | None:
 def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
     """Return when the monitoring of the incident ends; None while it is not monitored.
 
-    Whatever still fires then has not been mitigated, although a person has said so.
+    Alerts that still fire then have not been mitigated, although a person reported so.
     """
     watching = incident.state is State.MONITORING and incident.monitoring_at is not None
     # If resolving was proposed, or some alerts are unknown, a person resolves it.
@@ -46,7 +46,7 @@ def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
 def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
     """Resolve an incident that stayed quiet and whose checks pass or could not run, or ask people to resolve it.
 
-    Where alerts still fire, what a person said of it was wrong: people are called as though nobody had answered.
+    If alerts still fire, the report that it was mitigated was wrong: people are paged as if nobody had answered.
     """
     minutes = policy.monitor_for.total_seconds() / 60
     if draft.incident.firing:
@@ -59,7 +59,7 @@ def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] =
     if policy.auto_resolve:
         draft.add(Kind.RESOLVED, "monitored", text, data, (*policy.informs, *pagers_of(draft.incident)))
     else:
-        # Flapping has left these pages open; now it has been quiet for long enough.
+        # These pages stayed open because alerts flapped; now no alert has fired for long enough.
         data["withdrawn"] = [page.key for page in draft.incident.unanswered]
         to = (*policy.informs, *pagers_of(draft.incident))
         draft.add(Kind.RESOLUTION_PROPOSED, "monitored", f"{text} - resolve it?", data, to)

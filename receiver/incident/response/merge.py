@@ -41,7 +41,7 @@ def merge_incident(
 ) -> IntakeDecision | None:
     """Return the end of `child`, or None when it was merged into `parent` before. Raises IllegalCommand.
 
-    `owners`: who holds each of its firing alerts, "" for nobody.
+    `owners`: the incident that owns each of its firing alerts; "" if none.
     """
     if child.uid == parent.uid:
         raise IllegalCommand(child, "merge", "an incident cannot be merged into itself")
@@ -172,7 +172,7 @@ def _continue_response(
     # `firing`: the labels of the child's firing alerts.
     text = f"{len(firing)} alerts of {child.id} are firing: it is not over"
     if firing and parent.state.over:
-        # It ended before it had these alerts, so nobody has said that they are over.
+        # It ended before it had these alerts, so nobody has confirmed that they are over.
         draft.add(Kind.REOPENED, "merged", text, to=(*policy.informs, *pagers_of(parent)))
         if child.held is not None:
             hold_for_maintenance(draft, policy, firing)

@@ -12,7 +12,7 @@ MOST = 200
 def check_room(draft: Transition, what: str, count: int) -> None:
     """Raise IllegalCommand if the incident of `draft` already has `count` records and that is the maximum.
 
-    `what` says in the message what was to be done.
+    `what`: the action that the message names.
     """
     if count >= MOST:
         raise IllegalCommand(draft.incident, what, f"there are {MOST} already")

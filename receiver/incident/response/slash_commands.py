@@ -1,4 +1,4 @@
-"""Each slash command: its words, and the command that they mean. Pure."""
+"""Parses each slash command into the command that it stands for. Pure."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ WHY = "-"
 
 
 def parse_incident_command(words: Words, now: datetime) -> SlashCommand:
-    """Return the command of `/incident ...`. Raises SlashCommandError with what would be right."""
+    """Return the command of `/incident ...`. Raises SlashCommandError with the valid form."""
     if not words.rest:
         return SlashCommand("show" if words.numbers else "help", number=words.number())
     word = words.next("").lower()

@@ -1,4 +1,4 @@
-"""Parses the text after a slash command (surfaces.md, Slash commands). Pure."""
+"""Parses the text after a slash command. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 
 class SlashCommandError(ValueError):
-    """The text is not a valid command; the message says what would be."""
+    """The text is not a valid command; the message gives the valid form."""
 
 
 @dataclass(frozen=True)

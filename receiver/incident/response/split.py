@@ -1,8 +1,8 @@
 """Splits some alerts of an incident into a new incident. Pure.
 
-The child's commit takes the alerts and makes them come to it from now on; the parent lets them go in a commit of its
-own, which a timer of the child repeats until it is done. Nobody is paged: whoever splits has it, and the
-acknowledgement is a lease as any other.
+The child's commit takes the alerts over and routes later notifications to the child. The parent removes them in a
+commit of its own, which a timer of the child repeats until it succeeds. Nobody is paged: the person who splits has
+acknowledged the child, and this acknowledgement expires like any other.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _check_times(draft: Transition, command: UpdateStatusPage) -> None:
 
 
 def _advance_state(draft: Transition, status: UpdateStatus, policy: Policy) -> None:
-    # An update moves the incident forward to what it says, never back (surfaces.md, Decided).
+    # An update moves the incident forward to what it says, never back.
     wanted, state = _STATE_OF[status], draft.incident.state
     if _ORDER.index(wanted) <= _ORDER.index(state):
         return

@@ -1,6 +1,6 @@
 """Hands an incident to another team: that team is paged, and the pages of the previous team end. Pure.
 
-Nobody is paged twice for it: an open page to somebody whom the new team pages as well stays as it is.
+Nobody is paged twice: an open page to a person whom the new team pages too stays as it is.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def find_team(text: str, policy: Policy) -> str:
 def change_team(draft: Transition, command: ChangeTeam, policy: Policy, origin: str | None) -> None:
     """Hand the incident over and page the new team; does nothing if that team owns it already.
 
-    Raises ImpossibleCommand for a team that does not exist, IllegalCommand where the incident is over.
+    Raises ImpossibleCommand for a team that does not exist, IllegalCommand if the incident is over.
     """
     incident, by = draft.incident, draft.actor.name
     name = find_team(command.team, policy)
@@ -101,12 +101,12 @@ def _called(team: str) -> str:
 
 
 def _has_it(incident: Incident, policy: Policy, wanted: dict[str, str]) -> bool:
-    """Return whether the person who acknowledged it is one whom the new team would page."""
+    """Return whether the new team would page the person who acknowledged it."""
     return incident.acknowledged_by is not None and policy.person_called(incident.acknowledged_by) in wanted
 
 
 def _stays(page: Page, incident: Incident, wanted: dict[str, str], *, taken: bool) -> bool:
     if page.person in wanted:
-        return taken or page.seq > incident.hushed  # else it is answered, and this person is to be paged anew
+        return taken or page.seq > incident.hushed  # otherwise it is answered, and this person must be paged again
     # A third team that was paged stays involved.
     return page.step == CALLED and "/" in page.contact and not page.contact.startswith(f"{incident.team}/")

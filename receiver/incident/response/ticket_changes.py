@@ -1,6 +1,6 @@
-"""Changes of a ticket at its vendor, as commands. Pure.
+"""Turns changes of a ticket at its vendor into commands. Pure.
 
-The asking is in pipeline/response/ticket_sync.py.
+pipeline/response/ticket_sync.py queries the vendor.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ def commands_of_ticket(
 ) -> Command | None:
     """Return the command of a change of `ticket`; None if it has none.
 
-    `before`: the ticket as it was seen last, None when it was not: a new one is new, and whoever has it then may be the
-    project's default, whom nobody has chosen. Only what changed
-    there counts, or what is still on its way there would be taken back here. `owner`: the person whom its account
-    belongs to, None for nobody known.
+    `before`: the ticket as it was last seen; None if it was not seen yet. The assignee of a new ticket may be the
+    project's default, which nobody chose. Only changes at the vendor count; otherwise changes that are still being sent
+    there would be undone here. `owner`: the person whom its account belongs to; None if unknown.
     """
     was = before.progress if before else TicketStatus.NEW
     if ticket.moved is not None and ticket.moved is not (before.moved if before else None):

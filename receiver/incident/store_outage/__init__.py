@@ -1,1 +1,1 @@
-"""What is decided without the store: emergency pages and the next escalation step."""
+"""Decisions that are made without the store: emergency pages and the next escalation step."""

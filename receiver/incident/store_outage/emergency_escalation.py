@@ -17,14 +17,14 @@ from receiver.model.incident.state import State
 
 AWAY = "the incident store is away"
 NOTE = f"nobody has acknowledged ({AWAY})"
-"""What a page of such a step says before the title of the incident."""
+"""The text that a page of such a step has before the title of the incident."""
 
 
 def next_step(incident: Incident, policy: Policy, now: datetime) -> Transition | None:
-    """Return the events of the one escalation that may be taken without the store; None when none is due.
+    """Return the events of the one escalation that is allowed without the store; None if none is due.
 
-    It is a step of the escalation or the backup of a contact that has not answered, whichever was due first, and it
-    pages somebody. Only SEV-1 and SEV-2 that nobody has acknowledged are escalated; drills are not.
+    It is a step of the escalation or the backup of a contact that has not answered, whichever is due first, and it
+    pages at least one person. Only unacknowledged SEV-1 and SEV-2 incidents are escalated, and no drills.
     """
     if incident.severity not in PAGED or incident.drill or incident.calling_state is not State.OPEN:
         return None
@@ -46,15 +46,15 @@ def next_step(incident: Incident, policy: Policy, now: datetime) -> Transition |
 
 
 def pages_of(events: Iterable[Event]) -> tuple[Page, ...]:
-    """Return the pages that `events` make."""
+    """Return the pages that `events` create."""
     return tuple(Page.model_validate(event.data["page"]) for event in events if event.kind is Kind.PAGE)
 
 
 def record_pages(incident: Incident, pages: Iterable[Page], now: datetime) -> Transition:
     """Return the events that record pages sent without the store, for an incident that has changed meanwhile.
 
-    A page that the incident has already is left out. Where somebody has acknowledged, or nobody is to be paged any
-    more, each page is withdrawn or told again, so that it ends at the vendor even if it was sent after its resolve.
+    Pages that the incident already has are left out. If a person has acknowledged, or nobody is to be paged anymore,
+    each page is withdrawn or resolved again, so that it ends at the vendor even if it was sent after its resolve.
     """
     draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)
     pages = tuple(pages)

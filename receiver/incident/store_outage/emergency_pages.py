@@ -1,4 +1,4 @@
-"""Who is paged while the store is away: decided by the notification, the rules and the incidents in memory."""
+"""Who is paged while the store is unavailable: decided from the notification, the rules and the incidents in memory."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def emergency_pages(
 ) -> list[Page]:
     """Return the pages for a notification that cannot be stored. Nothing is resolved here.
 
-    `known`: the newest incident of the key that this replica remembers. Its people are not paged again, and it stays
-    closed if a person has closed it over these alerts. `sent`: the emergency pages so far; `episode`: that of the first
-    of them for this key, so that a group that shrinks keeps its page keys. Alerts in a maintenance window page nobody.
+    `known`: the newest incident of the key in this replica's memory. Its people are not paged again, and it stays
+    closed if a person has closed it over these alerts. `sent`: the emergency pages so far. `episode`: that of the first
+    page for this key, so that a shrinking group keeps its page keys. Alerts in a maintenance window page nobody.
     `unconfirmed`: the answer to the commit that opened `known` was lost, so its pages are sent under the same keys.
     """
     firing = [alert for alert in part.alerts if alert.firing]
@@ -48,7 +48,7 @@ def emergency_pages(
         return []
     ring, paged, view = 1, list(sent), policy.for_team(part.team)
     if pages_wait_until(view.plan.severities[severity], now) is not None:
-        return []  # it waits for its page hours, and is stored before them or sent again
+        return []  # its pages wait for page hours; it is stored before then, or sent again
     before: tuple[Page, ...] = ()
     episode = episode if episode is not None else first_episode(part, known)
     if known is not None and known.state is State.CLOSED and _closed_over(known, firing, severity):
@@ -69,8 +69,8 @@ def emergency_pages(
 
 
 def _pages_so_far(known: Incident, severity: Severity, *, unconfirmed: bool) -> tuple[Page, ...] | None:
-    # The pages of an open incident that count as sent; None: it needs no page.
-    released = (known.held or "").startswith(WINDOW)  # a window held it, and no longer holds all of it
+    # The pages of an open incident that count as sent; None if it needs no page.
+    released = (known.held or "").startswith(WINDOW)  # a window held it, and no longer covers all of it
     # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
     quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
     unconfirmed = unconfirmed and known.state is State.OPEN and known.ring == 1 and known.held is None
@@ -80,10 +80,11 @@ def _pages_so_far(known: Incident, severity: Severity, *, unconfirmed: bool) -> 
 
 
 def first_episode(part: NotificationPart, known: Incident | None, began: int | None = None) -> int:
-    """Return the episode of an incident that a notification would open, as lifecycle finds it with the store.
+    """Return the episode of an incident that a notification would open, as lifecycle determines it with the store.
 
-    An alert that has ended counts while its group names it: the replica that heard of the group first has paged for
-    that one. `began`: the episode of the group's alerts when this replica refused it first; None: of those it names.
+    An ended alert counts as long as its group contains it, because the replica that received the group first paged for
+    it. `began`: the episode of the group's alerts when this replica first refused it; None: the episode of the alerts
+    in the notification.
     """
     episode = began if began is not None else episode_of(alert.starts_at for alert in part.alerts)
     again = known is not None and known.key == part.key and known.state.over
@@ -91,12 +92,12 @@ def first_episode(part: NotificationPart, known: Incident | None, began: int | N
 
 
 def storm_pages(severity: Severity, policy: Policy, began: datetime, now: datetime) -> list[Page]:
-    """Return the pages of one storm that began at `began`: for all that is above the limit of storm control."""
+    """Return the pages of the storm that began at `began`, which stands for all incidents above the storm limit."""
     return _pages(policy, severity, key=storm_key(policy.team), episode=to_ms(began), ring=1, paged=(), now=now)
 
 
 def storm_began(now: datetime) -> datetime:
-    """Return the time that stands for a storm in its page keys: replicas that cannot agree mostly find the same."""
+    """Return the time that identifies a storm in its page keys; separated replicas mostly get the same one."""
     return now.replace(minute=now.minute - now.minute % STORM_ROUNDED, second=0, microsecond=0)
 
 
@@ -125,9 +126,9 @@ def _pages(
 def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Container[str] = ()) -> list[Page]:
     """Return which of `plan_pages` are sent without the store, in their order.
 
-    Of each person those by channels in `keyed`, whose vendor takes the same page of two replicas for one; where a
-    person has none, the first. Of the steps of a personal rule one is used, the first of them that fits. Channels in
-    `mute` wake nobody: they are used as well, and stand for no other.
+    For each person, these are the pages by channels in `keyed`, whose vendor deduplicates the same page from two
+    replicas; if a person has none, the first page. Only the first matching step of a personal rule is used. Channels in
+    `mute` wake nobody: they are used in addition, and replace no other channel.
     """
     audible = [page for page in pages if page.channel not in mute]
     reached = {page.person for page in audible if page.channel in keyed}
@@ -151,8 +152,8 @@ def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Conta
 
 
 def _closed_over(known: Incident, firing: Iterable[Alert], severity: Severity) -> bool:
-    # As lifecycle decides with the store, as far as it can be known without the alerts' records: what began after the
-    # closing is new, and what is worse than the incident ever was has not been seen by the person who closed it.
+    # As lifecycle decides with the store, as far as possible without the alerts' records: alerts that began after the
+    # closing are new, and the person who closed the incident has not seen alerts that are more severe than it ever was.
     closed = known.closed_at or known.resolved_at
     anew = closed is None or any(alert.starts_at > closed for alert in firing)
     return not anew and not severity.worse_than(known.severity)

@@ -1,4 +1,4 @@
-"""An incident -> its summary, and back to as much of an incident as an emergency page is decided from. Pure."""
+"""Converts an incident to its summary, and a summary to the partial incident that emergency pages need. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from receiver.model.severity import Decision
 
 
 def summarize(incident: Incident, policy: Policy) -> IncidentSummary:
-    """Return the summary of `incident`; what it is due is by the plan it opened under, else by `policy`."""
+    """Return the summary of `incident`; due times follow the plan that it opened under, else `policy`."""
     asked = incident.called
     calls = [
         at
@@ -51,7 +51,7 @@ def _marks(incident: Incident) -> tuple[PageMark, ...]:
 
 
 def remembered(summary: IncidentSummary) -> Incident:
-    """Return an incident that has what a summary keeps; the addresses of its pages are not among that."""
+    """Return an incident with the fields of a summary, which has no addresses of pages."""
     opened = summary.opened_at
     pages = tuple(
         Page(
@@ -73,8 +73,8 @@ def remembered(summary: IncidentSummary) -> Incident:
 
 
 def _answer_due(incident: Incident, policy: Policy) -> datetime | None:
-    # When the last page of this ring has waited longer than the severity allows, with nobody left to be called. Where
-    # nobody could be paged, although somebody was to be, it has waited since it called for people.
+    # When the last page of this ring has waited longer than the severity allows, and nobody is left to page. If nobody
+    # could be paged although someone should have been, the time counts from when paging began.
     if incident.state is not State.OPEN or incident.held is not None or incident.drill:
         return None
     plan = policy.called(incident)

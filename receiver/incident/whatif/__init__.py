@@ -1,1 +1,1 @@
-"""What would happen: escalations that are forecast, and rules that are replayed."""
+"""Simulations: forecasts of escalations, and replays of rules."""

@@ -35,7 +35,7 @@ class Call(NamedTuple):
 def forecast(incident: Incident, events: tuple[Event, ...], policy: Policy) -> list[Call]:
     """Return the people whom the incident would page or notify if nobody answered, in chronological order.
 
-    `events` are those of its opening. Nobody's acknowledgement, no resolution, no change of the configuration.
+    `events` are those of its opening. It assumes no acknowledgement, no resolution, and no change of the configuration.
     """
     calls = _calls(events, incident.opened_at)
     now = incident.opened_at

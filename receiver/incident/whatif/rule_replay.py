@@ -1,7 +1,8 @@
 """Replays past notifications under other rules. Pure.
 
-People are left out: nobody acknowledges, sets a severity, merges or closes. Pages are those of an opening, of a rise
-and of a reopening; what escalation would have added depends on when somebody answered.
+The actions of people are left out: nobody acknowledges, sets a severity, merges or closes. Pages include those of an
+opening, a rise in severity and a reopening. Pages of escalations are excluded, because they depend on when a person
+answered.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class RuleReplay:
     """A replay under one policy; notifications are given in chronological order."""
 
     def __init__(self, policy: Policy) -> None:
-        """Storms are left out, because which incidents belong to one depends on all of them together."""
+        """Storms are left out, because their incidents depend on all notifications together."""
         self.policy = replace(policy, storm=None, verify_every=None, auto_resolve=True)
         self.lived: dict[str, ReplayedIncident] = {}
         """By the number of the opening, which is the same under other rules."""
@@ -115,7 +116,7 @@ class RuleReplay:
         self._watch(own, now)
         if own and not self._incidents[own].state.over:
             return own
-        # A new group whose firing alerts are all held by one open incident joins it (architecture.md, Identities).
+        # A new group whose firing alerts are all held by one open incident joins it.
         owners = {self._owners.get(name, "") for name in firing}
         if len(owners) == 1:
             (other,) = owners

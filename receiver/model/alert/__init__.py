@@ -1,1 +1,1 @@
-"""Alerts and the notification that carries them, as Alertmanager sends them."""
+"""Alerts and notifications, as Alertmanager sends them."""

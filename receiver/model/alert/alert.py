@@ -18,16 +18,16 @@ from receiver.model.field_words import upstream_words
 from receiver.model.visible_text import encodable
 
 VALUE_LIMIT = 4096
-"""Maximum number of stored characters of a label or annotation: rules and messages need no more (reliability S13)."""
+"""Maximum number of stored characters of a label or annotation: rules and messages need no more."""
 MAX_ALERTS = 20_000
 MAX_LABELS = 256
 MAX_TRUNCATED = 1_000_000
-"""Alerts that Alertmanager may have left out; a larger number counts as this one: an integer beyond 64 bits cannot be
-written as JSON by every writer."""
+"""Maximum number of truncated alerts; a larger number is reduced to this one, because not every JSON writer supports
+integers beyond 64 bits."""
 GROUP_KEY_LIMIT = 16_384
-"""Characters of a group key; a longer one keeps its beginning, and its hash so that it stays another one."""
+"""Maximum length of a group key; a longer one is cut, and its hash is appended to keep it unique."""
 FNV_LIMIT = 4096
-"""Bytes of labels up to which the fingerprint is Alertmanager's own."""
+"""Maximum size of labels in bytes for which the fingerprint is Alertmanager's own."""
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Replaces a missing or invalid startsAt, so that a firing alert is never dropped for its time."""
 
@@ -38,13 +38,13 @@ GRAFANA = (
 _OLD_GRAFANA = {"evalMatches", "ruleName", "state"}
 """Fields of the webhook of Grafana's alerts before version 9."""
 FIRST_YEAR = 2000
-"""An earlier time is none: nobody's monitoring is so old."""
+"""An earlier time counts as missing: no monitoring is that old."""
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
 class AlertStatus(StrEnum):
-    """Each alert's own status is the only one that counts; the root status says nothing about a mixed group."""
+    """Only each alert's own status counts; the root status says nothing about a mixed group."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -55,7 +55,7 @@ _FIRING = AlertStatus.FIRING
 
 
 class BadNotification(ValueError):
-    """A body that can never be taken: not JSON, not version 4, or without a required field.
+    """A body that can never be accepted: not JSON, not version 4, or without a required field.
 
     `errors` has `{"path", "message"}` for each mistake; no text of the body is repeated in it.
     """
@@ -70,8 +70,8 @@ class BadNotification(ValueError):
 def fingerprint(labels: dict[str, str]) -> str:
     """Return Alertmanager's fingerprint: FNV-1a 64 over name, 0xFF, value, 0xFF of the labels in order of name.
 
-    Labels of more than `FNV_LIMIT` bytes get a BLAKE2 hash of the same bytes: FNV takes 0.1 s a megabyte in Python, and
-    what has no fingerprint does not come from Alertmanager.
+    Labels of more than `FNV_LIMIT` bytes get a BLAKE2 hash of the same bytes: FNV takes 0.1 s per megabyte in Python,
+    and an alert without a fingerprint does not come from Alertmanager.
     """
     text = b"".join(name.encode() + b"\xff" + labels[name].encode() + b"\xff" for name in sorted(labels))
     if len(text) > FNV_LIMIT:
@@ -91,7 +91,7 @@ def cut(texts: dict[str, str]) -> dict[str, str]:
 
 
 def _utc(moment: object) -> datetime:
-    # The year comes first: the endsAt of every alert that fires has the year 1.
+    # The year comes first: the endsAt of every firing alert has the year 1.
     if not isinstance(moment, datetime) or moment.year < FIRST_YEAR or moment.tzinfo is None:
         return NO_TIME
     try:
@@ -105,7 +105,7 @@ def _bounded(value: object) -> object:
 
 
 def _bounded_text(digits: str) -> int:
-    # Python refuses to read integers of thousands of digits.
+    # Python refuses to parse integers with thousands of digits.
     return int(digits) if len(digits) < 20 else MAX_TRUNCATED + 1
 
 
@@ -120,16 +120,16 @@ if TYPE_CHECKING:
     Moment = datetime
     Texts = Labels
 else:
-    # null is read by the parser and made {} afterwards: a function called before it would have each dictionary made
-    # into Python's first and then checked as such, which took a sixth of the time of a notification of 50 alerts.
+    # The parser reads null, and it becomes {} afterward: a function called before the parser would first convert each
+    # dictionary to Python's, which took a sixth of the time of a notification with 50 alerts.
     Texts = Labels | None
-    # Read by the parser where it can be; what is left over is made NO_TIME afterwards, for one call of Python an alert
-    # instead of one a field: ten thousand alerts come in one body.
+    # The parser reads it if possible; otherwise it becomes NO_TIME afterward, with one Python call per alert instead of
+    # one per field, because a body may have ten thousand alerts.
     Moment = Annotated[datetime | Any, Field(union_mode="left_to_right")]
 
 
 class _Foreign(Frozen):
-    # 0.32 and 0.34 send fields that 0.25 does not know; the next version will send more.
+    # 0.32 and 0.34 send fields that 0.25 does not have; later versions will add more.
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, strict=False)
 
 
@@ -146,7 +146,7 @@ class Alert(_Foreign):
 
     def model_post_init(self, context: Any, /) -> None:
         """Cut long values and parse the times; an invalid fingerprint is computed from the labels."""
-        values = self.__dict__  # frozen, but not finished yet
+        values = self.__dict__  # frozen, but not complete yet
         values["labels"], values["annotations"] = cut(values["labels"]), cut(values["annotations"] or {})
         if len(values["generator_url"]) > VALUE_LIMIT:
             values["generator_url"] = values["generator_url"][:VALUE_LIMIT]
@@ -156,7 +156,7 @@ class Alert(_Foreign):
 
     @property
     def firing(self) -> bool:
-        """Whether this alert's own status says that it fires."""
+        """Whether this alert's own status is firing."""
         return self.status is _FIRING
 
     @property
@@ -166,7 +166,7 @@ class Alert(_Foreign):
 
 
 class Notification(_Foreign):
-    """What one POST of Alertmanager says about one group."""
+    """The content of one POST from Alertmanager about one group."""
 
     version: Literal["4"]
     group_key: str = Field(alias="groupKey", min_length=1)
@@ -181,9 +181,9 @@ class Notification(_Foreign):
         0, alias="truncatedAlerts", ge=0
     )
     set_aside: tuple[str, ...] = Field((), exclude=True)
-    """What of the body was cut or left out because it breaks a rule or a limit, in words."""
+    """Descriptions of the parts of the body that were cut or left out because they break a rule or a limit."""
     sender: Sender = Field(ANYBODY, exclude=True)
-    """Whose token it came with; no body sets it."""
+    """The owner of the request's token; a body cannot set it."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Remove the backslashes of the receiver's name, which Alertmanager quotes as a regular expression."""
@@ -195,15 +195,15 @@ class Notification(_Foreign):
 
 
 def receiver_as_sent(name: str) -> str:
-    """Return a receiver's name as a notification carries it, so that reading it gives `name` again."""
+    """Return a receiver's name as it is in a notification, so that parsing it gives `name` again."""
     return name.replace("\\", "\\\\")
 
 
 def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
-    """Return the notification in `body`; `in_part`: what can be read of one that breaks a rule or a limit.
+    """Return the notification in `body`; `in_part`: the readable part of one that breaks a rule or a limit.
 
-    Text that JSON allows but UTF-8 cannot carry (lone surrogates) is replaced and the alert goes on.
-    Raises BadNotification for everything that can never be accepted; the caller answers 400.
+    Text that JSON allows but UTF-8 cannot encode (lone surrogates) is replaced, and the alert is processed. Raises
+    BadNotification for everything that can never be accepted; the caller answers 400.
     """
     try:
         return _own(Notification.model_validate_json(body))
@@ -216,7 +216,7 @@ def parse_notification(body: bytes, *, in_part: bool = True) -> Notification:
 
 
 def _own(notification: Notification) -> Notification:
-    # No body says who sent it, or what was set aside of it.
+    # A body cannot set its sender or its rejected parts.
     if not notification.set_aside and notification.sender == ANYBODY:
         return notification
     return notification.model_copy(update={"set_aside": (), "sender": ANYBODY})
@@ -237,7 +237,7 @@ def _parse_slowly(body: bytes, in_part: bool) -> Notification:
 
 
 def _salvaged(value: Any, error: ValidationError) -> Notification:
-    """Return what can be read of a body that breaks a rule. Raises BadNotification when no alert of it can be."""
+    """Return the readable part of a body that breaks a rule. Raises BadNotification if no alert is readable."""
     if isinstance(value, dict) and (value.get("version") in ("1", 1) or value.keys() >= _OLD_GRAFANA):
         raise BadNotification(GRAFANA)
     if not isinstance(value, dict) or not isinstance(value.get("alerts"), list):
@@ -254,7 +254,7 @@ def _salvaged(value: Any, error: ValidationError) -> Notification:
 
 def _loaded(body: bytes) -> Any:
     try:
-        # Some senders begin with a byte order mark, which is no JSON.
+        # Some senders begin with a byte order mark, which is not JSON.
         return json.loads(body.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, parse_int=_bounded_text)
     except RecursionError:
         raise BadNotification("the body is nested too deeply; Alertmanager's has four levels") from None

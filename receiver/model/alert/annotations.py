@@ -1,4 +1,4 @@
-"""What an alert's annotations say: its description, and what else is text. Pure; foreign text stays foreign."""
+"""Reads an alert's annotations: its description, and other texts. Pure; the texts remain untrusted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ADDRESSES = ("http://", "https://")
 
 
 def description_of(annotations: Mapping[str, str]) -> str:
-    """Return what describes an alert: `description`, else `message`, else the first other annotation with words."""
+    """Return the description of an alert: `description`, else `message`, else the first other annotation with words."""
     for name in _DESCRIBING:
         if annotations.get(name, "").strip():
             return annotations[name].strip()
@@ -19,7 +19,7 @@ def description_of(annotations: Mapping[str, str]) -> str:
 
 
 def values_of(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Return the other annotations that are no links: figures, as a rule."""
+    """Return the other annotations that are not links, usually figures."""
     told = description_of(annotations)
     return {
         name: text.strip()

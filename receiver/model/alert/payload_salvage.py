@@ -1,6 +1,6 @@
-"""What can be read of a notification in which some alerts break a rule or a limit: the rest of its group counts.
+"""Reads the valid part of a notification in which some alerts break a rule or a limit.
 
-Alertmanager never sends again what was answered with a 4xx, so that one bad alert must not take the others with it.
+Alertmanager never retries after a 4xx, so one bad alert must not make the others lost.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ LONGEST_NAME = 1024
 TEXTS = ("generatorURL", "fingerprint")
 GROUPS = ("groupLabels", "commonLabels", "commonAnnotations")
 KNOWN = ("version", "groupKey", "receiver", "status", "externalURL", "truncatedAlerts", *GROUPS)
-"""Fields of a notification beside its alerts; others are left out, whatever they hold."""
+"""Fields of a notification in addition to its alerts; other fields are ignored."""
 KNOWN_OF_ALERT = ("startsAt", "endsAt", *TEXTS)
 TOLD = 20
 """Maximum number of cut or rejected parts that are listed one by one."""
 
 
 def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return `body` with what can be read of it, and what was cut or set aside, in words, each with its place."""
+    """Return the readable part of `body`, and a description of each cut or rejected part, with its position."""
     said: list[str] = []
     kept = []
     given = body.get("alerts")
@@ -37,7 +37,7 @@ def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[d
         rest["truncatedAlerts"] = (before if isinstance(before, int) else 0) + len(alerts) - most_alerts
     _name(rest, said)
     if not isinstance(rest.get("status", ""), str):
-        # It says nothing that the alerts do not say. Another word is none of Alertmanager's.
+        # It adds nothing to the status of the alerts. Alertmanager has no other value.
         said.append("status: not text, taken from the alerts")
         rest["status"] = "firing" if any(one["status"] == "firing" for one in kept) else "resolved"
     for name in GROUPS:
@@ -55,7 +55,7 @@ def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[d
 
 
 def _name(body: dict[str, Any], said: list[str]) -> None:
-    """Read what names the group; a number is its text. A receiver is only a name, and a group key is needed."""
+    """Read the name of the group; a number becomes text. A receiver is only a name, while a group key is required."""
     for name in ("groupKey", "receiver"):
         value = body.get(name, "")
         if isinstance(value, bool | int | float):
@@ -85,7 +85,7 @@ def _alert(alert: Any, place: str, most: int, said: list[str]) -> dict[str, Any]
 
 
 def _texts(value: Any, place: str, most: int, said: list[str]) -> dict[str, str] | None:
-    """Return the texts by name in `value`, None where it has none; a number is its text, and null is dropped."""
+    """Return the texts by name in `value`; None if it has none. A number becomes text, and null is dropped."""
     if not isinstance(value, dict):
         return None
     found: dict[str, str] = {}

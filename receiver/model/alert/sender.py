@@ -1,4 +1,4 @@
-"""Who sent a notification, and whose alerts that sender may resolve."""
+"""The sender of a notification, and whose alerts it may resolve."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 
 class Sender(NamedTuple):
-    """The name of an ingest token, and what it may resolve. Entries of one name are one sender."""
+    """The name of an ingest token, and the alerts that it may resolve. Entries with the same name are one sender."""
 
     name: str = ""
     """Empty: the service itself, or a notification from before senders were recorded."""
     resolves: tuple[str, ...] | None = None
-    """Names of senders whose alerts it may resolve, its own among them; None: those of every sender."""
+    """Names of senders whose alerts it may resolve, including its own; None: those of every sender."""
 
     @property
     def restricted(self) -> bool:
-        """Whether there are alerts that it may not resolve."""
+        """Whether it may not resolve the alerts of every sender."""
         return self.resolves is not None
 
     def may_resolve(self, began: str) -> bool:
-        """Return whether it may resolve an alert that the sender `began` reported; "" is nobody that was recorded."""
+        """Return whether it may resolve an alert that the sender `began` reported; "": no sender was recorded."""
         return self.resolves is None or not began or began in self.resolves
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 KINDS = ("measurement", "missing", "scope", "severity", "service", "query", "team")
-"""Few and fixed: fit for a metric's label (`severity_unknowns_total{kind}`)."""
+"""A small fixed set, suitable for a metric's label (`severity_unknowns_total{kind}`)."""
 _REMEDY = {
     "measurement": "write it in the alert rule as a number with its unit, as in 7.3%, 6.2s or 1.6x",
     "missing": "add it to the alert rule's annotations, as the rules file says in `measurements`",
@@ -23,16 +23,16 @@ class SeverityUnknown(NamedTuple):
     alertname: str
     kind: str
     text: str
-    """Why, in words; foreign text in it is quoted."""
+    """The reason as text; untrusted text in it is quoted."""
     generator_url: str
-    """Where the sender says that the alert rule is: text to show, never an address to ask."""
+    """The address of the alert rule according to the sender: text to show, never an address to request."""
 
     @property
     def about(self) -> str:
-        """What it is about: the same alert rule is listed once for each, however its values vary."""
+        """Its subject: an alert rule is listed once per subject, however its values vary."""
         return self.text.split(" ", 1)[0] if self.kind in ("measurement", "missing", "query") else self.kind
 
 
 def remedy(kind: str) -> str:
-    """Return what would be right, for one of `KINDS`."""
+    """Return the correction for one of `KINDS`."""
     return _REMEDY[kind]

@@ -1,1 +1,1 @@
-"""What channels are given to deliver, and what the public may see."""
+"""The input of channels, and the public data."""

@@ -1,4 +1,4 @@
-"""What a channel is to say, and the receipt of what its vendor answered."""
+"""The message for a channel, and the receipt with its vendor's response."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ class Document(Frozen):
     """The content of a wiki page: a post-mortem, a review."""
 
     key: str
-    """Stable: by it the page is known again."""
+    """A stable key by which the page is recognized."""
     title: str
-    """Names the incident or the month, so that no two documents share one."""
+    """It contains the incident or the month, so that it is unique."""
     markdown: str
-    """Headings, paragraphs, lists, tables, code; foreign text in it is already escaped."""
+    """Headings, paragraphs, lists, tables, code; untrusted text in it is already escaped."""
 
 
 class Notice(Frozen):
-    """What is sent to one destination: the newest state, not that of the event that required it."""
+    """A message to one destination: with the newest state, not that of the event that required it."""
 
     key: str
-    """Stable: the same notice sent twice carries the same key. For a page it is the page key."""
+    """Stable: the same notice has the same key each time. For a page it is the page key."""
     action: Action
     address: str
-    """Where in the channel: a routing key for a page, `#incidents` for a chat."""
+    """The address in the channel: a routing key for a page, `#incidents` for a chat."""
     text: str = ""
     """For TELL: the whole message. Otherwise a one-line summary in plain text."""
     incident: Incident | None = None
@@ -70,36 +70,36 @@ class Notice(Frozen):
     """At most 20 of the firing alerts."""
     mentions: tuple[Mention, ...] = ()
     public: PublicNews | None = None
-    """For a channel that tells the public: all that it may know."""
+    """For a public channel: all data that may be public."""
     document: Document | None = None
     accounts: dict[str, str] = {}
-    """How the channel calls the owners of the action items in `events`, by their name here; only who is known there."""
+    """The address in the channel of each owner of an action item in `events`, by name; only known owners."""
     urgent: tuple[Mention, ...] = ()
-    """Who is called even if they were mentioned before: their page is not through."""
+    """People who are mentioned even if they were mentioned before, because their page was not delivered."""
     asked: tuple[Mention, ...] = ()
-    """Who is called by name again, in the usual order: they are reminded of something."""
+    """People who are mentioned again, in the usual order, because they are reminded of something."""
     invited: tuple[Mention, ...] = ()
-    """Who belongs into a place of the incident's own: those who were paged, who have roles, all hands."""
+    """Members of the incident's own channel: people who were paged, have roles, or are part of all hands."""
     paged: tuple[str, ...] = ()
-    """Names of the people whom this incident has paged."""
+    """Names of the people that this incident has paged."""
     images: tuple[Link, ...] = ()
     """Images at https addresses, which only the reader's client loads."""
     links: tuple[Link, ...] = ()
     url: str | None = None
-    """Where the console shows the incident; None without `service.public_url`."""
+    """The address of the incident in the console; None without `service.public_url`."""
     answers: dict[str, str] = {}
-    """Token of each verb that the person may answer with (model/delivery/phone_answer.py); empty: no answers."""
+    """The token for each verb of an answer (model/delivery/phone_answer.py); empty: no answers."""
     hooks: str | None = None
     """Base address for answers from phones; None without `service.public_url`."""
     memory: dict[str, Any] = {}
-    """What the channel's last receipt for this destination asked to remember (a message's ts)."""
+    """The memory from the channel's last receipt for this destination (such as a message's ts)."""
     repeat: bool = False
-    """True when an earlier attempt may have arrived although no answer was seen."""
+    """True if an earlier attempt may have arrived although no response did."""
     now: datetime
 
 
 class AlertLine(Frozen):
-    """One alert as a message shows it: foreign text, to be escaped by the channel."""
+    """One alert for a message: untrusted text, which the channel must escape."""
 
     name: str
     summary: str
@@ -107,28 +107,28 @@ class AlertLine(Frozen):
     starts_at: datetime
     fingerprint: str
     description: str = ""
-    """What it says beside its summary."""
+    """Its description, in addition to the summary."""
     differing: dict[str, str] = {}
-    """Those of its labels that not all the alerts shown have alike."""
+    """Its labels that differ among the listed alerts."""
     values: dict[str, str] = {}
-    """Its other annotations that are no links: figures, as a rule."""
+    """Its other annotations that are not links, usually figures."""
 
     @property
     def detail(self) -> str:
-        """What the alert says beside name and summary, on one line: description, labels that differ, values."""
+        """The other texts of the alert on one line: description, labels that differ, values."""
         pairs = [f"{name}={value}" for name, value in {**self.differing, **self.values}.items() if name != "alertname"]
         return "; ".join(part for part in (self.description, ", ".join(pairs)) if part)
 
 
 class Room(Frozen):
-    """A place of an incident's own in a channel, such as a Slack channel made for it."""
+    """A place in a channel for one incident, such as a Slack channel created for it."""
 
     id: str
     name: str
 
 
 class Receipt(Frozen):
-    """What the vendor answered to a notice that it accepted."""
+    """The vendor's response to an accepted notice."""
 
     ref: str | None = None
     """The vendor's id: a dedup key, a message's ts, a ticket."""
@@ -136,9 +136,9 @@ class Receipt(Frozen):
     """Stored for the next notice to the same destination."""
     warning: str | None = None
     room: Room | None = None
-    """The incident's own place, once there is one."""
+    """The incident's own place, if there is one."""
     nothing: bool = False
-    """There was nothing to send to this destination."""
+    """Whether there was nothing to send to this destination."""
 
 
 Notice.model_rebuild()

@@ -1,4 +1,4 @@
-"""A picture that belongs to an incident, for channels that can show one."""
+"""An image about an incident, for channels that can show images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Picture(NamedTuple):
-    """A picture in PNG."""
+    """A PNG image."""
 
     png: bytes
     name: str
-    """Of its file: letters, digits and dashes."""
+    """The name of its file: letters, digits and dashes."""
     title: str
     text: str
-    """What it shows, for those who cannot see it."""
+    """A text alternative."""

@@ -12,7 +12,7 @@ UNNAMED_PRODUCT = "our service"
 
 
 class PublicStatus(StrEnum):
-    """How far the work on a problem is, in Statuspage's words."""
+    """The status of a problem, in Statuspage's terms."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -21,7 +21,7 @@ class PublicStatus(StrEnum):
 
 
 class Impact(StrEnum):
-    """How bad it is for customers, in Statuspage's words."""
+    """The impact on customers, in Statuspage's terms."""
 
     NONE = "none"
     MINOR = "minor"
@@ -32,7 +32,7 @@ class Impact(StrEnum):
 
 
 class Condition(StrEnum):
-    """How a component is, in Statuspage's words."""
+    """The condition of a component, in Statuspage's terms."""
 
     OPERATIONAL = "operational"
     MAINTENANCE = "under_maintenance"
@@ -42,7 +42,7 @@ class Condition(StrEnum):
 
 
 class PublicComponent(Frozen):
-    """A part of the service that the public knows. Id and name come out of the configuration."""
+    """A public component of the service. Its id and name come from the configuration."""
 
     id: str
     name: str
@@ -67,18 +67,18 @@ class PublicIncident(Frozen):
     progress: PublicStatus
     impact: Impact
     components: tuple[str, ...]
-    """Ids of the components that it concerns."""
+    """Ids of the affected components."""
     opened_at: datetime
     updated_at: datetime
     monitoring_at: datetime | None = None
     resolved_at: datetime | None = None
-    """When it ended; None: it is open."""
+    """When it ended; None while it is open."""
     updates: tuple[PublicUpdate, ...] = ()
     """The newest first."""
 
 
 class PublicNews(Frozen):
-    """What a page elsewhere is to show: one incident, and how every component is by all of them."""
+    """The content for an external page: one incident, and the condition of every component, based on all incidents."""
 
     incident: PublicIncident
     conditions: dict[str, Condition] = {}
@@ -98,14 +98,14 @@ class PublicMaintenance(Frozen):
 
 
 class PublicAnnouncement(Kept):
-    """What a person tells the public that belongs to no component."""
+    """A public message that belongs to no component."""
 
     id: str
     title: str
     text: str
     at: datetime
     until: datetime | None = None
-    """When it leaves the page; None: when a person removes it."""
+    """When it disappears from the page; None: when a person removes it."""
 
 
 class PublicPage(Frozen):
@@ -121,7 +121,7 @@ class PublicPage(Frozen):
     incidents: tuple[PublicIncident, ...] = ()
     """The newest first."""
     maintenance: tuple[PublicMaintenance, ...] = ()
-    """Current maintenance, and that of the next 14 days, the earliest first."""
+    """Maintenance that is active or begins within 14 days, earliest first."""
     announcements: tuple[PublicAnnouncement, ...] = ()
     """The newest first."""
     updated_at: datetime

@@ -1,4 +1,4 @@
-"""Subscribers of the status page, and what they are mailed. Addresses are personal data: nothing here is logged."""
+"""Subscribers of the status page, and their mail. Addresses are personal data: nothing here is logged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.model.base import Kept
 
 
 class SubscriberState(StrEnum):
-    """Whether an address is mailed to."""
+    """Whether mail is sent to an address."""
 
     ACTIVE = "active"
     STOPPED = "stopped"
@@ -20,7 +20,7 @@ class Subscriber(Kept):
     """An address whose owner has confirmed that they want mail."""
 
     id: str
-    """A keyed hash of the address: nobody can compute it without the key."""
+    """A keyed hash of the address, which cannot be computed without the key."""
     address: str
     components: tuple[str, ...] = ()
     """Ids of the subscribed components; empty: all."""
@@ -28,7 +28,7 @@ class Subscriber(Kept):
     confirmed_at: datetime
     state: SubscriberState = SubscriberState.ACTIVE
     failures: int = 0
-    """Mails in a row that could not be delivered."""
+    """Number of consecutive mails that could not be delivered."""
 
 
 class PendingSubscription(Kept):
@@ -38,11 +38,11 @@ class PendingSubscription(Kept):
     components: tuple[str, ...] = ()
     language: str = "en"
     nonce: str
-    """Makes the link good for one confirmation."""
+    """Limits the link to one confirmation."""
 
 
 class NewsKind(StrEnum):
-    """What a mail to subscribers is about."""
+    """The subject of a mail to subscribers."""
 
     UPDATE = "update"
     MAINTENANCE_SOON = "maintenance_soon"
@@ -55,15 +55,15 @@ class SubscriberNews(Kept):
     """News that is mailed to subscribers, the same for each of them."""
 
     key: str
-    """The same for the same news, so that it is sent once."""
+    """A key that is the same for the same news, so that it is sent once."""
     kind: NewsKind
     at: datetime
     title: str
     text: str = ""
     progress: str = ""
-    """Of an update: its status, in Statuspage's words."""
+    """The status of an update, in Statuspage's terms."""
     components: tuple[str, ...] = ()
-    """Ids of the components that it concerns; empty: all subscribers get it."""
+    """Ids of the affected components; empty: all subscribers get it."""
     about: str = ""
     """The thread of mails about the same subject: the public id of an incident or a window."""
     link: str = ""
@@ -72,7 +72,7 @@ class SubscriberNews(Kept):
     ends_at: datetime | None = None
 
     def concerns(self, subscriber: Subscriber) -> bool:
-        """Return whether this subscriber wants it, and had confirmed before it was published."""
+        """Return whether this subscriber chose it, and confirmed before it was published."""
         if subscriber.state is not SubscriberState.ACTIVE or subscriber.confirmed_at > self.at:
             return False
         return not self.components or not subscriber.components or bool({*self.components} & {*subscriber.components})

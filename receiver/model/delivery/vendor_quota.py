@@ -1,4 +1,4 @@
-"""What a vendor allows: so many calls within a time."""
+"""The rate limit of a vendor: a number of calls within a time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from receiver.model.base import Frozen
 
 
 class Quota(Frozen):
-    """One limit of a vendor, and how much of it one notice uses."""
+    """One limit of a vendor, and the part of it that one notice uses."""
 
     name: str
-    """What it holds for: a method, a Slack channel, a routing key's hash. Never a secret."""
+    """The subject of the limit: a method, a Slack channel, the hash of a routing key. Never a secret."""
     calls: int
-    """So many within any `seconds`."""
+    """Maximum number of calls within any `seconds`."""
     seconds: float
     kept: int = 0
-    """Of the calls, how many this notice leaves to more urgent ones."""
+    """How many of the calls this notice leaves to more urgent ones."""
     kept_else: int | None = None
-    """The same while nothing more urgent has gone for ten seconds; None: as `kept`."""
+    """The same if no more urgent call was made for ten seconds; None: as `kept`."""
     cost: int = 1
-    """Calls that this notice makes, at most."""
+    """Maximum number of calls that this notice makes."""
     rank: int = 1
-    """0 goes before 1, and 1 before 2: a delivery waits only behind more urgent ones."""
+    """0 is sent before 1, and 1 before 2: a delivery waits only for more urgent ones."""

@@ -8,9 +8,9 @@ from receiver.model.severity import Severity
 
 
 class AlertRecord(NamedTuple):
-    """What is kept of one alert of an incident, beside the state, by fingerprint.
+    """The record of one alert of an incident, stored by fingerprint, in addition to the state.
 
-    No model: nothing of it comes from outside, and thousands are made from one notification (0.3 us each, not 5).
+    It is not a model, because no data comes from outside, and one notification creates thousands (0.3 us each, not 5).
     """
 
     fingerprint: str
@@ -20,7 +20,7 @@ class AlertRecord(NamedTuple):
     severity: Severity
     name: str
     digest: str
-    """Hash of the body, so that only a body that changed is written again."""
+    """Hash of the body, so that only a changed body is written again."""
     seen_ms: int
     sender: str = ""
-    """Who reported it when it began; empty: recorded by an earlier release, or found by this service."""
+    """The sender that first reported it; empty: recorded by an earlier release, or found by this service."""

@@ -9,11 +9,11 @@ from receiver.model.incident.policy_snapshot import ResponseHours
 from receiver.model.wall_clock import instant
 
 LONGEST = 3660
-"""Days that are looked ahead at most: ten years of Mondays."""
+"""Maximum number of days to look ahead: ten years of Mondays."""
 
 
 def add_business_time(start: datetime, seconds: float, hours: ResponseHours | None, zone: str) -> datetime:
-    """Return the moment, in UTC, at which `seconds` have passed since `start`; with `hours`, counting only those."""
+    """Return the time, in UTC, at which `seconds` have passed since `start`; with `hours`, only these count."""
     if hours is None:
         return start + timedelta(seconds=seconds)
     clock = ZoneInfo(zone)
@@ -32,7 +32,7 @@ def add_business_time(start: datetime, seconds: float, hours: ResponseHours | No
 
 
 def next_opening(at: datetime, hours: ResponseHours, zone: str) -> datetime | None:
-    """Return when `hours` begin next after `at`, in UTC; None where `at` lies within them, their end excluded."""
+    """Return when `hours` begin next after `at`, in UTC; None if `at` is within them, excluding their end."""
     clock = ZoneInfo(zone)
     day = at.astimezone(clock).date()
     for ahead in range(LONGEST):

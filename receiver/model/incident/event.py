@@ -12,7 +12,7 @@ from receiver.model.base import Kept
 
 
 class ActorKind(StrEnum):
-    """The source of an event (surfaces.md, Event of a timeline)."""
+    """The source of an event."""
 
     ALERTMANAGER = "alertmanager"
     PERSON = "person"
@@ -32,7 +32,7 @@ class Actor(Kept):
 
 
 class Kind(StrEnum):
-    """What happened. The words of the timeline, the log line, the metric and the API are the same."""
+    """The kind of an event. Timeline, log line, metric and API use the same word."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -122,7 +122,7 @@ class Destination(Kept):
     address: str
     paging: bool = False
     personal: bool = False
-    """Whether the address is a person's own, which gets important events only."""
+    """Whether the address belongs to a person, who gets only important events."""
 
 
 class Event(Kept):
@@ -139,7 +139,7 @@ class Event(Kept):
 
 
 _SPEAKING = (Kind.PAGE, Kind.NOTIFY, Kind.ALL_HANDS, Kind.IDENTIFIED)
-"""Their texts say what happened themselves."""
+"""Kinds whose text already describes the event."""
 
 
 def heading(kind: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a check of `verification` found."""
+"""The result of a check of `verification`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from receiver.model.base import Frozen
 
 
 class CheckResult(Frozen):
-    """One check, asked once."""
+    """One run of a check."""
 
     name: str
     ok: bool | None
     """None: it could not run; that is recorded, and delays nothing."""
     detail: str
-    """What was measured, or why it could not be, in words: `0.3% < 5%`, `no answer within 2 s`."""
+    """The measured value, or the reason for a failure, as text: `0.3% < 5%`, `no answer within 2 s`."""

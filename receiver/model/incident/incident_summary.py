@@ -1,4 +1,4 @@
-"""The summary of an open incident, in memory and in the store: enough to list, count, filter and page it.
+"""The summary of an open incident, in memory and in the store: the data to list, count, filter and page it.
 
 The stored text is a JSON list that begins with its format. A reader that does not know the format derives the summary
 from the snapshot, so a later version may add fields under a new format while replicas of both versions run.
@@ -18,17 +18,18 @@ from receiver.model.severity import Severity
 
 FORMAT = 1
 FORMAT_OF_TEAMS = 2
-"""That of an incident that a team owns: its team stands last."""
+"""The format for an incident with a team, which is the last field."""
 FORMAT_OF_PRIVATE = 3
-"""That of a private incident: its team, that it is private, and which other teams see it stand last."""
+"""The format for a private incident: the last fields are its team, that it is private, and other teams that can see
+it."""
 TITLE = 300
-"""Characters of the title that are kept: as many as the console shows."""
+"""Maximum length of the title: as much as the console shows."""
 PAGES = 100
-"""Pages that are kept, the newest: older ones belong to rings that ended long ago."""
+"""Maximum number of pages, the newest: older ones belong to rings that ended long ago."""
 
 
 class PageMark(NamedTuple):
-    """What tells a page from every other."""
+    """The identity of a page."""
 
     key: str
     """The vendor's deduplication key."""
@@ -37,11 +38,11 @@ class PageMark(NamedTuple):
     person: str
     withdrawn: bool
     unanswered: bool
-    """Whether it is open at the vendor, or is to be, and nobody has answered it."""
+    """Whether it is unanswered and open, or will be open, at the vendor."""
 
 
 class IncidentSummary(NamedTuple):
-    """One incident at one version; moments are in milliseconds since the epoch."""
+    """One incident at one version; times are in milliseconds since the epoch."""
 
     uid: str
     id: str
@@ -67,9 +68,9 @@ class IncidentSummary(NamedTuple):
     queued: bool
     """Whether its severity is tracked in the incident queue."""
     call_ms: int | None
-    """When the next person is to be called; None: nobody is."""
+    """When the next person will be paged; None: nobody will."""
     answer_ms: int | None
-    """When its pages count as unanswered, although nobody else is called; None: never."""
+    """When its pages count as unanswered with nobody left to page; None: never."""
     public: bool
     """Whether it was published."""
     resume: State | None
@@ -81,12 +82,12 @@ class IncidentSummary(NamedTuple):
 
     @property
     def label(self) -> str:
-        """`INC-2026-0001`, or a placeholder while it has no number yet."""
+        """`INC-2026-0001`, or a placeholder as long as it has no number."""
         return self.id or "(new incident)"
 
     @property
     def badge(self) -> str:
-        """The prefix of its name: that it is a drill."""
+        """The prefix of its name, which marks a drill."""
         return "DRILL " if self.drill else ""
 
     @property
@@ -110,7 +111,7 @@ def pack(summary: IncidentSummary) -> bytes:
 
 
 def unpack(uid: str, number: str, version: int, text: str) -> IncidentSummary | None:
-    """Return the summary that `pack` wrote; None where its format, severity or state is not known to this version."""
+    """Return the summary that `pack` wrote; None if this version does not know its format, severity or state."""
     try:
         known = orjson.loads(text)
         if known[0] not in (FORMAT, FORMAT_OF_TEAMS, FORMAT_OF_PRIVATE):

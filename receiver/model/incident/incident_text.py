@@ -1,7 +1,7 @@
-"""An incident as JSON, without its empty fields: the same as its model writes, in a third of the time.
+"""Writes an incident as JSON without its empty fields: the same as its model does, in a third of the time.
 
-Half of a hundred fields are empty in an incident that has just been opened; to name them to the model took longer than
-to write the others, and each opening is written twice, as the snapshot and in the first line of its log.
+Half of a hundred fields are empty in a new incident; excluding them by name took the model longer than writing the
+others, and each opening is written twice, as the snapshot and in the first line of its log.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from receiver.model.severity import Decision
 
 _ROLES = "roles"
 _SPARSE = (Decision, EscalationProgress)
-"""Their defaults are not written. Readers of stored text, and earlier releases, read them only as models."""
+"""Types whose defaults are not written. Readers of stored text, and earlier releases, read them only as models."""
 
 
 def incident_text(incident: Incident, leave: Collection[str] = ()) -> bytes:
-    """Return the fields of `incident` that need be written, as a JSON object, without those that `leave` names.
+    """Return the necessary fields of `incident` as a JSON object, without those in `leave`.
 
-    A field that is empty, and is empty by default, is read as empty when it is missing.
+    A field that is empty by default is read as empty if it is missing.
     """
     empty, kept = _empty(), {}
     for name, value in incident.__dict__.items():
@@ -37,12 +37,12 @@ def incident_text(incident: Incident, leave: Collection[str] = ()) -> bytes:
         del kept[_ROLES]
     for name in leave:
         kept.pop(name, None)
-    # What a later version has added is written back.
+    # Additions of a later version are written back.
     kept |= incident.__pydantic_extra__ or {}
     try:
         return orjson.dumps(kept, default=_json, option=orjson.OPT_UTC_Z)
     except TypeError:
-        # A text that UTF-8 cannot carry, or a number beyond 64 bits: what becomes of it is for the model to say.
+        # Text that UTF-8 cannot encode, or a number beyond 64 bits: the model decides how to write it.
         return incident.model_dump_json(include=set(kept)).encode()
 
 

@@ -1,4 +1,4 @@
-"""A page: one notification of one person, frozen when it was decided."""
+"""A page: one notification of one person, frozen at the time of the decision."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from receiver.model.oncall.personal_rules import PersonalRule
 CALLED = "called"
 """The step of a page that a person requested by name."""
 PROVED = "prove"
-"""The step of a test page, which proves that its person is reached; it is of no incident."""
+"""The step of a test page, which proves that its person can be reached; it belongs to no incident."""
 ADOPTED = "merged"
-"""The step of a page that another incident made, which counts as that one's call."""
+"""The step of a page that was taken over from another incident."""
 
 
 class Page(Kept):
-    """One notification of one person by one channel, frozen when it was decided.
+    """One notification of one person by one channel, frozen at the time of the decision.
 
-    `address` is the vendor credential (a PagerDuty routing key): it is kept so that the resolve
-    goes where the trigger went whatever a reload changed since, and it never leaves in the API.
+    `address` is the vendor credential (a PagerDuty routing key): it is stored so that the resolve goes where the
+    trigger went, regardless of later reloads, and the API never returns it.
     """
 
     key: str
@@ -31,34 +31,35 @@ class Page(Kept):
     contact: str
     address: str
     step: str
-    """What called for it: `opened`, `severity_raised`, `reopened`, `backup`, `emergency` ..."""
+    """The reason for it: `opened`, `severity_raised`, `reopened`, `backup`, `emergency` ..."""
     ring: int
     at: datetime
     seq: int = 0
-    """Sequence number of the event that made it."""
+    """Sequence number of the event that created it."""
     number: int = 0
     """The number of this notification of the person, the last part of the key; 0: as `ring` (earlier releases)."""
     note: str = ""
-    """What it is about beside the incident: the names of new alerts, or what a person says who has called for it."""
+    """Its subject in addition to the incident: the names of new alerts, or the text of the person who requested it."""
     by: str = ""
-    """Who has called for it by name; empty where no person has."""
+    """The person who requested it by name; empty if no person did."""
     base: str | None = None
-    """Of a page by a personal rule: the key that all pages of the same call begin with."""
+    """For a page by a personal rule: the common prefix of the keys of all pages of one call."""
     rule: PersonalRule | None = None
-    """The steps that follow while nobody answers; None: none do, or another page of the call has them."""
+    """The steps that follow while nobody answers; None: there are none, or another page of the call has them."""
     rule_step: int | None = None
-    """Which step of its person's rule made it; None: no rule did."""
+    """The step of its person's rule that created it; None: no rule did."""
     round: int = 0
-    """Which round of the rule that was, from 0."""
+    """The round of the rule, from 0."""
     how: str = ""
-    """`sms` or `call` at a channel that does both; empty: as the channel does without it."""
+    """`sms` or `call` for a channel that supports both; empty: the channel's default."""
     withdrawn: bool = False
-    """Whether it is resolved at the vendor unanswered: all alerts have ended, or a newer page replaces it."""
+    """Whether it is resolved at the vendor without an answer, because all alerts have ended or a newer page replaces
+    it."""
 
     def called_for(self, plan: SeverityPlan | None) -> bool:
-        """Return whether `plan`, that of the incident's severity, pages its contact; true without a plan.
+        """Return whether `plan`, of the incident's severity, pages its contact; true without a plan.
 
-        What a person has asked for is called for whatever the severity.
+        A page that a person requested is sent regardless of the severity.
         """
         if plan is None or self.step == CALLED:
             return True

@@ -1,6 +1,6 @@
-"""What can be read of an incident that a later version has written: enough to page for it, and to number what follows.
+"""The readable part of an incident that a later version wrote: enough to page for it, and to number further events.
 
-Fields that this version cannot read have the value that pages: nobody is left uncalled because of a word that is new.
+Fields that this version cannot read get the value that causes a page, so that an unknown value never prevents one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TEXTS = ("key", "channel", "person", "address")
 
 
 def partial_incident(uid: str, number: str, version: int, text: str, *, is_open: bool, now: datetime) -> Incident:
-    """Return what can be read of the snapshot `text`. `is_open`: whether the store lists it among the open ones."""
+    """Return the readable part of the snapshot `text`. `is_open`: whether the store lists it as open."""
     written = _loaded(text)
     least: dict[str, Any] = {
         "uid": uid, "id": number, "version": version, "key": "", "episode": 0, "title": TITLE,

@@ -22,7 +22,7 @@ class Step(Kept):
     """One step of the escalation."""
 
     after: float
-    """Seconds since the incident got its present severity, pauses left out."""
+    """Seconds since the incident got its current severity, excluding pauses."""
     page: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
 
@@ -41,11 +41,11 @@ class PagingHours(ResponseHours):
     """The hours of the week in which people are paged."""
 
     zone: str
-    """Whose wall clock shows them."""
+    """The time zone of the hours."""
 
 
 class SeverityPlan(Kept):
-    """What one severity asks for."""
+    """The settings of one severity."""
 
     respond: float
     """Response time in seconds."""
@@ -61,14 +61,14 @@ class SeverityPlan(Kept):
     ticket: bool = False
     queue: bool = False
     publish: Publish | None = None
-    """How an update reaches the public; None: not at all by itself."""
+    """How an update is published; None: never automatically."""
     publish_within: float | None = None
     """Seconds until the first public update is due."""
     publish_when: CustomerVisible | None = None
     hours: ResponseHours | None = None
-    """Only these hours count for `respond` and `update`."""
+    """The only hours that count for `respond` and `update`."""
     page_hours: PagingHours | None = None
-    """People are paged only then; None: around the clock."""
+    """The only hours in which people are paged; None: around the clock."""
 
     def pages(self, contact: str) -> bool:
         """Return whether it pages `contact`, at once or in a step of its escalation."""
@@ -78,7 +78,7 @@ class SeverityPlan(Kept):
 class TeamPeople(Kept):
     """The people of a team's contacts when an incident opened, in case a reload removes the team or a contact.
 
-    Addresses are those of people: they never leave in the API.
+    Addresses belong to people: the API never returns them.
     """
 
     contacts: dict[str, tuple[str, ...]] = {}
@@ -98,9 +98,9 @@ class Plan(Kept):
     zone: str = "UTC"
     """The zone of business hours."""
     marks: tuple[Destination, ...] = ()
-    """Where its time is marked, so that what was begun there is ended there."""
+    """Where it is annotated, so that an annotation is ended where it was begun."""
     team_people: TeamPeople | None = None
-    """Only of an incident that a team owns."""
+    """Only for an incident with a team."""
 
 
 class NotifiedContact(Kept):
@@ -110,9 +110,9 @@ class NotifiedContact(Kept):
     way: ContactMethod
     at: datetime
     seq: int = 0
-    """Sequence number of the event that called it."""
+    """Sequence number of the event that paged it."""
     due: datetime | None
-    """When its backup is reached; None: it has been, or there is nothing to wait for."""
+    """When its backup is paged; None: it was paged, or no answer is awaited."""
     ring: int
 
 
@@ -132,5 +132,5 @@ class EscalationProgress(Kept):
         return EscalationProgress(step=self.step, spent=self.spent + max(0.0, (now - self.since).total_seconds()))
 
     def running(self, now: datetime) -> EscalationProgress:
-        """Return it with its clock going on at `now`."""
+        """Return it with its clock running from `now`."""
         return self if self.since is not None else self.model_copy(update={"since": now})

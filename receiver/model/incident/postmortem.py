@@ -1,4 +1,4 @@
-"""What people write when it is over: the post-mortem's versions, and the clocks that they have set right."""
+"""Data that people enter after an incident: versions of the post-mortem, and corrected times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.model.base import Kept
 
 
 class ReviewStatus(StrEnum):
-    """How far a post-mortem is (the seed's template: Draft / Final)."""
+    """The status of a post-mortem."""
 
     DRAFT = "draft"
     FINAL = "final"
@@ -26,9 +26,9 @@ class PostmortemVersion(Kept):
 
 
 class CorrectedTime(StrEnum):
-    """The moments of an incident that people may know better than the log does, in the order of its life.
+    """The times of an incident that people may correct, in chronological order.
 
-    When it was opened is what the service itself has done, and the month that it counts in: nobody knows that better.
+    The opening time is excluded, because the service itself opened it, and it determines the month of reports.
     """
 
     IMPACT_BEGAN = "impact_began"

@@ -1,4 +1,4 @@
-"""What was changed before an incident: deployments and releases, as GitHub tells."""
+"""Changes before an incident: deployments and releases on GitHub."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from receiver.model.base import Kept
 
 
 class RecentChange(Kept):
-    """One deployment or release. Its texts are foreign."""
+    """One deployment or release. Its texts are untrusted."""
 
     kind: Literal["deployment", "release"]
     name: str
-    """What was deployed: a description or a ref; of a release its tag."""
+    """The deployed version: a description or a ref; for a release, its tag."""
     at: datetime
     by: str = ""
     environment: str = ""
     production: bool = False
     """Whether GitHub marks its environment as production."""
     transient: bool = False
-    """Its environment is one that goes away again, as the preview of a pull request."""
+    """Whether its environment is temporary, such as the preview of a pull request."""
     sha: str = ""
     state: str = ""
     """The final state of a deployment, such as `success`; empty: unknown."""
@@ -28,12 +28,12 @@ class RecentChange(Kept):
 
 
 class Changes(Kept):
-    """What a repository tells about the day before an incident."""
+    """The changes in a repository in the day before an incident."""
 
     repository: str
     items: tuple[RecentChange, ...] = ()
     """The newest first."""
     likely: int | None = None
-    """Index of the one that most likely is the cause; None: none is."""
+    """Index of the most likely cause; None if there is none."""
     why: str
-    """Why that one, or why none."""
+    """The reason for that choice."""

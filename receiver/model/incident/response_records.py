@@ -1,4 +1,4 @@
-"""The work on an incident: what people tick, decide, promise and say."""
+"""Records of the work on an incident: checklist, mitigations, action items, updates, roles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from receiver.model.severity import Severity
 
 
 class Role(StrEnum):
-    """The seed's roles, by the words of the slash command."""
+    """The roles, by their names in the slash command."""
 
     IC = "ic"
     TECH = "tech"
@@ -19,17 +19,17 @@ class Role(StrEnum):
 
     @property
     def field(self) -> str:
-        """The name in an incident's `roles` (surfaces.md)."""
+        """The name in an incident's `roles`."""
         return ROLE_FIELDS[self]
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """How people call it."""
+        """The title for display."""
         return ROLE_TITLES[self]
 
     @property
     def duties(self) -> tuple[str, ...]:
-        """What it is there for (the seed's Roles and Responsibilities)."""
+        """Its duties (docs/process.md)."""
         return DUTIES[self]
 
 
@@ -81,16 +81,16 @@ CHECKLIST = (
     "Examine error logs",
     "Identify affected scope (users, tenants, features)",
 )
-"""The seed's investigation checklist; items are numbered from 1."""
+"""The investigation checklist; items are numbered from 1."""
 DEPLOYMENTS = 2
 """The number of the item about recent deployments."""
 
 
 class Option(Kept):
-    """A mitigation option with its risk and effort (the seed's mitigation options)."""
+    """A mitigation option with its risk and effort."""
 
     name: str
-    """The word of the slash command."""
+    """Its name in the slash command."""
     title: str
     risk: str
     time: str
@@ -144,7 +144,7 @@ class ActionStatus(StrEnum):
 
 
 class ActionItem(Kept):
-    """Something promised, with an owner and a day."""
+    """A follow-up task with an owner and a due date."""
 
     n: int
     title: str
@@ -155,7 +155,7 @@ class ActionItem(Kept):
     at: datetime
     done_at: datetime | None = None
     reminded_at: datetime | None = None
-    """When its owner was last reminded of it."""
+    """When its owner was last reminded."""
 
 
 class Mitigation(Kept):
@@ -170,7 +170,7 @@ class Mitigation(Kept):
 
 
 class UpdateStatus(StrEnum):
-    """What a status update says of the incident (the seed's templates)."""
+    """The public status in a status update."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -193,17 +193,17 @@ class StatusUpdate(Kept):
     """None: a draft."""
     cause: str | None = None
     expected_resolution: datetime | None = None
-    """When it is thought to be over."""
+    """The expected end."""
     deadline: datetime | None = None
     """When it must be published; None: no deadline."""
     template: bool = False
-    """Made by the service, of fixed words and names of components."""
+    """Whether the service wrote it, from fixed text and names of components."""
     reminded: bool = False
-    """People were reminded of it: that it waits, or that the next one is due."""
+    """Whether people were reminded that it is pending, or that the next one is due."""
     round: int = 0
-    """How often the incident had been reopened by then."""
+    """How often the incident had been reopened at that time."""
     severity: Severity | None = None
-    """How severe the incident was then; None: nobody has noted it."""
+    """The severity of the incident at that time; None: not recorded."""
     discarded_at: datetime | None = None
     """When the draft was discarded; None: it was not."""
     discarded_by: str | None = None
@@ -220,12 +220,12 @@ class StatusUpdate(Kept):
 
 
 class NoiseMark(Kept):
-    """A person's word that an incident was noise: its alert rule should not have called anybody."""
+    """A person's mark that an incident was noise: its alert rule should not have paged anyone."""
 
     by: str
     at: datetime
     text: str = ""
-    """Why, or what the rule should do instead."""
+    """The reason, or what the rule should do instead."""
 
 
 class ResponseTimer(Kept):
@@ -236,7 +236,7 @@ class ResponseTimer(Kept):
 
 
 class Roles(Kept):
-    """Who does what (the seed's roles)."""
+    """The people who have the roles."""
 
     incident_commander: str | None = None
     technical_lead: str | None = None
@@ -245,4 +245,4 @@ class Roles(Kept):
 
 
 NOBODY = Roles()
-"""The roles of an incident in which nobody has one."""
+"""The roles of an incident without assigned people."""

@@ -18,10 +18,10 @@ TEXT = 200
 
 
 def review_record_text(incident: Incident) -> str:
-    """Return the record as it is stored beside the snapshot, as JSON; "": nothing is.
+    """Return the record that is stored with the snapshot, as JSON; "" if none is stored.
 
-    It was a tenth of the bytes of an open incident, whose snapshot says the same, and was made anew with each commit.
-    Months of incidents that are over are read by it, and a private one is recognized by it (count_fired.lua).
+    It was a tenth of the size of an open incident, whose snapshot contains the same data, and was built with each
+    commit. Reports over months of finished incidents read it, and it marks a private incident (count_fired.lua).
     """
     if not incident.state.over and not incident.private:
         return ""
@@ -29,10 +29,9 @@ def review_record_text(incident: Incident) -> str:
 
 
 def index_fields(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those fields of the record that the index of similar incidents needs, from a stored snapshot.
+    """Return the fields of the record that the index of similar incidents needs, from a stored snapshot.
 
-    Making an Incident of the snapshot first costs ten times as much. Raises ValueError, TypeError, LookupError or
-    AttributeError.
+    Parsing an Incident first would cost ten times as much. Raises ValueError, TypeError, LookupError or AttributeError.
     """
     names, alertname = state.get("names", ()), state.get("labels", {}).get("alertname")
     return {
@@ -45,12 +44,12 @@ def index_fields(state: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def review_record_fields(incident: Incident) -> dict[str, Any]:
-    """Return what figures need, as JSON. What people have set right counts (model/incident/postmortem.py)."""
+    """Return the data for figures, as JSON. Times that people corrected count (model/incident/postmortem.py)."""
     clocks, asked = incident.clocks, incident.called
     over = incident.state.over
     ended = clocks.get(CorrectedTime.RESOLVED) or incident.resolved_at or incident.closed_at if over else None
     answered = clocks.get(CorrectedTime.ACKNOWLEDGED) or incident.first_acknowledged_at or incident.acknowledged_at
-    # A child of a storm is an incident; what was merged away is part of another one.
+    # An incident in a storm counts as an incident; a merged one is part of another one.
     in_storm = incident.held == "storm" or (incident.parent is not None and not incident.merged)
     return {
         "severity": incident.severity,
@@ -73,7 +72,7 @@ def review_record_fields(incident: Incident) -> dict[str, Any]:
         "in_storm": in_storm,
         **({"noise": True} if incident.noise is not None else {}),
         "final": incident.review is not None and incident.review.status is ReviewStatus.FINAL,
-        # Several channels of one call are one page.
+        # Pages of one call through several channels count as one page.
         "pages": sorted(
             {
                 (page.person, page.ring, to_ms(page.at))

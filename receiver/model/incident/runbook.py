@@ -1,4 +1,4 @@
-"""A page that says what to do, as a wiki has it."""
+"""A runbook in a wiki."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ class Runbook(Frozen):
 
     title: str
     href: str
-    """Where people read it."""
+    """Its address for people."""
     labels: tuple[str, ...]
-    """What it is labelled with there."""
+    """Its labels in the wiki."""

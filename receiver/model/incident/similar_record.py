@@ -14,7 +14,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import ReviewStatus
 
 FORMAT = 1
-"""Of the stored record; a reader that does not know the format passes the record over."""
+"""The format of the stored record; a reader that does not know it ignores the record."""
 FINGERPRINTS = 32
 ALERTS = 16
 PAIRS = 20
@@ -25,7 +25,7 @@ VALUE = 100
 TEXT = 200
 """Maximum number of stored characters of the title, the cause and the resolution."""
 LINKED = ("runbook_url", "runbook")
-"""Annotations that say as much about an alert as its labels do."""
+"""Annotations that are as significant as labels."""
 _NOT_PAIRS = ("alertname", "severity", "prometheus", "monitor", "receiver")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 _STOP = frozenset(
@@ -37,7 +37,7 @@ _STOP = frozenset(
 
 
 class SimilarRecord(NamedTuple):
-    """One incident, as far as it is compared."""
+    """The data of one incident that is compared."""
 
     uid: str
     id: str
@@ -48,15 +48,15 @@ class SimilarRecord(NamedTuple):
     """Names of its alerts."""
     fingerprints: tuple[str, ...]
     pairs: tuple[str, ...]
-    """Its labels and its runbook, each as `name=value`, without those that every alert has."""
+    """Its labels and its runbook, each as `name=value`, without labels that every alert has."""
     words: tuple[str, ...]
-    """Of its title, its alerts' names and its description, in lower case."""
+    """The words of its title, its alerts' names and its description, in lower case."""
     opened_ms: int
     ended_ms: int | None = None
     cause: str = ""
     resolution: str = ""
     mitigation: str = ""
-    """The mitigation that was chosen last: a name of OPTIONS, or a person's words."""
+    """The last chosen mitigation: a name of OPTIONS, or a person's text."""
     final: bool = False
     """Whether its post-mortem is final."""
     noise: bool = False
@@ -67,12 +67,12 @@ class SimilarRecord(NamedTuple):
 
     @property
     def explained(self) -> bool:
-        """Whether it has a cause or a resolution."""
+        """Whether its cause or resolution is known."""
         return bool(self.cause or self.resolution or self.mitigation)
 
 
 def words_of(*texts: str) -> tuple[str, ...]:
-    """Return the words of `texts` in lower case, at most 32; `ApiLatencyHigh` is three of them, numbers are none."""
+    """Return the words of `texts` in lower case, at most 32, without numbers; `ApiLatencyHigh` has three words."""
     found = (part.lower() for text in texts for part in _PARTS.findall(text[:2000]))
     return tuple(word for word in found if len(word) > 1 and word not in _STOP)[:WORDS]
 
@@ -116,7 +116,7 @@ def pack_similar(record: SimilarRecord) -> bytes:
 
 
 def unpack_similar(uid: str, number: str, text: str) -> SimilarRecord | None:
-    """Return the record that `pack_similar` wrote; None where this version cannot read it."""
+    """Return the record that `pack_similar` wrote; None if this version cannot read it."""
     try:
         form, *fields = orjson.loads(text)
         if form != FORMAT:

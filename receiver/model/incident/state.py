@@ -1,4 +1,4 @@
-"""The states of an incident, and the phases that they belong to."""
+"""The states of an incident, and their phases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """The state of an incident (surfaces.md, Shapes in JSON)."""
+    """The state of an incident."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -26,7 +26,7 @@ TAKEN = (State.ACKNOWLEDGED, State.IDENTIFIED)
 
 
 class Phase(StrEnum):
-    """Which part of the seed's process it is in."""
+    """The phase of the process (docs/process.md)."""
 
     DETECT = "detect"
     TRIAGE = "triage"

@@ -1,4 +1,4 @@
-"""A ticket as its vendor shows it: of an incident, or of one of its action items."""
+"""A ticket at its vendor, for an incident or for one of its action items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from receiver.model.base import Kept
 
 
 class TicketStatus(StrEnum):
-    """How far a ticket is: the categories under which every workflow has its states (contracts: jira, section 4)."""
+    """The progress of a ticket: the categories that every workflow's states belong to (Jira API)."""
 
     NEW = "new"
     BEGUN = "indeterminate"
@@ -16,10 +16,10 @@ class TicketStatus(StrEnum):
 
 
 class Ticket(Kept):
-    """One ticket of ours."""
+    """One ticket that this service created."""
 
     key: str
-    """What the vendor calls it."""
+    """Its key at the vendor."""
     uid: str
     """The uid of its incident."""
     action: int | None = None

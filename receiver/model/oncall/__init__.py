@@ -1,1 +1,1 @@
-"""People, contacts, schedules, and rotations, as the configuration writes them."""
+"""People, contacts, schedules and rotations in the configuration."""

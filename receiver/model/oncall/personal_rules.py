@@ -1,4 +1,4 @@
-"""Personal notification rules: by which channels somebody is paged, one after the other, until somebody answers."""
+"""Personal notification rules: the channels that page a person, one after the other, until someone answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_ROUNDS = 20
 
 
 class RuleFor(StrEnum):
-    """Which severities a list of steps is for."""
+    """The severities to which a list of steps applies."""
 
     DEFAULT = "default"
     SEV1 = Severity.SEV1.value
@@ -28,7 +28,7 @@ class RuleFor(StrEnum):
 
 
 class How(StrEnum):
-    """Which way a telephone is used."""
+    """How a phone is used."""
 
     SMS = "sms"
     CALL = "call"
@@ -55,7 +55,7 @@ class Repeat(Settings):
 
 
 def check_steps(steps: tuple[RuleStep, ...]) -> None:
-    """Raise ValueError unless a first step comes at once, and each later one not before the one ahead of it."""
+    """Raise ValueError unless the first step is immediate, and no step is earlier than the previous one."""
     if not steps or steps[0].after != timedelta():
         raise ValueError("no step pages at once (write a first step with after: 0s)")
     if any(later.after < earlier.after for earlier, later in pairwise(steps)):
@@ -63,18 +63,18 @@ def check_steps(steps: tuple[RuleStep, ...]) -> None:
 
 
 class FrozenStep(Kept):
-    """A step as it was when its person was paged. Its address is looked up when it is due."""
+    """A step as configured when its person was paged. Its address is looked up when it is due."""
 
     after: float
     channel: str
     how: str = ""
-    """`sms` or `call` at a channel that does both; empty: as the channel does without it."""
+    """`sms` or `call` for a channel that supports both; empty: the channel's default."""
     once: bool = False
-    """Whether it is left out of later rounds: its vendor would take a repetition for the same page."""
+    """Whether it is left out of later rounds, because its vendor would treat a repetition as the same page."""
 
 
 class PersonalRule(Kept):
-    """The steps of one person for one page, as they were when that was made."""
+    """The steps of one person for one page, as configured when the page was created."""
 
     steps: tuple[FrozenStep, ...]
     times: int = 0
@@ -87,7 +87,7 @@ class PersonalRule(Kept):
         return self
 
     def calls(self) -> list[tuple[float, int, int]]:
-        """Return every call in the order of time: seconds after the first one, its round, and the index of its step."""
+        """Return every call in chronological order: seconds after the first one, its round, and its step's index."""
         found = [
             (number * self.every + step.after, number, index)
             for number in range(self.times + 1)

@@ -1,4 +1,4 @@
-"""How turns go round: the length of a turn, when it is handed over, among whom, and the hours in which it counts."""
+"""Settings of a rotation: shift length, hand-off time, people, and the hours in which it applies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from receiver.model.wall_clock import check_day
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SHORTEST_SHIFT = timedelta(hours=1)
-"""A clock change moves by an hour, most of the time: shorter shifts could end before they begin."""
+"""A clock change usually moves by an hour: shorter shifts could end before they begin."""
 
 _WHEN = re.compile(r"(?:([A-Za-z]+) +)?(\S+)")
 
 
 def parse_handoff(text: str) -> tuple[int | None, time]:
-    """Return weekday (0 is Monday, None without one) and wall-clock time of `Monday 09:00` or `09:00`.
+    """Return weekday (0 is Monday; None without one) and wall-clock time of `Monday 09:00` or `09:00`.
 
     Raises ValueError for everything else.
     """
@@ -39,13 +39,13 @@ def parse_handoff(text: str) -> tuple[int | None, time]:
 
 
 def check_handoff(text: str) -> str:
-    """Return `text` when parse_handoff reads it; raises ValueError otherwise."""
+    """Return `text` if parse_handoff accepts it; raises ValueError otherwise."""
     parse_handoff(text)
     return text
 
 
 def check_weekly(text: str) -> str:
-    """Return `text` when it is a day and a time (`Sunday 03:00`); raises ValueError otherwise."""
+    """Return `text` if it is a day and a time (`Sunday 03:00`); raises ValueError otherwise."""
     if parse_handoff(text)[0] is None:
         raise ValueError("the day is missing (write a day and a time, such as 'Sunday 03:00')")
     return text
@@ -73,7 +73,7 @@ class Hours(Settings):
 
 
 class Rota(Settings):
-    """Turns that go round among people. A hand-off keeps its wall-clock time across daylight-saving changes."""
+    """Shifts that rotate among people. A hand-off keeps its wall-clock time across daylight-saving changes."""
 
     rotation: Rotation = Rotation.WEEKLY
     """How long a shift is; `custom` takes it from `length`."""
@@ -119,7 +119,7 @@ class Rota(Settings):
 
 
 class Change(Rota):
-    """What a rotation becomes, from its day on; what is left out stays as it was."""
+    """A change of a rotation from its day on; omitted settings stay unchanged."""
 
     starts: Annotated[date, AfterValidator(check_day)]
     """The day of the hand-off from which it applies, beginning with the first of `people`."""
@@ -133,7 +133,10 @@ R = TypeVar("R", bound=Rota)
 
 
 def at_a_hand_off(rota: R) -> R:
-    """Return `rota` when it begins on a day of its hand-off. Raises ValueError: it would change a shift that began."""
+    """Return `rota` if it begins on a hand-off day.
+
+    Raises ValueError otherwise, because it would change a past shift.
+    """
     day, _ = rota.moment
     if day is not None and rota.starts.weekday() != day:
         earlier = rota.starts - timedelta(days=(rota.starts.weekday() - day) % 7)
@@ -143,7 +146,7 @@ def at_a_hand_off(rota: R) -> R:
 
 
 class Line(Rota):
-    """A rotation with what it becomes later, so that what has been stays as it was."""
+    """A rotation with its later changes, so that past shifts stay as they were."""
 
     rotations: tuple[Change, ...] = ()
     """Later changes, earliest first: each applies from its first hand-off, and past shifts stay."""
@@ -168,7 +171,7 @@ class Line(Rota):
 
 
 def inherited(given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Return `given` with what it leaves out as in `before`; another rotation brings its own length and hand-off."""
+    """Return `given` with omitted settings from `before`; another kind of rotation has its own length and hand-off."""
     names = ["timezone", "only"]
     if "rotation" not in given:
         names += ["rotation", "length", "handoff"]
@@ -176,10 +179,10 @@ def inherited(given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
 
 
 class Layer(Line):
-    """A rotation that lies over others, and wins where it holds."""
+    """An additional rotation that takes precedence while it applies."""
 
     name: str = ""
-    """A name for people, such as nights."""
+    """A display name, such as nights."""
 
     @model_validator(mode="after")
     def _begins(self) -> Self:

@@ -1,7 +1,7 @@
-"""Who is called and when: people, contacts and schedules.
+"""Who is paged and when: people, contacts and schedules. Defaults are those of docs/process.md.
 
-Defaults are those of the seed's process document. Names (of people, contacts, schedules, channels) are checked
-against each other by receiver.config, which knows where in the file they stand.
+receiver.config checks names (of people, contacts, schedules, channels) against each other, because it knows their
+position in the file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _none_without(value: Any) -> Any:
 
 
 class Vacation(Settings):
-    """A time in which somebody is away."""
+    """A time in which a person is away."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -49,10 +49,10 @@ class Vacation(Settings):
 
 
 class Person(Settings):
-    """Somebody who can be reached."""
+    """A person who can be paged or notified."""
 
     gathers: ClassVar[str] = "addresses"
-    """Every key that is no field is an address: the name or kind of a channel, and the address there."""
+    """Every key that is not a field is an address: the name or kind of a channel, and the address there."""
 
     name: str = Field(min_length=1)
     """The person's name in messages."""
@@ -89,14 +89,14 @@ class Person(Settings):
         return self
 
     def steps_for(self, severity: Severity | None) -> tuple[RuleStep, ...]:
-        """Return by which channels this person is paged for `severity`; none: by every one at once."""
+        """Return the channels by which this person is paged for `severity`; empty: all at once."""
         if not isinstance(self.page_by, dict):
             return self.page_by
         default = self.page_by.get(RuleFor.DEFAULT, ())
         return default if severity is None else self.page_by.get(RuleFor(severity.value), default)
 
     def address(self, channel: str, kind: str) -> str | None:
-        """Return the address on the channel of that name, else on any of that kind; None when there is none."""
+        """Return the address on the channel with that name, else on any of that kind; None if there is none."""
         for key in (channel, kind):
             if key in self.addresses and self.addresses[key].get_secret_value():
                 return self.addresses[key].get_secret_value()
@@ -104,7 +104,7 @@ class Person(Settings):
 
 
 class Target(Settings):
-    """Whom a contact means: exactly one of a schedule, a person and a group."""
+    """The people of a contact: exactly one of a schedule, a person and a group."""
 
     schedule: str | None = None
     """A key of `schedules`: the person on call there."""
@@ -143,12 +143,12 @@ class Contact(Target):
 
     @property
     def routing_key(self) -> SecretStr | None:
-        """The routing key of the PagerDuty service that it means; None: it means people."""
+        """The routing key of its PagerDuty service; None if the contact consists of people."""
         return self.service if self.service is not None else self.pagerduty_service
 
 
 class Planned(Settings):
-    """Somebody takes over from whoever would be on call, planned in the configuration."""
+    """A temporary replacement of the person on call, planned in the configuration."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -166,7 +166,7 @@ class Planned(Settings):
 
 
 class Override(Kept):
-    """Somebody takes over from whoever would be on call: asked for while the service ran. Times are in UTC."""
+    """A temporary replacement of the person on call, made at run time. Times are in UTC."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -178,13 +178,13 @@ class Override(Kept):
     from_: datetime = Field(alias="from")
     until: datetime
     by: str
-    """Who asked for it."""
+    """Who created it."""
     made_at: datetime
-    """When: of two that hold at once the later one counts."""
+    """When it was created: of two that apply at the same time, the later one counts."""
 
 
 class Schedule(Line):
-    """Who is on call when: rotations over each other, then overrides."""
+    """An on-call schedule: layered rotations, then overrides."""
 
     layers: tuple[Layer, ...] = ()
     """Additional rotations; if several apply, the last one wins."""
@@ -203,7 +203,7 @@ class Schedule(Line):
     @model_validator(mode="before")
     @classmethod
     def _zone(cls, value: Any) -> Any:
-        # A layer is in the zone of its schedule, unless it names its own.
+        # A layer has the zone of its schedule, unless it has its own.
         if not isinstance(value, dict) or not isinstance(value.get("layers"), list | tuple) or "timezone" not in value:
             return value
         zone = {"timezone": value["timezone"]}
@@ -212,7 +212,7 @@ class Schedule(Line):
 
     @property
     def everybody(self) -> tuple[str, ...]:
-        """Everybody who may be on call here at some time, each once."""
+        """Everyone who may be on call here at some time, each once."""
         lines: tuple[Line, ...] = (self, *self.layers)
         found = [person for line in lines for rota in (line, *line.rotations) for person in rota.people]
         return tuple(dict.fromkeys([*found, *(planned.person for planned in self.overrides)]))

@@ -1,6 +1,6 @@
-"""Teams: which alerts belong to each, and what a team does otherwise than the top level of the configuration.
+"""Teams: the alerts that each one owns, and its settings that differ from the top level of the configuration.
 
-What a team leaves out comes from the top level: names by name, and severities key by key.
+Settings that a team omits come from the top level: names by name, and severities key by key.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from receiver.model.severity import Severity
 from receiver.model.severity_policy import Escalation, PageHours, SeveritySettings
 
 TOP_LEVEL = ""
-"""The name of what owns each alert that no team owns: the top level of the configuration."""
+"""The name of the owner of alerts without a team: the top level of the configuration."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _SHAPES = ("any", "labels")
 _FALLBACK = ("fallback_channels", "second_road")
 
 
 def check_team_name(name: str) -> str:
-    """Return `name` when a team may be called so. Raises ValueError."""
+    """Return `name` if it is a valid name of a team. Raises ValueError."""
     if not _NAME.fullmatch(name):
         raise ValueError("not a team name (write 1 to 63 letters, digits, - and _, such as payments)")
     return name
 
 
 TeamName = Annotated[str, AfterValidator(check_team_name)]
-"""A key of `teams`: it stands in addresses, metrics and keys of the store."""
+"""A key of `teams`, which is used in addresses, metrics and keys of the store."""
 
 
 class TeamSeverity(SeveritySettings):
-    """What a team does otherwise for a severity; each key that is left out is that of the top level."""
+    """A team's own settings for a severity; omitted keys come from the top level."""
 
     title: str = ""
     """The name of the severity."""
@@ -44,15 +44,15 @@ class TeamSeverity(SeveritySettings):
     """Response time: if no one acknowledges within it, the backup is paged."""
 
     def over(self, top: SeveritySettings) -> SeveritySettings:
-        """Return `top` with the keys that the team writes put over it."""
+        """Return `top` overridden with the keys of the team."""
         own = {name: getattr(self, name) for name in self.model_fields_set}
-        # Two names of one setting: either replaces both.
+        # Two names for one setting: either one replaces both.
         both = dict.fromkeys(_FALLBACK, ()) if not self.model_fields_set.isdisjoint(_FALLBACK) else {}
         return top.model_copy(update=both | own)
 
 
 class Team(Settings):
-    """Who owns some of the alerts, and how they are paged."""
+    """A team: the alerts that it owns, and how it is paged."""
 
     matchers: tuple[str, ...] = ()
     """Matchers on the labels of an alert. The team owns an alert if all match."""
@@ -99,13 +99,13 @@ class Team(Settings):
 
     @property
     def selective(self) -> bool:
-        """Whether it asks for anything: a team that does not owns every alert that is left."""
+        """Whether it has any condition: a team without conditions owns every remaining alert."""
         return bool(self.matchers or self.any or self.labels)
 
 
 def schedule_name(team: str, name: str) -> str:
-    """Return what a team's schedule is called outside of the team, where another team may have one of that name.
+    """Return the name of a team's schedule outside the team, because another team may have the same name.
 
-    The name itself where it begins with the team's name, else `team/name`.
+    The name itself if it begins with the team's name, else `team/name`.
     """
     return name if name == team or name.startswith(f"{team}-") else f"{team}/{name}"

@@ -1,1 +1,1 @@
-"""What follows alerts over time: Alertmanager and Prometheus are asked, storms, maintenance, the watchdog."""
+"""Follows alerts over time: queries Alertmanager and Prometheus, storms, maintenance, the Watchdog."""

@@ -1,6 +1,6 @@
-"""How long the rule of an incident's alert waits before it fires: Prometheus is asked once it is over.
+"""Reads the `for` of the rule behind an incident's alert from Prometheus, once the incident is over.
 
-So that the time to detect says which part to mend: the rule's patience is no fault of ours, and no small part of it.
+The time to detect can then be split into the rule's `for` and the rest.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ log = structlog.get_logger("receiver.alert_rule")
 
 
 class AlertRuleDelay:
-    """The timer of incidents that are over."""
+    """The timer of finished incidents."""
 
     def __init__(
         self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake, source_client: SourceClient
     ) -> None:
-        """Prometheus is the one of `verification`."""
+        """`prometheus`: the server of `verification`."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
         self.source_client = source_client
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Ask about the first alert of the incident `uid`, once; an answer is kept. Raises StoreAway."""
+        """Query the rule of the first alert of the incident `uid`, once, and record the result. Raises StoreAway."""
         member, setting = f"{uid} {RULE}", self.setting()
         incident = await self.incidents.incident(uid)
         waits, name = None, ""
@@ -56,4 +56,4 @@ class AlertRuleDelay:
         try:
             await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
-            return  # somebody changed it: asked again when the lease has passed
+            return  # the incident was changed meanwhile: retried when the lease has expired

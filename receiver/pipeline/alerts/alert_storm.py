@@ -1,4 +1,4 @@
-"""A look at a storm now and then: what has joined it, and whether it is over."""
+"""Checks a storm regularly: which incidents have joined it, and whether it has ended."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class StormTimer:
         self.intake = intake
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Count what is part of the storm `uid`, and say what is new. Raises StoreAway."""
+        """Count the incidents in the storm `uid`, and record what has changed. Raises StoreAway."""
         member = f"{uid} {STORM}"
         setting = self.setting()
         incident, limit = await self.incidents.incident(uid), setting.policy.storm
         if incident is not None and incident.state.over and not await self._let_out(incident, now):
-            return  # those that could not be let out are tried again when the lease has passed
+            return  # releases that failed are retried when the lease has expired
         if incident is None or incident.state.over:
             await self.due.drop_timer(member)
             return
@@ -49,7 +49,8 @@ class StormTimer:
             await self.due.drop_timer(member)
             return
         worst = Severity(f"SEV-{min(children.values())}") if children else None
-        # A configuration without storms ends this one, and it still answers for what it holds back.
+        # If the configuration disables storms, this one ends, and it remains responsible for the incidents that it
+        # holds.
         over = await self._over(incident, limit, now)
         held = await self.incidents.many(list(children)[:NAMED]) if over else []
         names = [child.id for child in held if incident.private or not child.private]
@@ -60,22 +61,22 @@ class StormTimer:
             try:
                 await self.intake.writer.commit(verdict, setting, now, unpoint=[incident.key] if ended else ())
             except StaleVersion:
-                return  # looked at again when the lease has passed
+                return  # checked again when the lease has expired
         await self.due.later(member, to_ms(now + LOOK))
 
     async def _over(self, storm: Incident, limit: tuple[int, timedelta] | None, now: datetime) -> bool:
         if limit is None:
             return True
         if now - storm.opened_at < limit[1]:
-            # After an outage it is opened before the incidents that it stands for: they are not counted yet.
+            # After an outage, the storm is opened before its incidents, so they are not counted yet.
             return False
         return await self.incidents.opened_since(to_ms(now - limit[1]), storm.team) < limit[0]
 
     async def _let_out(self, storm: Incident, now: datetime) -> bool:
-        # Nobody answers for them anymore: whoever said that the storm is over may not have known of each.
+        # They would be forgotten otherwise: the person who ended the storm may not have known about each of them.
         done = True
         for uid in await self.incidents.children(storm.uid):
-            # One that cannot be let out keeps no other in.
+            # If one incident cannot be released, the others still are.
             let_out = partial(self._let_one_out, uid, storm.uid, now)
             done = await run_step(STORM, let_out, self.intake.metrics, self.due.probe) and done
         return done

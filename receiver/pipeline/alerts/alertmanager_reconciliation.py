@@ -1,4 +1,4 @@
-"""Upstream truth: Alertmanager is asked what fires there, and what we hold is brought in line with it."""
+"""Queries Alertmanager for its firing alerts, and corrects incidents that differ."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ from receiver.store.stepped_loop import in_steps
 
 NAME = "reconcile"
 PAGE = 50
-"""Incidents that are read at once."""
+"""Maximum number of incidents that are read at once."""
 STEP = 100
 """Incidents that are compared in one step of the event loop: about 2 ms."""
 GAP = 3
-"""Looks that may have been left out (a busy store, a change of replica) before what was missed is counted anew."""
+"""Number of checks that may be skipped (a busy store, another replica) before the time of missing alerts restarts."""
 
 log = structlog.get_logger("receiver.reconcile")
 
 
 @dataclass(frozen=True)
 class _Compared:
-    """An incident that was in line with what is known upstream."""
+    """An incident that matched Alertmanager's alerts at the last check."""
 
     version: int
     firing: tuple[tuple[str, datetime], ...]
     """Its firing alerts, and when each was last seen."""
     counts: Mapping[str, int]
     gone: Collection[str]
-    """Alerts that upstream has forgotten, which only people end."""
+    """Alerts that Alertmanager no longer has, and that only people resolve."""
 
 
 class AlertmanagerReconciliation:
-    """The timer that asks Alertmanager (`ingest.alertmanagers`, `ingest.reconcile`)."""
+    """The timer that queries Alertmanager (`ingest.alertmanagers`, `ingest.reconcile`)."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class AlertmanagerReconciliation:
         source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
-        """One replica asks at a time; what it has seen once is looked at again before anything is opened."""
+        """One replica queries at a time; a difference must be seen twice before an incident is opened."""
         self.setting = setting
         self.cache = cache
         self.incidents = incidents
@@ -77,25 +77,25 @@ class AlertmanagerReconciliation:
         self.source_client = source_client
         self.metrics = metrics
         self.unheard = UnheardAlerts(incidents, intake, metrics)
-        # By uid and fingerprint. It is not kept in the store: who takes over asks for the whole grace again, since
-        # nobody knows what was known upstream in between.
+        # By uid and fingerprint. This is not stored: another replica that takes over waits for the whole grace period
+        # again, because it cannot know which alerts Alertmanager had in between.
         self._missed: dict[str, dict[str, datetime]] = {}
         self._looked: datetime | None = None
         self._compared: dict[str, _Compared] = {}
 
     def forget(self) -> None:
-        """Forget since when what is missed: it was dated by a clock that was wrong."""
+        """Forget since when alerts are missing, because those times are from a wrong clock."""
         self.unheard.forget()
         self._missed, self._looked = {}, None
 
     async def on_timer(self, now: datetime) -> datetime | None:
-        """Ask, write what differs, and return when to ask again; None where nobody is to be asked."""
+        """Query, write the differences, and return when to query again; None if no Alertmanager is configured."""
         setting = self.setting()
         rhythm = setting.reconcile
         if not setting.alertmanagers or rhythm is None:
             return None
         upstream = Alertmanager(self.source_client, setting.alertmanagers)
-        # Another replica may have looked meanwhile, or nobody: what was missed before may have been known since.
+        # Another replica may have checked meanwhile, or none: alerts that were missing may have been present since.
         before = self._missed if self._looked and now - self._looked <= GAP * rhythm.every else {}
         self._missed, self._looked = {}, now
         try:
@@ -106,7 +106,7 @@ class AlertmanagerReconciliation:
             return now + rhythm.every
         if upstream_now.silent:
             self._unanswered("some_silent", "; ".join(upstream_now.silent))
-        # What it does not know just after its start it may only not have received yet.
+        # Right after its start, Alertmanager may not have received all alerts yet.
         certain = not upstream_now.silent and now - upstream_now.started >= rhythm.forgotten_after
         changed = await self._differing(upstream_now, before if certain else None, setting, now)
         for first in range(0, len(changed), PAGE):
@@ -115,16 +115,16 @@ class AlertmanagerReconciliation:
             for incident, known in zip(found, records, strict=True):
                 mine = before.get(incident.uid, {}) if certain else None
                 compare = partial(self._compare, incident, known, upstream_now, mine, setting, now)
-                # One that cannot be brought in line keeps neither the others from it, nor what was never seen.
+                # An incident that cannot be corrected delays neither the others nor alerts that were never received.
                 await run_step(NAME, compare, self.metrics, self.intake.due.probe)
         await self.unheard.open(groups, upstream_now.files, setting, rhythm.unheard_after, now)
         return now + rhythm.every
 
     async def check(self, uids: Collection[str], now: datetime) -> bool:
-        """End the alerts of incidents that Alertmanager does not know; return whether it has answered.
+        """End alerts of incidents that Alertmanager does not have; return whether it answered.
 
-        For incidents of a store that may be an old copy: what ended since was ended there. Where a part of it is
-        silent, or has just started, nothing is ended.
+        This is for incidents of a store that may be an old copy, because their alerts may have ended since. Nothing is
+        ended if an Alertmanager does not answer or has just started.
         """
         setting = self.setting()
         rhythm = setting.reconcile
@@ -160,8 +160,8 @@ class AlertmanagerReconciliation:
         setting: ActiveConfig,
         now: datetime,
     ) -> list[str]:
-        # Uids of what has changed since it was in line with what is known upstream, or is not in line anymore. What is
-        # still as it was is not read again.
+        # Uids of incidents that have changed since they matched Alertmanager, or no longer match. Unchanged incidents
+        # are not read again.
         assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
         compared, self._compared, changed = self._compared, {}, []
         async for one in in_steps(self.cache.open(), STEP):
@@ -191,7 +191,7 @@ class AlertmanagerReconciliation:
         setting: ActiveConfig,
         now: datetime,
     ) -> None:
-        # `before`: what was missed at the look before; None where not knowing an alert says nothing now.
+        # `before`: alerts that were missing at the previous check; None if a missing alert means nothing now.
         assert setting.reconcile is not None  # noqa: S101  (look has seen to it)
         grace = setting.reconcile.forgotten_after
         firing = {name: from_ms(record.seen_ms) for name, record in records.items() if record.firing}
@@ -208,7 +208,7 @@ class AlertmanagerReconciliation:
             try:
                 await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
-                return  # it has just been seen: checked again next time
+                return  # it was just received: checked again next time
         if ends:
             ended = _ended(incident, [records[name] for name in sorted(gone)], now)
             await self.intake.decisions.decide_ended(ended, setting, now)
@@ -226,7 +226,8 @@ def _answer(
     before: Mapping[str, datetime] | None,
     now: datetime,
 ) -> tuple[dict[str, datetime], dict[str, int]]:
-    # Since when each alert is missed upstream, and how many are held back or unknown there. `shown`: the counts before.
+    # Since when each alert is missing in Alertmanager, and how many are muted or unknown there. `shown`: previous
+    # counts.
     alerts = upstream.alerts
     if before is None:
         since: dict[str, datetime] = {}

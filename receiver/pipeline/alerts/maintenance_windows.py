@@ -1,4 +1,4 @@
-"""Maintenance windows: those of the configuration, and those that people put up while the service runs."""
+"""Maintenance windows, from the configuration and created by people at run time."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from receiver.store.shared_documents import SharedDocuments
 from receiver.triage.matchers import parse_matcher
 
 LONGEST = timedelta(days=30)
-"""How long a window may last: more is no maintenance."""
+"""Maximum duration of a window."""
 FORGOTTEN = timedelta(days=30)
-"""How long after its end a single window is kept."""
+"""How long a one-time window is kept after its end."""
 
 LOOK = timedelta(minutes=1)
-"""How often it is looked whether the window still holds what it held: it may have been taken down meanwhile."""
+"""Time between two checks whether a window still covers a held incident, because a person may have ended it."""
 ASKED = ("name", "matchers", "ends", "weekly", "lasts", "zone", "components", "public_name")
-"""What a request asked for again is told by; when a window without `from` began is the first request's."""
+"""The fields by which a repeated request is recognized; without `from`, the first request determines the beginning."""
 
 log = structlog.get_logger("receiver.maintenance")
 
 
 class NoSuchWindow(LookupError):
-    """There is no such window, or it stands in the configuration."""
+    """There is no such window, or it is defined in the configuration."""
 
 
 class MaintenanceWindows:
-    """What puts windows up and takes them down."""
+    """Creates and ends windows."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class MaintenanceWindows:
         incidents: IncidentStore,
         intake: Intake,
     ) -> None:
-        """`reread` reads the shared documents, so that an answer already knows of it."""
+        """`reread` reads the shared documents, so that an answer already reflects the change."""
         self.setting = setting
         self.shared_documents = shared_documents
         self.reread = reread
@@ -67,13 +67,13 @@ class MaintenanceWindows:
         self.intake = intake
 
     def windows(self) -> Sequence[Window]:
-        """Return every window, those of the configuration first."""
+        """Return every window, those from the configuration first."""
         return self.setting().maintenance
 
     async def add(self, window: Window, actor: Actor, now: datetime, *, once: str | None = None) -> Window:
-        """Put a window up and return it once it is durable. `once`: a key against repetition.
+        """Create a window and return it once it is durable. `once`: an idempotency key.
 
-        Raises Unfit for times that cannot be, Reused, BoardFull, StoreAway.
+        Raises InvalidField for invalid times, IdempotencyKeyReused, SharedDocumentsFull, StoreAway.
         """
         number = hashlib.sha256(once.encode()).hexdigest()[:16] if once else new_uid()[:16]
         before = next((one for one in self.windows() if one.id == number), None)
@@ -100,7 +100,10 @@ class MaintenanceWindows:
         return next(one for one in self.windows() if one.id == number)
 
     async def remove(self, number: str, actor: Actor, now: datetime) -> Window:
-        """Take a window down: what it held calls people now. Return it as it was. Raises NoSuchWindow, StoreAway."""
+        """End a window: people are paged for the incidents that it held.
+
+        Returns the window as it was. Raises NoSuchWindow, StoreAway.
+        """
         found = next((one for one in self.windows() if one.id == number), None)
         if found is None:
             raise NoSuchWindow("there is no such window (change those of the configuration in the configuration)")
@@ -112,7 +115,7 @@ class MaintenanceWindows:
         return found
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Look whether a window holds `uid` still: another replica may have taken it down. Raises StoreAway."""
+        """Check whether a window still covers `uid`, because another replica may have ended it. Raises StoreAway."""
         member, incident = f"{uid} {SHELTER}", await self.incidents.incident(uid)
         if incident is None or incident.held_until is None or incident.state.over:
             await self.intake.due.drop_timer(member)
@@ -127,8 +130,8 @@ class MaintenanceWindows:
         await self.intake.due.later(member, to_ms(max(now, min(until, now + LOOK))))
 
     async def _storm(self, incident: Incident, now: datetime) -> str:
-        # The uid of the storm that stands for what is let out: the one that is open, or one that is opened for it.
-        # What is held beside it comes from the cache: to read all of it for each of many would keep the store busy.
+        # The uid of the storm that stands for the released incidents: the open one, or a new one. The other held
+        # incidents come from the cache, because reading all of them for each one would overload the store.
         known, held = await self._open_storm(incident.team), incident.held or ""
         alike = [one for one in self.incident_cache.held(held) if one.team == incident.team]
         storm = None if known else storm_after_hold(held, alike, self.setting().policy)
@@ -165,7 +168,7 @@ class MaintenanceWindows:
 
 
 def window_of(given: Mapping[str, Any], now: datetime) -> Window:
-    """Return the window that a request asks for. Raises Unfit for a matcher that cannot be read."""
+    """Return the window that a request describes. Raises InvalidField for an invalid matcher."""
     for index, text in enumerate(given["matchers"]):
         try:
             parse_matcher(text)

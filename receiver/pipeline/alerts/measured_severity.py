@@ -1,4 +1,4 @@
-"""Measured by asking: after an incident is written, Prometheus is asked what its alerts do not say themselves."""
+"""After an incident is written, queries Prometheus for measurements that its alerts do not contain."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.triage.measurements.units import Unit
 
 FRESH = timedelta(seconds=15)
-"""How long an answer is used again: a scrape interval or so."""
+"""How long a result is reused: about one scrape interval."""
 EVERY = timedelta(seconds=60)
-"""How often an open incident is measured again: what gets worse shall raise it."""
+"""Time between two measurements of an open incident, so that its severity rises if the problem gets worse."""
 REMEMBERED = timedelta(minutes=5)
-"""How long an answer counts for a notification that comes in meanwhile."""
+"""How long a result applies to later notifications."""
 ALERTS = 50
-"""Alerts of one incident that are asked about, the worst and oldest first."""
+"""Maximum number of alerts of one incident that are measured, the worst and oldest first."""
 QUERIES = 20
-"""Different queries that one incident may ask at a time."""
+"""Maximum number of different queries for one incident at a time."""
 KEPT = 1000
-"""Answers that are kept."""
+"""Maximum number of results in memory."""
 
 log = structlog.get_logger("receiver.measure")
 
 
 class SeverityMeasurement:
-    """The timer of incidents whose alerts have measurements that are asked for."""
+    """The timer of incidents whose alerts have queried measurements."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class SeverityMeasurement:
         source_client: SourceClient,
         metrics: Metrics,
     ) -> None:
-        """Nothing is known yet."""
+        """Create it without results."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
@@ -60,7 +60,7 @@ class SeverityMeasurement:
         self._under_way: dict[str, asyncio.Task[float | str]] = {}
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Ask about the incident `uid`, and write what is new. Raises StoreAway."""
+        """Run the queries for the incident `uid`, and write changes. Raises StoreAway."""
         member, setting = f"{uid} {MEASURE}", self.setting()
         incident = await self.incidents.incident(uid)
         if incident is None or measure_due(incident, setting.policy.of(incident)) is None:
@@ -80,14 +80,14 @@ class SeverityMeasurement:
                 try:
                     done = await self.intake.writer.commit(verdict, setting, now)
                 except StaleVersion:
-                    return  # somebody changed it: asked again when the lease has passed
+                    return  # the incident was changed meanwhile: retried when the lease has expired
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
                     log.info("measured", incident=done.incident.id, severity=done.incident.severity)
         await self.intake.due.later(member, to_ms(now + EVERY))
 
     def known(self, alerts: Iterable[Alert], now: datetime) -> dict[str, dict[str, float | str]]:
-        """Return the answers of the last minutes for `alerts`: what was measured does not fall with the next repeat."""
+        """Return recent results for `alerts`, so that a repeated notification does not lower the severity again."""
         setting = self.setting()
         if setting.prometheus is None or not self._known or not setting.rules.asks:
             return {}
@@ -103,7 +103,7 @@ class SeverityMeasurement:
     async def answers(
         self, alerts: Iterable[Alert], setting: ActiveConfig, now: datetime
     ) -> dict[str, dict[str, float | str]]:
-        """Return what the queries say, by fingerprint and measurement; a text says why one could not be asked."""
+        """Return the results by fingerprint and measurement; a text is the reason for a failed query."""
         if setting.prometheus is None:
             return {}
         wanted: dict[str, dict[str, str]] = {}
@@ -135,7 +135,7 @@ class SeverityMeasurement:
         if task is None:
             task = self._under_way[query] = asyncio.create_task(self._fetch(query, url, now))
             task.add_done_callback(lambda _: self._under_way.pop(query, None))
-        # Several incidents may wait for one answer: that one of them is ended ends it for no other.
+        # Several incidents may wait for one result: canceling one of them does not cancel the query for the others.
         return await asyncio.shield(task)
 
     async def _fetch(self, query: str, url: str, now: datetime) -> float | str:

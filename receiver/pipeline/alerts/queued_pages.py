@@ -25,13 +25,13 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 TRIES = 3
-"""Decisions made anew when others commit first, before the timer comes back with its lease."""
+"""Maximum number of attempts if others commit first, before the timer is retried after its lease."""
 
 log = structlog.get_logger("receiver.page_hours")
 
 
 class QueuedPages:
-    """What happens to incidents whose pages wait, once their hours begin."""
+    """Sends waiting pages when page hours begin."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class QueuedPages:
         self.intake = intake
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Page whom `uid` calls for if its hours have begun; set the timer anew otherwise. Raises StoreAway."""
+        """Page the contacts of `uid` if its page hours have begun; otherwise set the timer again. Raises StoreAway."""
         member, listed = f"{uid} {PAGE_HOURS}", False
         for _ in range(TRIES):
             incident = await self.incidents.incident(uid)
@@ -85,7 +85,7 @@ class QueuedPages:
         return draft
 
     async def _storm(self, incident: Incident, now: datetime) -> str:
-        # The uid of the storm that stands for what the hours let out together; "" where it is none.
+        # The uid of the storm that the released incidents form; "" if they form none.
         known, held = await self._open_storm(incident.team), incident.held or ""
         alike = [one for one in self.incident_cache.held(held) if one.team == incident.team]
         storm = None if known else storm_after_hold(held, alike, self.setting().policy)
@@ -100,7 +100,7 @@ class QueuedPages:
         return uid if is_open else ""
 
     async def _list(self, incident: Incident, now: datetime) -> None:
-        # Once for all of a team that waited for the same moment, whichever replica looks first.
+        # Once for all incidents of a team that waited for the same time, by the first replica that checks.
         held = incident.held or ""
         waited = [one for one in self.incident_cache.held(held) if one.team == incident.team and one.private is False]
         if not waited:

@@ -1,4 +1,4 @@
-"""Alerts that fire in Alertmanager and never came in: they open their incident, unless Alertmanager holds them back."""
+"""Opens incidents for alerts that fire in Alertmanager and were never received, unless Alertmanager mutes them."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ if TYPE_CHECKING:
 NAME = "reconcile"
 SENDER = "reconciler"
 STEP = 20
-"""Groups that are looked at in one step of the event loop."""
+"""Number of groups that are checked in one step of the event loop."""
 
 log = structlog.get_logger("receiver.reconcile")
 
 
 class UnheardAlerts:
-    """What was looked at once is looked at again before anything is opened."""
+    """Finds missing alerts; an alert must be missing in two checks before an incident is opened."""
 
     def __init__(self, incidents: IncidentStore, intake: Intake, metrics: Metrics) -> None:
-        """Nothing has been looked at yet."""
+        """Create it before the first check."""
         self.incidents = incidents
         self.intake = intake
         self.metrics = metrics
         self._seen: dict[str, datetime] = {}
         self._held: dict[str, datetime] = {}
-        """When an alert was held back last, by fingerprint: Alertmanager has a while from then to tell of it."""
+        """When an alert was last muted, by fingerprint: from then on, Alertmanager has some time to send it."""
         self._files: dict[str, tuple[str, MutedRoutes | None]] = {}
-        """What the configuration of each Alertmanager says, by url, so that it is read once."""
+        """The parsed configuration of each Alertmanager, by URL, so that it is parsed once."""
 
     def forget(self) -> None:
-        """Forget since when what is unheard: it was dated by a clock that was wrong."""
+        """Forget since when alerts are missing, because those times are from a wrong clock."""
         self._seen, self._held = {}, {}
 
     async def open(
         self, groups: Sequence[Group], files: Mapping[str, str], setting: ActiveConfig, grace: timedelta, now: datetime
     ) -> None:
-        """Open the incidents of what has fired for `grace` and is neither known here nor held back there.
+        """Open incidents for alerts that have fired for `grace` and are neither known here nor muted in Alertmanager.
 
-        `files`: the configuration of each Alertmanager that shows it, by url. Each alert has a grace of its own, from
-        its beginning or from when it was held back last. Raises StoreAway.
+        `files`: the configuration of each Alertmanager that exposes it, by URL. The grace period of an alert starts
+        when it begins to fire, or when it was last muted. Raises StoreAway.
         """
         ours = await self.intake.known_receivers.receivers.names()
         asked = [group for group in groups if group.receiver in ours]
@@ -69,7 +69,7 @@ class UnheardAlerts:
             free.append((group, loud))
         loud_ones = {alert.fingerprint for _, alerts in free for alert in alerts}
         lately = {name: at for name, at in self._held.items() if name in loud_ones and now - at < grace}
-        # Where one Alertmanager holds it back and another does not, it is not held back.
+        # An alert that at least one Alertmanager does not mute is not muted.
         self._held = lately | dict.fromkeys(held - loud_ones, now)
         seen: dict[str, datetime] = {}
         for group, alerts in free:
@@ -108,7 +108,8 @@ class UnheardAlerts:
             try:
                 routes = await asyncio.to_thread(_muted_routes, text)
             except ConfigError as error:
-                # Alertmanager has accepted it, so the mistake is here: what it may hold back is taken as free.
+                # Alertmanager has accepted this configuration, so the error is ours: routes that may be muted count as
+                # not muted.
                 log.warning("alertmanager_intervals_unread", detail=str(error)[:200])
                 routes = None
             self._files[url] = text, routes
@@ -146,7 +147,7 @@ def _notification(group: Group, alerts: Iterable[UpstreamState]) -> Notification
 
 
 def _muted_routes(text: str) -> MutedRoutes | None:
-    # Loaded with the first file that an Alertmanager shows.
+    # Loaded with the first configuration that an Alertmanager exposes.
     from receiver.config.alertmanager_file.muted_routes import muted_routes  # noqa: PLC0415
 
     return muted_routes(text)

@@ -28,13 +28,13 @@ from receiver.store.incidents.incident_store import IncidentStore
 
 NAME = "watchdog"
 LOOK = timedelta(seconds=10)
-"""How often it is looked whether the alert has come back."""
+"""Time between two checks whether the alert was received again."""
 
 log = structlog.get_logger("receiver.watchdog")
 
 
 class WatchdogTimer:
-    """It is armed by the first notification of the Watchdog alert (`ingest.watchdog`)."""
+    """The timer of the dead man's switch, which the first Watchdog notification starts (`ingest.watchdog`)."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class WatchdogTimer:
         metrics: Metrics,
         able_since: Callable[[], datetime],
     ) -> None:
-        """`able_since`: since when this replica could hear of anything: its own absence is nobody's silence."""
+        """`able_since`: since when this replica can receive alerts; its own downtime does not count as silence."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
@@ -54,7 +54,7 @@ class WatchdogTimer:
         self.able_since = able_since
 
     async def on_timer(self, now: datetime) -> datetime | None:
-        """Open or resolve what is to be, and return when to look again; None when nothing is watched."""
+        """Open or resolve incidents, and return when to check again; None if no Watchdog is monitored."""
         setting = self.setting()
         lasts = await self._lasts(setting)
         if setting.silent_after is None or not lasts:
@@ -62,7 +62,7 @@ class WatchdogTimer:
         self.metrics.watchdog.set(min(lasts.values()).timestamp())
         after = setting.silent_after
         found = [await self._one(name, last, setting, after, now) for name, last in sorted(lasts.items())]
-        # The metric tells of the one that has been silent for longest.
+        # The metric shows the Watchdog that has been missing longest.
         return min((*found, now + LOOK) if setting.watchdogs_by else found)
 
     async def _lasts(self, setting: ActiveConfig) -> dict[str, datetime]:
@@ -80,7 +80,7 @@ class WatchdogTimer:
             nonlocal again
             again = await self._look(name, last, setting, after, now)
 
-        # One that cannot be read does not keep another's silence from being noticed.
+        # If one incident cannot be read, the other Watchdogs are still checked.
         await run_step(NAME, look, self.metrics, self.due.probe)
         return again
 
@@ -111,7 +111,7 @@ class WatchdogTimer:
         return now + LOOK
 
     async def beaten(self, now: datetime) -> None:
-        """The alert was received: arm the timer, or end what its silence has opened."""
+        """The alert was received: start the timer, or resolve the incident about its silence."""
         setting = self.setting()
         if setting.silent_after is None:
             return
@@ -121,7 +121,7 @@ class WatchdogTimer:
         try:
             done = await self.intake.writer.commit(verdict, self.setting(), now, turn=turn)
         except StaleVersion:
-            return  # another replica was faster, or somebody works on it: looked at again
+            return  # another replica was faster, or a person changed it: checked again
         if done.incident is not None:
             if verdict.outcome is Outcome.OPENED:
                 self.metrics.opening(done.incident.severity, None)

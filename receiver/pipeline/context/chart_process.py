@@ -16,7 +16,7 @@ from receiver.review.expression.graph import ExpressionGraph
 LIMIT = 30.0
 """Time limit of an image in seconds: one is enough, but a busy machine needs many more."""
 LARGEST = 1024 * 1024
-"""Maximum size of an image in bytes; one has 40 KB."""
+"""Maximum size of an image in bytes; a typical one has 40 KB."""
 PNG = b"\x89PNG\r\n\x1a\n"
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
 
@@ -43,7 +43,7 @@ class ChartProcess:
         return None
 
     async def close(self) -> None:
-        """Remove the files that the library has written."""
+        """Remove the files that the library wrote."""
         folder, self._folder = self._folder, None
         if folder is not None:
             await asyncio.to_thread(folder.cleanup)

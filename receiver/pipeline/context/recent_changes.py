@@ -58,10 +58,7 @@ class RecentChangesReader:
         """Repositories being queried. No task waits for a response, because tasks would pile up when GitHub is slow."""
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Ask about the incident `uid`, and write what was found, or after a while that it is not known.
-
-        Raises StoreAway.
-        """
+        """Query the changes before the incident `uid`, and record them, or that they are unknown. Raises StoreAway."""
         member, setting = f"{uid} {CHANGES}", self.setting()
         incident = await self.incidents.incident(uid)
         if incident is None or setting.github is None or changes_due(incident, setting.policy.of(incident)) is None:

@@ -32,7 +32,7 @@ class RunbookCache:
         self._of: tuple[str, str] | None = None
 
     async def refresh(self) -> None:
-        """Read them; where the wiki does not answer, what was known stays."""
+        """Read them; if the wiki does not answer, the known ones stay."""
         wanted = self.setting().runbooks
         if wanted != self._of:
             self._of, self.known = wanted, ()

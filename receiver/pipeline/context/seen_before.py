@@ -69,7 +69,7 @@ class _Opened:
 
 
 class SeenBefore:
-    """One replica's work for similar incidents. No page waits for it."""
+    """One replica's work for similar incidents. No page waits for this work."""
 
     def __init__(
         self,

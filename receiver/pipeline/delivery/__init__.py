@@ -1,1 +1,1 @@
-"""Rows out: sending, retries, circuit breakers, dead letters."""
+"""Sends outbox rows: attempts, retries, circuit breakers, dead letters."""

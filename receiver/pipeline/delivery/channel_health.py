@@ -1,4 +1,4 @@
-"""How each channel does: whether it is paused, and what its vendor answered last. Of one replica, since it started."""
+"""The health of each channel as seen by this replica since it started: whether it is paused, and the last error."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ log = structlog.get_logger("receiver.delivery")
 
 
 class ChannelHealth:
-    """What deliveries have shown of the channels."""
+    """The results of deliveries by channel."""
 
     def __init__(self, metrics: Metrics) -> None:
-        """Nothing was sent yet."""
+        """Create it before the first delivery."""
         self.metrics = metrics
         self.circuits: dict[str, CircuitBreaker] = {}
-        """By channel: whether it is paused."""
+        """The circuit breaker of each channel."""
         self.last_errors: dict[str, str] = {}
         self.last_error_times: dict[str, datetime] = {}
-        """By channel: what its last failed delivery said."""
+        """The error of the last failed delivery of each channel."""
         self.last_successes: dict[str, datetime] = {}
-        """By channel: when its vendor last accepted something from this replica."""
+        """When the vendor of each channel last accepted a delivery from this replica."""
 
     def circuit(self, name: str) -> CircuitBreaker:
         """Return the state of a channel."""
         return self.circuits.get(name, OK)
 
     def record_success(self, name: str, now: datetime) -> None:
-        """Keep that the vendor has accepted something."""
+        """Record that the vendor accepted a delivery."""
         self._learn(name, OK)
         self.last_successes[name] = now
 
     def record_failure(self, name: str, error: DeliveryError, now: datetime) -> None:
-        """Keep why a delivery failed; several failures in a row pause the channel."""
+        """Record why a delivery failed; several failures in a row pause the channel."""
         self.last_errors[name] = str(error)
         self.last_error_times[name] = now
         self._learn(name, self.circuit(name).record_failure(error.reason, now))

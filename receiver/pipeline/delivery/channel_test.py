@@ -1,4 +1,4 @@
-"""A test through one channel, on somebody's word: what the vendor answers is the answer."""
+"""Sends a test message through one channel at a person's request, and returns the vendor's response."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ HINTS = {
 }
 
 ME = "me"
-"""Whoever asks; where one person alone is reached by a channel, that one is meant."""
+"""The person who requests the test; if a channel reaches only one person, that person."""
 
 log = structlog.get_logger("receiver.channel")
 
 
 @dataclass(frozen=True)
 class ChannelTestResult:
-    """How a test went."""
+    """The result of a test."""
 
     channel: str
     outcome: str
-    """`ok`, or why not."""
+    """`ok`, or the reason for the failure."""
     detail: str
     ref: str | None = None
 
 
 class ChannelTest:
-    """Sends tests, and tells how channels do."""
+    """Sends tests, and reports the health of channels."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class ChannelTest:
         due: DueSet,
         off: Callable[[], dict[str, str]],
     ) -> None:
-        """`off` says which channels are off, and why."""
+        """`off` returns which channels are off, and why."""
         self.setting = setting
         self.health = health
         self.due = due
@@ -92,12 +92,10 @@ class ChannelTest:
         return {"last_error": self.health.last_errors.get(name), "last_error_at": rfc3339(at) if at else None}
 
     async def test(self, name: str, person: str | None, actor: Actor, now: datetime) -> ChannelTestResult:
-        """Send a message that says that it is a test; a pager pages `person`, and the page is resolved at once.
+        """Send a message that is marked as a test; a pager pages `person`, and the page is resolved at once.
 
-        Where a message would leave something that stays (a ticket, a page, what the public reads) the vendor is asked
-        something instead, with the same address and credential.
-
-        Raises Impossible with what would be right.
+        If a message would leave something behind (a ticket, a wiki page, a public update), the vendor is queried
+        instead, with the same address and credential. Raises ImpossibleCommand with a correction.
         """
         setting = self.setting()
         if name in self.off():
@@ -117,7 +115,7 @@ class ChannelTest:
         return ChannelTestResult(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
     def _reached(self, channel: Channel[Any], person: str | None, setting: ActiveConfig) -> tuple[str | None, str]:
-        # Whom, and where.
+        # The person, and the address.
         if channel.informs or not _speaks(channel):
             return person, channel.address()
         people = setting.policy.directory.people
@@ -150,13 +148,13 @@ class ChannelTest:
             receipt = await channel.send(begin)
         except DeliveryError as error:
             if error.ambiguous:
-                await self._end(channel, begin, page, now)  # it may page, although no answer said so
+                await self._end(channel, begin, page, now)  # it may page, although no response confirmed it
             raise
         warning = await self._end(channel, begin, page, now)
         return receipt if warning is None else receipt.model_copy(update={"warning": warning})
 
     async def _end(self, channel: Channel[Any], begin: Notice, page: Page, now: datetime) -> str | None:
-        # Nobody is to be woken by a test that goes on: what cannot be ended now is ended later, as any page is.
+        # A test must not keep paging: if the page cannot be resolved now, the resolve is retried like that of any page.
         try:
             await channel.send(begin.model_copy(update={"action": Action.RESOLVE}))
         except DeliveryError as error:
@@ -175,7 +173,7 @@ class ChannelTest:
 async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
     """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
 
-    A page begins and ends at once, so that nobody is called twice.
+    A page is triggered and resolved at once, so that nobody is paged twice.
     """
     key = f"test/{channel.name}/{to_ms(now)}"
     text = "Test page of receiver: nothing has happened."

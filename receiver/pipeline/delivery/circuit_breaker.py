@@ -9,23 +9,23 @@ FAILURES = 5
 """Failures in a row after which a channel is paused."""
 FIRST_REST = timedelta(seconds=5)
 LONGEST_REST = timedelta(seconds=60)
-"""A pause is twice as long as the one before, up to a minute: then one delivery tries again."""
+"""Each pause is twice as long as the previous one, up to a minute; then one delivery is attempted."""
 AWAY = frozenset({"timeout", "connection", "server_error", "bad_answer", "redirect"})
-"""Failures that say something about the vendor, and not about one delivery. A rate limit has its own waiting."""
+"""Failures that concern the vendor rather than one delivery. A rate limit has its own wait time."""
 AT_ONCE = frozenset({"auth"})
-"""A credential that is refused is refused for every delivery."""
+"""A rejected credential fails every delivery."""
 
 
 @dataclass(frozen=True)
 class CircuitBreaker:
-    """How a channel has done lately."""
+    """The recent results of a channel."""
 
     failures: int = 0
-    """In a row."""
+    """Number of failures in a row."""
     rests: int = 0
-    """How often it was tried in vain since it was paused."""
+    """Number of failed attempts since it was paused."""
     until: datetime | None = None
-    """Until when it is paused; None: it is not."""
+    """Until when it is paused; None if it is not paused."""
 
     @property
     def open(self) -> bool:
@@ -33,15 +33,15 @@ class CircuitBreaker:
         return self.until is not None
 
     def allows(self, now: datetime) -> bool:
-        """Return whether a delivery may try now."""
+        """Return whether a delivery may be attempted now."""
         return self.until is None or now >= self.until
 
     def tried(self, now: datetime) -> CircuitBreaker:
-        """Return the state while one delivery tries after a pause: the others wait for the result."""
+        """Return the state while one delivery is attempted after a pause; the others wait for the result."""
         return replace(self, until=now + FIRST_REST) if self.until is not None else self
 
     def good(self) -> CircuitBreaker:
-        """Return the state after the vendor has answered as it should."""
+        """Return the state after a successful delivery."""
         return CircuitBreaker()
 
     def record_failure(self, reason: str, now: datetime) -> CircuitBreaker:

@@ -1,4 +1,4 @@
-"""Deliveries that gave up: named, tried again, dropped."""
+"""Deliveries that receiver gave up on: list, retry, drop."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Letter = dict[str, Any]
 
 
 class NoSuchDeadLetter(Exception):
-    """There is no such dead letter, or not anymore."""
+    """The dead letter does not exist, or no longer exists."""
 
 
 class DeadLetter(Exception):
-    """It cannot be tried again as things are."""
+    """The dead letter cannot be retried at the moment."""
 
 
 def dead_letter_id(member: str) -> str:
-    """Return the id of a dead letter: short, and fit for a path."""
+    """Return the id of a dead letter: short, and safe in a URL path."""
     return hashlib.sha256(member.encode("utf-8", "replace")).hexdigest()[:12]
 
 
@@ -42,7 +42,7 @@ class DeadLetters:
         self.off = off
 
     async def all(self) -> list[tuple[str, Letter]]:
-        """Return every letter behind its member, the newest first. Raises StoreAway."""
+        """Return every dead letter by its member, the newest first. Raises StoreAway."""
         letters = await self.due.letters.all()
         found = [
             (member, {**letter, "id": dead_letter_id(member), "row": member}) for member, letter in letters.items()
@@ -50,7 +50,7 @@ class DeadLetters:
         return sorted(found, key=lambda pair: str(pair[1].get("at", "")), reverse=True)
 
     async def replay(self, wanted: str, now: datetime) -> Letter:
-        """Let the letter of that id be tried again and return it. Raises NoSuchDeadLetter, Stuck, StoreAway."""
+        """Retry the dead letter with that id and return it. Raises NoSuchDeadLetter, DeadLetter, StoreAway."""
         member, letter = await self._one(wanted)
         if (nowhere := self._nowhere(letter)) is not None:
             raise DeadLetter(f"{nowhere}: configure it, or drop this dead letter")
@@ -64,9 +64,9 @@ class DeadLetters:
         return letter
 
     async def replay_all(self, channel: str | None, now: datetime) -> list[Letter]:
-        """Let all letters, or those of `channel`, be tried again; return those that are.
+        """Retry all dead letters, or those of `channel`, and return those that are retried.
 
-        Raises NoSuchDeadLetter for a channel that nobody knows, Stuck for one that is off or gone, StoreAway.
+        Raises NoSuchDeadLetter for an unknown channel, DeadLetter for one that is off or removed, StoreAway.
         """
         letters = await self.all()
         if channel is not None:
@@ -80,7 +80,7 @@ class DeadLetters:
         return done
 
     async def drop(self, wanted: str) -> Letter:
-        """Drop the letter of that id and return it. Raises NoSuchDeadLetter, StoreAway."""
+        """Drop the dead letter with that id and return it. Raises NoSuchDeadLetter, StoreAway."""
         member, letter = await self._one(wanted)
         if not await self.due.letters.forget(member):
             raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
@@ -93,7 +93,7 @@ class DeadLetters:
         raise NoSuchDeadLetter(f"there is no dead letter {clean(wanted, 100)} (see `receiver dead-letters list`)")
 
     def _nowhere(self, letter: Letter) -> str | None:
-        # Nobody serves the lane of a channel that is away: what is put there is given up once more.
+        # No replica serves the lane of a removed channel, so a delivery added there would fail again.
         return why_undeliverable(str(letter.get("channel")), self.setting().channels, self.off())
 
     def _check(self, channel: str, letters: list[tuple[str, Letter]]) -> None:

@@ -1,4 +1,4 @@
-"""Leased rows -> channel -> receipt. Marked as sent only after the vendor has said so."""
+"""Leased rows -> channel -> receipt. A row is marked as sent only after the vendor has accepted it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from receiver.store.due.rate_limits import RateLimits
 from receiver.store.incidents.incident_store import IncidentStore
 
 PAGE_ASKS, INFORM_ASKS = 15_000, 300_000
-"""Milliseconds between two questions whether a quota allows it, at most: pages are often overtaken, messages seldom."""
+"""Maximum milliseconds between two checks of a quota: pages are often superseded, messages rarely."""
 IN_TIME = 0.1
-"""Seconds before the end of its usable lease at which a page is sent with the data that is already loaded."""
+"""Seconds before the end of its lease at which a page is sent with the data that is already loaded."""
 
 log = structlog.get_logger("receiver.delivery")
 line = DirectLog("receiver.delivery")
-"""For the one line of each delivery: by the usual path it took as long as the request to the vendor."""
+"""The logger for the one line per delivery: the usual logger took as long as the request to the vendor."""
 
 
 class DeliveryAttempts:
@@ -55,7 +55,7 @@ class DeliveryAttempts:
         listener: DeliveryListener,
         pace: RateLimits,
     ) -> None:
-        """`listener`: who is informed of side effects of a delivery; `pace`: the quotas of vendors."""
+        """`listener`: called with side effects of a delivery. `pace`: the quotas of vendors."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
@@ -63,18 +63,19 @@ class DeliveryAttempts:
         self.metrics = metrics
         self.pace = pace
         self.unknown_channel: Callable[[LeasedRow, datetime], Awaitable[None]]
-        """Takes a row whose channel the configuration does not know."""
+        """Handles a row whose channel is not configured."""
         self.sent_before: Callable[[str, str], bool] = lambda channel, key: False
-        """Returns whether this replica has sent a page without the store which the vendor has accepted."""
+        """Returns whether this replica has sent a page without the store that the vendor accepted."""
         self.keys = RefusedKeys(setting, due)
         self.health = ChannelHealth(metrics)
         self.notices = RowNotices(incidents, clock)
         self.results = DeliveryResults(incidents, due, self.health, listener, clock, metrics)
 
     async def one(self, row: LeasedRow, latest: float = math.inf) -> None:
-        """Send the notice of `row`, and write to the store how it went. Raises StoreAway; the lease then runs out.
+        """Send the notice of `row`, and write the result to the store.
 
-        Nothing is sent after `latest`, in monotonic seconds: the lease may end before the send does (reliability P3).
+        Raises StoreAway; the lease then expires. Nothing is sent after `latest`, in monotonic seconds, because the
+        lease might end before the send.
         """
         setting = self.setting()
         channel = setting.channels.get(row.to.channel)
@@ -101,12 +102,12 @@ class DeliveryAttempts:
             log.info("lease_expired", id=row.member)
             return
         try:
-            # Nothing can be written into the log of an incident that cannot be read.
+            # Nothing can be appended to the log of an incident that cannot be read.
             await self._send(row, notice, incident if whole else None, channel)
         except ReceiptNotStored:
             raise
         except StoreAway as condition:
-            # The attempt was made: it is not made again before its lease has ended.
+            # The attempt was made: it is not repeated before its lease has ended.
             raise AttemptMade(str(condition)) from None
 
     def _sent_before(self, row: LeasedRow) -> bool:
@@ -156,7 +157,7 @@ class DeliveryAttempts:
             self.health.record_success(row.to.channel, self.clock.now())
             self._observe(row, notice, "ok", began)
         if receipt.room is not None and row.memory.get("room") != receipt.room.id:
-            # Commands that are typed there are about this incident.
+            # Commands typed in that channel refer to this incident.
             await self.incidents.keep_room(receipt.room.id, row.uid)
         await self.results.record_sent(row, notice, incident, receipt)
 

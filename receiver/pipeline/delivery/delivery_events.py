@@ -32,14 +32,14 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 TRIES = 12
-"""Decisions made anew when others commit first."""
+"""Maximum number of attempts if others commit first."""
 ACTOR = Actor(kind=ActorKind.TIMER, name="delivery")
 
 log = structlog.get_logger("receiver.delivery")
 
 
 class DeliveryEvents:
-    """Writes it, however often others commit first."""
+    """Writes these events, with retries if others commit first."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class DeliveryEvents:
         metrics: Metrics,
         intake: Callable[[], Intake],
     ) -> None:
-        """Commits go through the intake's `commit`, as everything does."""
+        """Commits go through the intake's `commit`, like all changes."""
         self.setting = setting
         self.incidents = incidents
         self.due = due
@@ -101,7 +101,8 @@ class DeliveryEvents:
         await self._commit(incident, write)
 
     async def _stray(self, page: Page, text: str, reason: str) -> None:
-        # A page outside any incident is as urgent as whoever asked for it says: the worst severity's road counts.
+        # The sender decides how urgent a page outside any incident is, so the fallback channels of the worst severity
+        # apply.
         said = f"{page.channel} cannot be reached ({reason.replace('_', ' ')}): a page to {page.person}: {text}"
         memory = {"text": said, "mentions": [page.person]}
         found = fallback_channels(self.setting().policy, Severity.SEV1, page.person)
@@ -135,7 +136,8 @@ def _page(incident: Incident, key: str) -> Page | None:
 
 
 def _calls(page: Page, incident: Incident) -> bool:
-    # Answered meanwhile nobody else is called; but what reached nobody calls again once the severity has risen.
+    # If it was answered meanwhile, nobody else is paged; but a page that reached nobody is sent again if the severity
+    # rises.
     if not page.called_for(incident.called):
         return False
     raised = 0 if page.key in incident.detoured else incident.raised

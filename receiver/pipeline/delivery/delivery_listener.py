@@ -1,4 +1,4 @@
-"""What a delivery tells the rest of the pipeline about people who were not reached."""
+"""How deliveries inform the rest of the pipeline about people who were not reached."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from receiver.store.due.leased_row import LeasedRow
 
 
 class DeliveryListener(Protocol):
-    """Who is informed of side effects of a delivery."""
+    """The interface for side effects of a delivery."""
 
     async def page_failed(self, row: LeasedRow, incident: Incident, reason: str) -> None:
-        """A page was permanently refused: somebody else has to be paged."""
+        """A page was permanently refused: another person must be paged."""
 
     async def use_fallback(self, incident: Incident | None, notice: Notice, reason: str) -> None:
         """A page did not get through: its person is paged through the fallback channels, once."""

@@ -1,4 +1,4 @@
-"""What every line in the log about a delivery says."""
+"""The fields of each log line about a delivery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from receiver.store.due.leased_row import LeasedRow
 
 
 def log_fields(row: LeasedRow, notice: Notice | None) -> dict[str, Any]:
-    """Return the fields that name a delivery: its channel, incident, person and attempt."""
+    """Return the fields that identify a delivery: its channel, incident, person and attempt."""
     incident = notice.incident if notice else None
     return {
         "channel": row.to.channel,

@@ -1,4 +1,4 @@
-"""Leased rows that wait in this process for their turn to be sent: a bounded number at once in each lane."""
+"""Leased rows that wait in this process to be sent: a limited number at once in each lane."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from receiver.store.client.store_errors import StoreAway
 from receiver.store.due.leased_row import LeasedRow
 
 PER_LANE = 32
-"""Sends under way at once in one lane: a vendor that never answers takes nothing away from the other lanes."""
+"""Maximum number of concurrent sends in one lane, so that a vendor that never answers blocks no other lane."""
 REFILL = PER_LANE // 2
-"""Free slots of a lane at which more is claimed for it: fewer would cost a round trip for each send."""
+"""Number of free slots in a lane at which more rows are claimed; a lower number would cost a round trip per send."""
 AGAIN = 0.2
-"""Seconds until a row is tried again that was not sent because this process was overloaded."""
+"""Seconds until a row that was not sent because this process was overloaded is retried."""
 
 log = structlog.get_logger("receiver.delivery")
 
@@ -35,7 +35,10 @@ class Waiting:
 
 
 class DeliveryPool:
-    """Starts sends as slots become free. A row whose lease is nearly over is left to whoever claims it next."""
+    """Starts sends as slots become free.
+
+    A row whose lease has almost expired is left to the next replica that claims it.
+    """
 
     def __init__(
         self,
@@ -44,43 +47,43 @@ class DeliveryPool:
         start: Callable[[Callable[[], Awaitable[None]]], None],
         deadline: Callable[[], timedelta],
     ) -> None:
-        """`send` sends a row before a monotonic time, `start` runs that beside the caller; `deadline`: of one send."""
+        """`send` sends a row before a monotonic time; `start` runs that in the background; `deadline`: of one send."""
         self.clock = clock
         self._send = send
         self._start = start
         self._deadline = deadline
         self.stopping = False
-        """Whether nothing more is started."""
+        """Whether no further send is started."""
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, list[Waiting]] = {}
         self._number = 0
         self.full: dict[str, bool] = {}
-        """By lane, whether the last claim gave as many rows as there was room for: there are more."""
+        """By lane, whether the last claim filled all free slots, so there are more rows."""
         self.idle: Callable[[str], None] = lambda lane: None
-        """Told of a lane that has room again while there are more rows for it."""
+        """Called with a lane that has free slots again while there are more rows for it."""
 
     def free(self, lane: str) -> int:
         """Return how many more rows of `lane` may be claimed."""
         return PER_LANE - self._busy.get(lane, 0) - len(self._waiting.get(lane, ()))
 
     def add(self, lane: str, row: LeasedRow, until: float, wait: float = 0.0) -> None:
-        """Send `row` as soon as a slot of `lane` is free, not before `wait` seconds have passed."""
+        """Send `row` as soon as a slot of `lane` is free, but not before `wait` seconds have passed."""
         self._number += 1
         item = Waiting(self.clock.monotonic() + wait, self._number, row, until)
         heapq.heappush(self._waiting.setdefault(lane, []), item)
         self.refill(lane)
 
     def urgent_waiting(self) -> bool:
-        """Return whether an urgent page waits here for its turn."""
+        """Return whether an urgent page is waiting here."""
         return any(lane.endswith("!") and waiting for lane, waiting in self._waiting.items())
 
     def refill_all(self) -> None:
-        """Start what has waited for its time."""
+        """Start the sends whose wait time is over."""
         for lane in list(self._waiting):
             self.refill(lane)
 
     def take_waiting(self) -> list[tuple[LeasedRow, float]]:
-        """Return every row that waits, with the monotonic time until which it may be sent, and forget them."""
+        """Remove and return every waiting row, with the monotonic time until which it may be sent."""
         taken = [(item.row, self._latest(item)) for waiting in self._waiting.values() for item in waiting]
         self._waiting.clear()
         return taken
@@ -102,7 +105,7 @@ class DeliveryPool:
         except StoreAway as condition:
             if not condition.ours:
                 raise
-            # Nothing was sent: this process had no connection free for it.
+            # Nothing was sent, because this process had no free connection.
             self.add(lane, item.row, item.until, AGAIN)
         finally:
             self._busy[lane] -= 1
@@ -111,5 +114,5 @@ class DeliveryPool:
                 self.idle(lane)
 
     def _latest(self, item: Waiting) -> float:
-        # A send that starts later may still be under way when another replica has claimed the row.
+        # A send that starts later might still be running when another replica claims the row.
         return item.until - self._deadline().total_seconds()

@@ -1,4 +1,4 @@
-"""How a delivery ended, written to the store: sent, to be tried again, outdated, or given up."""
+"""Writes the result of a delivery to the store: sent, outdated, given up, or to be retried, with the retry delay."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
 from receiver.store.incidents.incident_store import IncidentStore
 
 PAGE_BACKOFF = 30.0
-"""Seconds between attempts at a page, at most; there is no last one (architecture.md, Delivery)."""
+"""Maximum seconds between attempts at a page, which is retried without limit."""
 INFORM_BACKOFF = 900.0
 INFORM_FOR_MS = 12 * 3600 * 1000
-"""Everything but a page gives up after half a day and becomes a dead letter."""
+"""Every delivery except a page becomes a dead letter after half a day."""
 LONGEST_WAIT, PAGE_WAIT = 900.0, 60.0
-"""Seconds of Retry-After that are believed; of a page a minute, in which the limit of PagerDuty is counted."""
+"""Maximum Retry-After in seconds that is respected; for a page a minute, the period of PagerDuty's rate limit."""
 SPOILED = 5
-"""Failures of our own making after which a row is parked."""
+"""Number of internal failures after which a row becomes a dead letter."""
 COMPLETE_TRIES, COMPLETE_AGAIN = 5, 0.2
-"""How often, and seconds after which, the result of a send is written again while this process is overloaded."""
+"""How often, and after how many seconds, writing a result is retried while this process is overloaded."""
 SLOT = "slot"
-"""In a row's memory: its turn within the vendor's quota."""
+"""The key in a row's memory for its slot in the vendor's quota."""
 FALLBACK_AFTER = 5.0
-"""Seconds after which a page that is not through uses the fallback channels, at its second failure at the latest."""
+"""Seconds after which an undelivered page uses the fallback channels, at its second failure at the latest."""
 
 log = structlog.get_logger("receiver.delivery")
 
@@ -52,20 +52,20 @@ class ReceiptNotStored(StoreAway):
     condition = "receipt_not_stored"
 
     def __init__(self, why: StoreAway, outcome: SendingOutcome, completion: dict[str, Any]) -> None:
-        """`completion` is what was to be written, as arguments of `DueSet.complete`."""
+        """`completion`: the result to write, as arguments of `DueSet.complete`."""
         super().__init__(str(why))
         self.outcome = outcome
         self.completion = completion
 
 
 class AttemptMade(StoreAway):
-    """Something that follows a send could not be done; what was sent is not sent again at once."""
+    """A step after a send failed; the row is not sent again at once."""
 
     condition = "after_send"
 
 
 class DeliveryResults:
-    """Writes how deliveries ended, with a receipt for the incident's history."""
+    """Writes results of deliveries, with a receipt for the incident's history."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class DeliveryResults:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`listener` is told of people who are to be called another way."""
+        """`listener`: called if a person must be paged by another channel."""
         self.incidents = incidents
         self.due = due
         self.health = health
@@ -84,12 +84,12 @@ class DeliveryResults:
         self.clock = clock
         self.metrics = metrics
         self.postponed: Callable[[LeasedRow, float, bool], None] = lambda row, seconds, tried: None
-        """Told of a page that is due again in so many seconds, and whether it was tried before."""
+        """Called with a page, the seconds until it is due again, and whether it was attempted before."""
 
     async def record_outdated(self, row: LeasedRow, incident: Incident | None, now: datetime) -> None:
-        """Write that `row` has nothing to send: its content is outdated, or was sent. Raises StoreAway.
+        """Record that `row` has nothing to send: its content is outdated, or was sent. Raises StoreAway.
 
-        A page that notified nobody ends with a receipt that says why.
+        A page that notified nobody ends with a receipt that has the reason.
         """
         more: dict[str, Any] = {}
         if row.uid and (why := cancelled_because(row, incident)) and not said_before(row.memory):
@@ -97,7 +97,7 @@ class DeliveryResults:
         await self.due.complete(row, SendingOutcome.DONE, to_ms(now), said=row.last, **more)
 
     async def record_sent(self, row: LeasedRow, notice: Notice, incident: Incident | None, receipt: Receipt) -> None:
-        """Write that the vendor has accepted `notice`. Raises ReceiptNotStored."""
+        """Record that the vendor has accepted `notice`. Raises ReceiptNotStored."""
         now = self.clock.now()
         memory = {**row.memory, **receipt.memory}
         memory.pop("spoiled", None)
@@ -128,7 +128,7 @@ class DeliveryResults:
     async def record_failed(
         self, row: LeasedRow, notice: Notice, incident: Incident | None, error: DeliveryError
     ) -> None:
-        """Write when `notice` is tried again, or give it up where that is of no use. Raises ReceiptNotStored."""
+        """Record when `notice` is retried, or give it up if a retry is useless. Raises ReceiptNotStored."""
         now = self.clock.now()
         tired = not row.to.paging and row.since_ms > 0 and to_ms(now) - row.since_ms > INFORM_FOR_MS
         if error.permanent or tired:
@@ -153,7 +153,7 @@ class DeliveryResults:
             self.postponed(row, wait, True)
 
     async def _complete(self, row: LeasedRow, outcome: SendingOutcome, now_ms: int, **more: Any) -> None:
-        # What was sent must not be sent again because this process found no connection free to write that down.
+        # A sent row must not be sent again just because this process had no free connection to record it.
         for left in reversed(range(COMPLETE_TRIES)):
             try:
                 await self.due.complete(row, outcome, now_ms, **more)
@@ -166,11 +166,11 @@ class DeliveryResults:
     async def start_fallback(
         self, row: LeasedRow, notice: Notice, incident: Incident | None, error: DeliveryError
     ) -> None:
-        """Call a person who is not reached within seconds another way; the page itself goes on being tried."""
+        """Page a person who is not reached within seconds by another channel; the page itself is still retried."""
         if notice.action is not Action.TRIGGER or notice.page is None or notice.page.step == PROVED:
-            return  # nobody else is called because a test page is not through
+            return  # a failed test page causes no other page
         if error.permanent:
-            # `page_failed` has told of an incident's page; of one outside any incident nobody else is told.
+            # `page_failed` handles a page of an incident; a page outside any incident has no one else to notify.
             if incident is None:
                 await self.listener.use_fallback(None, notice, error.reason)
             return
@@ -182,10 +182,7 @@ class DeliveryResults:
     async def park(
         self, row: LeasedRow, notice: Notice | None, incident: Incident | None, reason: str, detail: str
     ) -> None:
-        """Give `row` up and keep it as a dead letter; the person whom a page was to call is called another way.
-
-        Raises StoreAway.
-        """
+        """Turn `row` into a dead letter; the person of a page is paged by another channel. Raises StoreAway."""
         now = self.clock.now()
         about = incident or (notice.incident if notice else None)
         letter = {
@@ -201,15 +198,15 @@ class DeliveryResults:
         kept = self._receipt(row, notice, now, reason, detail=detail, **{GIVEN_UP: True})
         await self._complete(row, SendingOutcome.PARKED, to_ms(now), receipt=kept, letter=letter)
         log.error("dead_letter", id=row.member, **log_fields(row, notice), reason=reason, detail=detail)
-        # A person who was paged is not paged another way because the vendor did not take the acknowledgement.
+        # If the vendor refused an acknowledgement, the person, who was paged already, is not paged by another channel.
         calls = notice is None or notice.action is Action.TRIGGER
         if row.to.paging and calls and incident is not None and not incident.state.over:
             await self.listener.page_failed(row, incident, reason)
 
     async def record_spoiled(self, row: LeasedRow, error: BaseException) -> None:
-        """Write that a row failed for its own fault, not the vendor's: it comes back, plainer, and is parked at last.
+        """Record that a row failed because of its content, not the vendor. Raises StoreAway.
 
-        Raises StoreAway.
+        It is retried as plain text, and finally given up.
         """
         now = self.clock.now()
         name = type(error).__name__

@@ -1,4 +1,4 @@
-"""Questions to the store that must not outlast the lease of what they are about."""
+"""Store requests that must end before the lease of their row."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
-    """Return the answer to what was `asked` of the store; None where it has not come by monotonic `until`.
+    """Return the result of the store request `asked`; None if it has not arrived by monotonic `until`.
 
-    It is not cancelled: what it writes may be written later. Raises what it raises.
+    The request is not canceled: it may still write later. Raises what the request raises.
     """
     if until == math.inf:
         return await asked

@@ -1,4 +1,4 @@
-"""Rows of channels that are not in the configuration anymore: given up with the reason, and never silently."""
+"""Rows of channels that are no longer configured: given up with a reason, and never silently."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from receiver.store.due.lane_owners import LaneOwners
 from receiver.store.incidents.incident_store import IncidentStore
 
 GRACE = timedelta(seconds=60)
-"""How long nobody may have served a lane before its rows are given up.
+"""How long no replica may have served a lane before its rows are given up.
 
-While a configuration is rolled out, replicas with the older or the newer one know the channel and say so; one that is
-busy may leave out saying it a few times.
+While a configuration is rolled out, replicas with either version have the channel and report it; a busy replica may
+skip a few reports.
 """
 MOST = 50
-"""Rows that are claimed at once."""
+"""Number of rows that are claimed at once."""
 REASON = "not_configured"
 
 log = structlog.get_logger("receiver.delivery")
 
 
 class RowDecision(StrEnum):
-    """What becomes of a row that this replica cannot send."""
+    """What to do with a row that this replica cannot send."""
 
     TO_OTHERS = "to_others"
     OVER = "over"
-    """There is nothing to be said anymore."""
+    """There is nothing left to send."""
     GIVEN_UP = "given_up"
 
 
 def why_undeliverable(channel: str, channels: Container[str], off: Mapping[str, str]) -> str | None:
-    """Return why nothing can be sent through `channel`; None when something can."""
+    """Return why nothing can be sent through `channel`; None if sending is possible."""
     if channel in channels:
         return None
     why = off.get(channel)
@@ -52,19 +52,19 @@ def why_undeliverable(channel: str, channels: Container[str], off: Mapping[str, 
 def decide_orphaned_row(
     row: LeasedRow, notice: Notice | None, last_ms: int | None, since: datetime, now: datetime
 ) -> RowDecision:
-    """Return what becomes of `row`, of which `notice` is pending.
+    """Return what to do with `row`, whose pending message is `notice`.
 
-    `last_ms`: when somebody last served its lane; `since`: when this replica began to listen without a break. Nobody
-    could say anything while the store was away.
+    `last_ms`: when a replica last served its lane. `since`: since when this replica has listened without interruption.
+    No replica could report anything while the store was unavailable.
     """
     if last_ms is not None and now - max(since, from_ms(last_ms)) < GRACE:
         return RowDecision.TO_OTHERS
-    # Only of a page it is known without its channel whether anything is left to be said.
+    # Only for a page can this be determined without its channel.
     return RowDecision.OVER if row.to.paging and row.uid and notice is None else RowDecision.GIVEN_UP
 
 
 class OrphanedRows:
-    """One replica's eye on the lanes that nobody serves."""
+    """Finds lanes that no replica serves."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class OrphanedRows:
         self._looked: datetime | None = None
 
     async def check_lanes(self, now: datetime) -> None:
-        """Say which lanes are served here, and give up what is due in those that nobody serves. Raises StoreAway."""
+        """Report the lanes served here, and give up due rows in lanes that no replica serves. Raises StoreAway."""
         ours = self.setting().lanes
         await self.served.say(ours, to_ms(now))
         since = self._listening(now)
@@ -95,13 +95,13 @@ class OrphanedRows:
         for lane in await self.served.silent(to_ms(now - GRACE)):
             if lane in ours:
                 continue
-            # What comes back later is looked at later; and somebody may have begun to serve the lane meanwhile.
+            # Rows that become due later are checked later, because a replica may serve the lane by then.
             found = set[RowDecision]()
             while RowDecision.TO_OTHERS not in found and (rows := await self.due.claim(lane, to_ms(now), MOST)):
                 found.update([await self._left(row, now) for row in rows])
 
     async def one(self, row: LeasedRow, now: datetime) -> None:
-        """Take a row whose channel is not known here. Raises StoreAway."""
+        """Handle a row whose channel is not configured here. Raises StoreAway."""
         await self._end(row, now)
 
     async def _left(self, row: LeasedRow, now: datetime) -> RowDecision:
@@ -111,7 +111,7 @@ class OrphanedRows:
             nonlocal what
             what = await self._end(row, now)
 
-        # One that nothing can be made of comes back with its lease; those behind it are pages too.
+        # A row that cannot be handled is retried after its lease; the rows after it may be pages too.
         await run_step("tend", end, self.results.metrics, self.due.probe)
         return what
 
@@ -122,7 +122,7 @@ class OrphanedRows:
         return self._since
 
     async def _end(self, row: LeasedRow, now: datetime) -> RowDecision:
-        # Left to a replica that knows the channel, or given up.
+        # Left to a replica that has the channel, or given up.
         setting = self.setting()
         incident = await self.incidents.incident(row.uid) if row.uid else None
         notice = _owed(row, incident, setting, now)

@@ -1,4 +1,4 @@
-"""What a vendor reports after it has accepted a page: it has reached the telephone, or it cannot."""
+"""Reports of a vendor after it accepted a page: whether it reached the phone."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from receiver.pipeline.response.phone_answers import PhoneAnswers
 from receiver.store.incidents.incident_store import IncidentStore
 
 REACHED = {"delivered": "received", "completed": "received", "busy": "busy", "no-answer": "not_answered"}
-"""What becomes of a page at the end, in the words of receipts."""
+"""The final outcome of a page, in the terms of receipts."""
 FAILED = frozenset({"undelivered", "failed"})
-"""States in which nobody was reached: the page uses the fallback channels."""
+"""States in which the person was not reached: the page uses the fallback channels."""
 
 log = structlog.get_logger("receiver.delivery")
 
 
 class PhoneReports:
-    """Reports about the pages of telephones."""
+    """Handles reports about pages to phones."""
 
     def __init__(self, phones: PhoneAnswers, incidents: IncidentStore, listener: DeliveryListener) -> None:
         """`listener` is informed of a page that did not get through."""
@@ -32,7 +32,7 @@ class PhoneReports:
         self.listener = listener
 
     async def take(self, token: str, sid: str, state: str, channels: Collection[str], now: datetime) -> bool:
-        """Note that the call or message `sid` is in `state`; return whether the page is known. Raises StoreAway."""
+        """Record that the call or message `sid` is in `state`; return whether the page is known. Raises StoreAway."""
         meant = await self.phones.meant(token, channels)
         found = await self.phones.page(meant) if meant is not None else None
         if found is None:
@@ -42,7 +42,7 @@ class PhoneReports:
             return True
         incident, page = found
         if outcome == "undelivered":
-            # Once for each page, however often it is reported.
+            # Once for each page, even if it is reported several times.
             notice = Notice(
                 key=page.key, action=Action.TRIGGER, address=page.address, incident=incident, page=page, now=now
             )

@@ -1,4 +1,4 @@
-"""A pager that refuses a key: the operators hear of it at once on another channel, and `/healthz` says so."""
+"""Reports a routing key that the pager refuses: at once on another channel, and in `/healthz`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.due.due_set import DueSet
 
 REASON = "auth"
-"""The reason of a delivery error that says that the credential was refused (401, 403, and 404 of a pager)."""
+"""The reason of a delivery error for a refused credential (401, 403, and 404 of a pager)."""
 AGAIN = timedelta(hours=6)
-"""Between two messages about one key, whichever replica notices."""
+"""Minimum time between two messages about one key, from any replica."""
 
 log = structlog.get_logger("receiver.delivery")
 
@@ -27,13 +27,13 @@ class RefusedKeys:
     """The keys that a pager refused at the last attempt of this replica."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], due: DueSet) -> None:
-        """Keep nothing but a hash of each key."""
+        """Only a hash of each key is kept."""
         self.setting = setting
         self.due = due
         self._refused: dict[str, set[str]] = {}
 
     def channels(self) -> list[str]:
-        """Return the names of the channels of which some key is refused, sorted."""
+        """Return the sorted names of the channels that refuse a key."""
         return sorted(name for name, keys in self._refused.items() if keys)
 
     def accepted(self, channel: str, notice: Notice) -> None:
@@ -41,7 +41,7 @@ class RefusedKeys:
         self._refused.get(channel, set()).discard(_hash(notice))
 
     async def refused(self, channel: str, notice: Notice, detail: str, now: datetime) -> None:
-        """Report that `channel` has refused the key of `notice`: at once, then every six hours. Raises StoreAway."""
+        """Report that `channel` refused the key of `notice`: at once, then every six hours. Raises StoreAway."""
         key = _hash(notice)
         self._refused.setdefault(channel, set()).add(key)
         person = notice.page.person if notice.page else "somebody"

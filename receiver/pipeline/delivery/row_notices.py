@@ -1,4 +1,4 @@
-"""What a row is to send: read from the store as it is now, or from what is known here if the lease ends before."""
+"""The content that a row sends: read from the store now, or from this replica's memory if the lease would end first."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ log = structlog.get_logger("receiver.delivery")
 
 
 def calls_person(notice: Notice | None) -> bool:
-    """Return whether a notice calls a person."""
+    """Return whether a notice pages a person."""
     return notice is not None and notice.action is Action.TRIGGER
 
 
 class RowNotices:
-    """Makes the notices of leased rows."""
+    """Builds the notices of leased rows."""
 
     def __init__(self, incidents: IncidentStore, clock: Clock) -> None:
         """`incidents` is read once for each row."""
         self.incidents = incidents
         self.clock = clock
         self.public: Callable[[Incident], PublicNews] | None = None
-        """What a page elsewhere may show of an incident."""
+        """The parts of an incident that a page at a vendor may show."""
         self.issue: Callable[[LeasedRow, Notice], Awaitable[Notice]] | None = None
-        """Adds to a page the tokens by which its person can answer it."""
+        """Adds the tokens to a page with which its person can answer it."""
         self.at_hand: Callable[[LeasedRow], Incident | None] = lambda row: None
-        """Returns the incident of a row as this replica knew it when the row was leased; None where it does not."""
+        """Returns the incident of a row as this replica knew it when the row was leased; None if unknown."""
         self.unreadable = UnreadableIncidents(incidents)
 
     async def read(
         self, row: LeasedRow, setting: ActiveConfig, now: datetime, until: float
     ) -> tuple[Incident | None, tuple[AlertLine, ...] | None, bool]:
-        """Return the incident of a row, the alerts of a page, and whether the incident could be read as it is.
+        """Return the incident of a row, the alerts of a page, and whether the incident was read from the store.
 
-        What a page needs is read until `until`, in monotonic seconds; then it goes out with what is known here. Raises
-        StoreAway; UnreadableRow, IncidentUnreadable where a later version wrote it.
+        The data of a page is read until `until`, in monotonic seconds; after that, this replica's data is used. Raises
+        StoreAway; UnreadableRow, IncidentUnreadable if a later version wrote it.
         """
         if not row.whole and not (row.to.paging and row.uid and row.attempts):
             raise UnreadableRow(row.member)
@@ -71,18 +71,20 @@ class RowNotices:
         calls = due is not None and due[1] is Action.TRIGGER
         try:
             if due is not None and not calls:
-                # As far as is known here it ends a page, and names no alerts. Should it call after all, they are read.
+                # As far as this replica knows, it ends a page and names no alerts. If it turns out to page, they are
+                # read.
                 return await incidents.incident(uid), None, True
-            # All of a page at once: a store that takes half a second a command must not take two for it.
+            # All data of a page at once: a store that takes half a second per command must not take two seconds.
             asked = incidents.ask_page(uid)
-            # With a store so slow that the lease ends before it answers, no replica would ever send it.
+            # If the store is so slow that the lease ends before it answers, no replica would ever send the page.
             replies = await in_time(asked, until if calls else math.inf, self.clock)
             if replies is None:
                 log.warning("page_sent_as_leased", id=row.member)
                 return known, (), True
             incident, records, bodies = incidents.page_of(uid, replies)
         except IncidentUnreadable:
-            # First a replica of the version that has written it may take it; then it is paged as far as it can be read.
+            # First a replica of the version that wrote it may handle it; after that, it is paged with the readable
+            # parts.
             incident = await self.unreadable.to_page(row, setting.policy, now) if row.attempts else None
             if incident is None:
                 raise
@@ -98,10 +100,13 @@ class RowNotices:
         setting: ActiveConfig,
         now: datetime,
     ) -> Notice | None:
-        """Return what `row` is to send by what `read` has returned; None where there is nothing. Raises StoreAway."""
+        """Return the notice of `row`, based on the result of `read`; None if there is nothing to send.
+
+        Raises StoreAway.
+        """
         if not row.uid:
             return stray_notice(row, setting, now)
-        # An incident may have become private since this was owed.
+        # An incident may have become private since the row was written.
         if incident is None or not may_hear(row.to, incident, setting):
             return None
         if row.to.paging:
@@ -119,14 +124,14 @@ class RowNotices:
         if channel.publishes and self.public is not None:
             return notice.model_copy(update={"public": self.public(incident)})
         if incident.private:
-            return notice  # its alerts are named nowhere
+            return notice  # its alerts are not named
         if lines is None:
             lines = tuple(alert_lines(await self.incidents.records(row.uid), await self.incidents.bodies(row.uid)))
         return notice.model_copy(update={"alerts": lines})
 
     async def answerable(self, row: LeasedRow, notice: Notice, channel: Channel[Any], until: float) -> Notice:
-        """Return `notice` with the tokens by which its person can answer it, if the store gives them by `until`."""
-        # Without the store a page goes out without buttons: it can still be opened.
+        """Return `notice` with the tokens to answer it, if the store provides them by `until`."""
+        # Without the store, a page has no buttons, but it can still be opened.
         of_a_page = row.uid or PROOF in row.memory
         if self.issue is None or not of_a_page or not calls_person(notice) or not channel.answerable():
             return notice

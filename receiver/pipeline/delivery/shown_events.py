@@ -1,4 +1,4 @@
-"""The events of a log as channels may have them now: since they were owed, a person may have hidden one of them."""
+"""The events of a log that channels may show now: a person may have hidden some since the row was written."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from receiver.store.incidents.incident_store import IncidentStore
 
 _KEPT = ("people", "person", "changed")
 _KEPT_INSIDE = {"page": ("person",), "action": ("n", "owner", "status")}
-"""What mentions and tickets are made of; all other data of a hidden entry repeats what it says."""
+"""Data for mentions and tickets; all other data of a hidden entry repeats its text."""
 
 
 async def shown_events(incidents: IncidentStore, events: Sequence[Event]) -> list[Event]:
-    """Return `events`, a log from some entry to its end, without what is hidden or private by now. Raises StoreAway."""
+    """Return `events`, the end of a log, without data that is now hidden or private. Raises StoreAway."""
     named = {id_ for event in events for id_ in similar_ids(event)}
     private: set[str] = set()
     if named:
         uids = [uid for id_ in sorted(named) if (uid := await incidents.uid_of(id_))]
-        # One that is gone or cannot be read is named to nobody: it may have become private before.
+        # An incident that is gone or unreadable is not named, because it may have become private before.
         private = named - {one.id for one in await incidents.many(uids) if not one.private}
     return without_hidden(events, private)
 
 
 def without_hidden(events: Sequence[Event], private: Collection[str]) -> list[Event]:
-    """Return `events` without the words of those that are hidden, and without the ids of `private` incidents.
+    """Return `events` without the text of hidden ones, and without the ids of `private` incidents.
 
-    A hidden entry stays, since people are mentioned for it; one that names similar incidents and has none left does
-    not.
+    A hidden entry stays, because people are mentioned in it; an entry about similar incidents is dropped if none is
+    left.
     """
     said = corrections(events)
     shown: list[Event] = []

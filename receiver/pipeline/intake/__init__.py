@@ -1,1 +1,1 @@
-"""Notifications in: load, decide, commit."""
+"""Handles incoming notifications: load, decide, commit."""

@@ -1,4 +1,4 @@
-"""What of a decision about a notification goes into its commit. Pure."""
+"""Converts a decision about a notification to the parts of its commit. Pure."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ FREES = frozenset({
     Kind.ACKNOWLEDGED, Kind.IDENTIFIED, Kind.MONITORING, Kind.RESOLVED, Kind.CLOSED, Kind.ACKNOWLEDGEMENT_LAPSED,
     Kind.ESCALATED, Kind.STEP_PASSED, Kind.RESPONSE_BREACHED, Kind.PAGE_FAILED, Kind.SECOND_ROAD, Kind.EMERGENCY_PAGED,
 })  # fmt: skip
-"""What answers, ends or escalates an incident: it is written even when the store's memory is full."""
+"""Events that answer, end or escalate an incident: they are written even if the store's memory is full."""
 
 
 def asked_tombstones(part: NotificationPart, firing: Sequence[str]) -> list[str]:
-    """Return the names under which the ends of `firing` alerts may be kept that came before their beginnings."""
-    # A restricted sender keeps its ends without a beginning under names of its own.
+    """Return the names under which earlier-received ends of `firing` alerts may be stored."""
+    # Ends with unknown beginnings from a restricted sender have separate names.
     return [*firing, *(tombstone_name(name, part.sender) for name in firing)] if part.sender.restricted else [*firing]
 
 
 def key_state(known: Known, part: NotificationPart) -> KeyState:
-    """Return what the store knows about the key of `part`, as its decision needs it."""
+    """Return the stored state of the key of `part`, as its decision needs it."""
     held = held_alerts(known.held) if known.held else []
     tombs, owners = known.tombs, known.owners
     if part.sender.restricted:
@@ -46,16 +46,16 @@ def key_state(known: Known, part: NotificationPart) -> KeyState:
 
 
 def of_another_team(part: NotificationPart | None, incident: Incident | None) -> bool:
-    """Return whether `incident` belongs to another team than the one that owns `part` by the configuration."""
-    # It was handed to another team, or its alerts were told to that team before the configuration changed.
+    """Return whether `incident` belongs to a different team than `part` does in the configuration."""
+    # It was handed over to another team, or that team owned its alerts before the configuration changed.
     return part is not None and incident is not None and incident.team != part.team
 
 
 def storm_guard(
     verdict: IntakeDecision, setting: ActiveConfig, now: datetime, adopted: Sequence[tuple[Page, bool]]
 ) -> tuple[int, int] | None:
-    """Return the openings at which a commit is stale, and since when (ms) they count; None: however many there are."""
-    # Of many openings at once no more than the limit may page by themselves: the commit counts again.
+    """Return the number of openings at which a commit is stale, and since when (ms) they count; None: no limit."""
+    # If many incidents open at once, at most the limit may page separately, so the commit counts again.
     storm, incident = setting.policy.storm, verdict.incident
     if storm is None or incident is None or adopted or incident.held:
         return None
@@ -69,8 +69,8 @@ def storm_guard(
 
 
 def calls_anew(verdict: IntakeDecision) -> bool:
-    """Return whether a decision calls people for an incident that fires again."""
-    # Alerts that fire again are as many calls as alerts that fire for the first time.
+    """Return whether a decision pages people for an incident that fires again."""
+    # Alerts that fire again cause as many pages as alerts that fire for the first time.
     incident = verdict.incident
     if incident is None or incident.storm or incident.drill or incident.held_until is not None:
         return False
@@ -80,8 +80,8 @@ def calls_anew(verdict: IntakeDecision) -> bool:
 
 
 def frees(verdict: IntakeDecision) -> bool:
-    """Return whether a decision answers, ends or escalates an incident: it is written even to a store that is full."""
-    # No alert that fires is new in it, so that what grows is bounded by what is open.
+    """Return whether a decision answers, ends or escalates an incident: it is written even if the store is full."""
+    # It contains no new firing alert, so the growth is limited by the number of open incidents.
     incident = verdict.incident
     if incident is None or not incident.version or verdict.bodies:
         return False
@@ -89,7 +89,7 @@ def frees(verdict: IntakeDecision) -> bool:
 
 
 def monitoring_until(incident: Incident, setting: ActiveConfig) -> datetime | None:
-    """Return when an incident that is monitored resolves by itself; None: it does not."""
+    """Return when a monitored incident resolves automatically; None if it does not."""
     policy = setting.policy
     if incident.state is not State.MONITORING or incident.monitoring_at is None or not policy.auto_resolve:
         return None
@@ -97,8 +97,8 @@ def monitoring_until(incident: Incident, setting: ActiveConfig) -> datetime | No
 
 
 def timers_to_set(incident: Incident, setting: ActiveConfig, put_off_ms: int) -> Mapping[str, int]:
-    """Return when each timer of `incident` is due (ms), 0 for one that is to be taken away."""
-    # A new incident has no timer that could be taken away: twenty members less for the script to look for.
+    """Return when each timer of `incident` is due (ms); 0 for timers to remove."""
+    # A new incident has no timers to remove, which saves the script twenty lookups.
     found = timers_of(incident, setting, put_off_ms)
     return found if incident.version else {member: at for member, at in found.items() if at}
 

@@ -1,4 +1,4 @@
-"""What the metrics count of a decision about a part of a notification."""
+"""Counts a decision about a part of a notification in the metrics."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = structlog.get_logger("receiver.intake")
 def count_decision(
     metrics: Metrics, verdict: IntakeDecision, part: NotificationPart, now: datetime, written: Incident | None
 ) -> None:
-    """Count the alerts of `part` and what became of them; `written`: the incident as it was committed."""
+    """Count the alerts of `part` and their outcome; `written`: the committed incident."""
     incident = verdict.incident
     team = metrics.team(part.team)
-    # Counted first: a child of a metric is found through a lock, which took 4 us for each alert.
+    # Summed up first, because looking up a metric's child takes a lock, which cost 4 us per alert.
     for (rule, severity), count in Counter((one.rule, one.severity) for one in part.decisions.values()).items():
         metrics.alerts.labels("firing", severity, team).inc(count)
         metrics.rule_hits.labels(rule, severity).inc(count)

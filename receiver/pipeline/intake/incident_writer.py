@@ -1,4 +1,4 @@
-"""The commit of a decision: what is written, what follows a lost answer, and the start of its deliveries."""
+"""Commits a decision, handles a lost answer of the store, and starts the deliveries."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from receiver.store.incidents.commit_request import (
 from receiver.store.incidents.incident_store import IncidentStore
 
 PUT_OFF, PUT_OFF_LEAST, PUT_OFF_MOST = 30, 1000, 60_000
-"""Milliseconds that messages about an adopted incident wait for each group that is still to be adopted; less than the
-least is no wait, and more than the most is none either."""
+"""Milliseconds that messages about an adopted incident wait per group that is still to be adopted: no wait below the
+minimum, and never more than the maximum."""
 TRIES = 12
-"""Decisions made anew when others commit first, before the answer is 503 and Alertmanager comes again."""
+"""Maximum number of attempts if others commit first, before the response is 503 and Alertmanager retries."""
 
 
 class IncidentWriter:
-    """Writes decisions to the store, and passes on what was leased to this replica by it."""
+    """Writes decisions to the store, and delivers the rows that a commit leased to this replica."""
 
     def __init__(
         self,
@@ -57,15 +57,15 @@ class IncidentWriter:
         clock: Clock,
         deliver: Callable[[Committed, float, Mapping[str, LeasedRow]], None],
     ) -> None:
-        """`deliver` gets what a commit leased to this replica, when that was sent (monotonic), and the rows it made."""
+        """`deliver` gets the rows that a commit leased, when it was sent (monotonic), and the rows that it created."""
         self.incidents = incidents
         self.incident_cache = incident_cache
         self.clock = clock
         self.deliver = deliver
         self.unconfirmed: Callable[[UnconfirmedCommit], None] = lambda commit: None
-        """Told of each commit that was sent and not answered."""
+        """Called with each commit that was sent and not answered."""
         self.adopting: Callable[[], int] = lambda: 0
-        """How many groups wait to be stored that were refused, or paged without the store."""
+        """Returns how many groups that were refused, or paged without the store, wait to be stored."""
         self._writing: set[asyncio.Future[Committed]] = set()
 
     async def commit(
@@ -86,9 +86,9 @@ class IncidentWriter:
         unpoint: Sequence[str] = (),
         supersedes: str = "",
     ) -> Committed:
-        """Write a verdict and start its deliveries. Raises StaleVersion, RepeatedNotification or StoreAway.
+        """Write a decision and start its deliveries. Raises StaleVersion, RepeatedNotification or StoreAway.
 
-        `once`: a caller's key against repetition, with `what` to recognize it by; `into`, `unpoint`, `supersedes`: see
+        `once`: a caller's idempotency key, stored with `what`; `into`, `unpoint`, `supersedes`: see
         CommitRequest.
         """
         incident = verdict.incident
@@ -152,10 +152,10 @@ class IncidentWriter:
     def _ended(self, writing: asyncio.Future[Committed]) -> None:
         self._writing.discard(writing)
         if not writing.cancelled():
-            writing.exception()  # its caller may have gone: it is read here, so that asyncio reports no forgotten one
+            writing.exception()  # its caller may be gone: otherwise asyncio reports an exception never retrieved
 
     def _doubtful(self, change: CommitRequest, token: str, began: float, now: datetime) -> UnconfirmedCommit:
-        # It may have been written, and have leased pages to us: what they are made of is kept until that is known.
+        # It may have been written, and may have leased pages to this replica: their data is kept until that is known.
         kept = replace(change, bodies={}, records={})
 
         def answered(reply: Sequence[Any]) -> None:
@@ -172,6 +172,6 @@ class IncidentWriter:
             self.deliver(done, began, fresh_pages(done, change.rows, change.events, to_ms(now)))
 
     def _put_off(self) -> int:
-        # Thousands are adopted before chat hears of each: their people have been paged already.
+        # Thousands are adopted before chat shows each one; their people have been paged already.
         wait = self.adopting() * PUT_OFF
         return min(wait, PUT_OFF_MOST) if wait >= PUT_OFF_LEAST else 0

@@ -1,4 +1,4 @@
-"""A notification in: one read for a duplicate, otherwise load, decide, commit. 2xx only when it is durable."""
+"""Accepts a notification: one read for a duplicate, otherwise load, decide, commit. 2xx only once it is durable."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from receiver.store.watchdog_times import WatchdogTimes
 from receiver.triage.rules.rule_set import Answers
 
 STRAIGHT = 50
-"""Alerts up to which a notification that is hardly a repetition is loaded without asking first whether it is one."""
+"""Maximum number of alerts for which a probably new notification is loaded without checking for a duplicate first."""
 LARGE = 200
-"""Alerts above which the rules are asked in a thread: 20,000 that look unlike take many seconds."""
+"""Number of alerts above which the rules run in a thread: 20,000 different alerts take many seconds."""
 
 
 class Intake:
-    """The way of a notification into the store."""
+    """Takes notifications into the store."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Intake:
         metrics: Metrics,
         deliver: Callable[[Committed, float, Mapping[str, LeasedRow]], None],
     ) -> None:
-        """`deliver`: as of IncidentWriter."""
+        """`deliver`: see IncidentWriter."""
         self.setting = setting
         self.connection = connection
         self.incidents = incidents
@@ -68,11 +68,11 @@ class Intake:
         self.storms = StormIncidents(incidents, self.writer)
         self.decisions = PartDecisions(incidents, due, self.writer, self.storms, clock, metrics)
         self.measured: Callable[[Sequence[Alert], datetime], Mapping[str, Answers]] = lambda alerts, now: {}
-        """What queries have said of alerts lately, by fingerprint and measurement."""
+        """Returns recent query results for alerts, by fingerprint and measurement."""
         self.absorbed: Callable[[datetime], None] = lambda now: None
-        """Told of each notification that said nothing new."""
+        """Called with each duplicate notification."""
         self.kept: Callable[[Notification, datetime], None] = lambda notification, now: None
-        """Told of each notification that brought something new."""
+        """Called with each notification that changed something."""
 
     async def accept(
         self,
@@ -83,7 +83,7 @@ class Intake:
         late: bool = False,
         adopted: Mapping[str, Sequence[tuple[Page, bool]]] | None = None,
     ) -> Answer:
-        """Take a notification and return what became of it once that is durable.
+        """Accept a notification and return the outcome once it is durable.
 
         `adopted`: emergency pages by correlation key, each with whether the vendor accepted it. `late`: it was refused
         before and kept; what the store knows to have ended since is left out.
@@ -101,12 +101,13 @@ class Intake:
         groups = [group_of(notification, key) for key in members]
         texts = [digest_of(notification, one.alerts, setting) for one in members.values()]
         seen: Sequence[Seen | None] = [None] * len(groups)
-        # Not this replica's last notification of the group, so hardly a repetition: it is looked up as it is loaded.
+        # It differs from this replica's last notification of the group, so it is probably new: it is checked during
+        # loading.
         straight = len(groups) == 1 and len(alive) <= STRAIGHT and not self.digests.has(groups[0], texts[0])
         if not released and not straight:
             seen = await self.incidents.seen(groups)
         fresh = [last is None or last.digest != text for last, text in zip(seen, texts, strict=True)]
-        # Only what is new needs a decision: a duplicate costs one read and no rule.
+        # Only new notifications need a decision: a duplicate costs one read and runs no rule.
         parts = []
         if any(fresh):
             asked = self.measured(alive, now)
@@ -135,14 +136,14 @@ class Intake:
         return Answer(tuple(said), Repetition(tuple(groups), tuple(texts)))
 
     async def repeated(self, repetition: Repetition, now: datetime, limit: float) -> Answer | None:
-        """Return the answer to a notification that says what it said before; None where something has changed since.
+        """Return the answer to a duplicate notification; None if something has changed since the last one.
 
-        Raises StoreAway; TimeoutError where the store has not answered within `limit` seconds of wall-clock time.
+        Raises StoreAway; TimeoutError if the store has not answered within `limit` seconds of wall-clock time.
         """
         moves = self.connection.moves
         texts = await self.incidents.seen_texts(repetition.groups, limit)
         if repetition.answer is None or texts != repetition.texts:
-            # Comparing texts takes a tenth of reading them and making the same answer once more.
+            # Comparing texts takes a tenth of the time of parsing them and building the same answer again.
             seen = zip(map(seen_of, texts), repetition.digests, strict=True)
             same = [last for last, digest in seen if last and last.digest == digest]
             if len(same) < len(repetition.groups):
@@ -160,7 +161,7 @@ class Intake:
             self._repeats(now)
 
     async def _confirm(self, moves: int) -> None:
-        # The commit that is repeated may have been answered 503, or be on a server that was replaced meanwhile.
+        # The original commit may have been answered with 503, or be on a server that was replaced meanwhile.
         if self.connection.confirms:
             await self.connection.confirm(moves)
 
@@ -169,6 +170,6 @@ class Intake:
         self.absorbed(now)
 
     async def store_again(self) -> None:
-        """Tell a store that has lost its memory which of Alertmanager's receivers lead here. Raises StoreAway."""
+        """Write the known receivers of Alertmanager back to a store that has lost its data. Raises StoreAway."""
         await self.known_receivers.store_again()
         await self.heartbeats.store_again(self.setting())

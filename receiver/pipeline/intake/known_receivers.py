@@ -1,4 +1,4 @@
-"""Which of Alertmanager's receivers lead here, and since when: those whose groups have opened something."""
+"""The receivers of Alertmanager that point here, and since when: those whose groups have opened an incident."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from receiver.store.alertmanager_receivers import AlertmanagerReceivers
 from receiver.store.client.store_errors import StoreAway
 
 MOST = 100
-"""Receivers that a replica remembers; of more, those seen longest ago are looked up again."""
+"""Maximum number of receivers that a replica remembers; beyond that, those seen longest ago are read again."""
 OPENING = frozenset({Outcome.OPENED, Outcome.REOPENED, Outcome.UPDATED})
-"""What says that a receiver leads here."""
+"""Outcomes that prove that a receiver points here."""
 LONGEST = 200
-"""Characters of a name that are kept."""
+"""Maximum number of characters of a stored name."""
 
 
 @dataclass
 class _Heard:
     since: datetime | None
-    """When it was first seen; None: before this was stored."""
+    """When it was first seen; None if that was before this was stored."""
     kept: bool
-    """Whether the store has its name."""
+    """Whether its name is stored."""
 
 
 class KnownReceivers:
-    """The names of one replica. A name alone says nothing: whoever may send can send any."""
+    """The names known to one replica. A name alone proves nothing, because any sender can send any name."""
 
     def __init__(self, receivers: AlertmanagerReceivers) -> None:
-        """Nothing was received yet."""
+        """Create it before the first notification."""
         self.receivers = receivers
         self._heard: OrderedDict[str, _Heard] = OrderedDict()
 
     async def first_seen(self, receiver: str, now: datetime) -> datetime | None:
-        """Return when `receiver` was first seen, `now` where it never was; None: nobody knows. Raises StoreAway."""
+        """Return when `receiver` was first seen; `now` if never, None if unknown. Raises StoreAway."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
         if known is None:
@@ -51,7 +51,7 @@ class KnownReceivers:
         return known.since
 
     async def record(self, receiver: str, outcomes: Collection[Outcome], now: datetime) -> None:
-        """Keep the name of a receiver once it has opened something; a store that cannot is asked the next time."""
+        """Store the name of a receiver once it has opened an incident; if the store fails, it is retried next time."""
         name = receiver[:LONGEST]
         known = self._heard.get(name)
         if OPENING.isdisjoint(outcomes) or (known is not None and known.kept):
@@ -61,7 +61,7 @@ class KnownReceivers:
             self._heard[name] = _Heard(from_ms(since_ms) if since_ms else None, kept=True)
 
     async def store_again(self) -> None:
-        """Tell a store that has lost its memory the names that it had. Raises StoreAway."""
+        """Write the names back to a store that has lost its data. Raises StoreAway."""
         for name, known in list(self._heard.items()):
             if known.kept:
                 await self.receivers.keep(name, to_ms(known.since) if known.since else 0)

@@ -1,4 +1,4 @@
-"""What each group said last to this replica: a group that says it again is hardly new."""
+"""The digest of the last notification of each group at this replica, to recognize probable duplicates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DIGESTS = 16_384
 class LastDigests:
     """The digest of the last notification of each group, as hashes in 128 KiB.
 
-    Where two are equal by chance, the group is looked up once more.
+    If two are equal by chance, the group is read once more.
     """
 
     def __init__(self) -> None:

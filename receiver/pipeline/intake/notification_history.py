@@ -1,4 +1,4 @@
-"""What came in is kept, off the webhook's way, so that new rules can be tried on what really happened."""
+"""Stores received notifications outside the webhook's path, so that new rules can be tested on real data."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.notification_history import HistoryList, packed
 
 EVERY = 5.0
-"""Seconds between two writes: a crash may lose what came in since from the history, and from nowhere else."""
+"""Seconds between two writes: after a crash, notifications since then are missing from the history only."""
 MOST_WAITING = 20_000
-"""Alerts that wait for the next write at most; what comes in beyond that is not kept, and that is said."""
+"""Maximum number of alerts that wait for the next write; further ones are not stored, which is logged."""
 BATCH = 2_000
-"""Alerts of a batch, more or less."""
+"""Approximate number of alerts per batch."""
 
 log = structlog.get_logger("receiver.history")
 Came = tuple[datetime, Notification]
 
 
 class NotificationHistory:
-    """What one replica took, on its way to the store."""
+    """The notifications of one replica on their way to the store."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], store: HistoryList) -> None:
         """Nothing is written before `flush`."""
@@ -41,7 +41,7 @@ class NotificationHistory:
         self._writing = asyncio.Lock()
 
     def keep(self, notification: Notification, now: datetime) -> None:
-        """Keep a notification that was taken; a repetition of what is known is not given here."""
+        """Keep an accepted notification; duplicates are not passed here."""
         if self.setting().history is None:
             return
         if self._alerts + len(notification.alerts) > MOST_WAITING:
@@ -51,9 +51,9 @@ class NotificationHistory:
         self._waiting.append((now, notification))
 
     async def flush(self) -> None:
-        """Write what waits; where the store is away, or this is ended in the middle, it goes on waiting.
+        """Write the waiting notifications; if the store is unavailable or this is canceled, they keep waiting.
 
-        A notification that cannot be written at all is dropped with a line in the log: the others do not wait for it.
+        A notification that cannot be written at all is dropped with a log line, so that it does not delay the others.
         """
         async with self._writing:
             limits, waiting = self.setting().history, list(self._waiting)
@@ -62,7 +62,7 @@ class NotificationHistory:
                 self._lost = 0
             if limits is not None and waiting:
                 keep, most = limits
-                # Ten thousand alerts take a while to write down: other requests are answered meanwhile.
+                # Ten thousand alerts take a while to serialize: other requests are answered meanwhile.
                 batches, unwritable = await asyncio.to_thread(_batches, waiting)
                 for group, why in unwritable:
                     log.error("history_row_dropped", group=group[:200], reason=why)
@@ -71,25 +71,25 @@ class NotificationHistory:
                 except StoreAway as away:
                     log.debug("history_waits", reason=str(away))
                     return
-            # What came in meanwhile stands behind it.
+            # Notifications that arrived meanwhile follow it.
             del self._waiting[: len(waiting)]
             self._alerts -= sum(len(notification.alerts) for _, notification in waiting)
 
     async def page(self, since: datetime | None, after: str) -> tuple[list[dict[str, Any]], str | None]:
-        """Return what was kept since a time, or after a place, oldest first, and where the next page begins.
+        """Return stored notifications since a time, or after a position, oldest first, and where the next page begins.
 
-        Each with `at`, when it came, and `notification`, as Alertmanager writes it. Raises StoreAway.
+        Each has `at`, when it arrived, and `notification`, as Alertmanager sends it. Raises StoreAway.
         """
         if not after:
             await self.flush()
         batches, more = await self.store.read(to_ms(since) if since else 0, after)
         found = await asyncio.to_thread(lambda: [one for batch in batches for one in _lines(batch.lines)])
         edge = rfc3339(since) if since else ""
-        # A batch stands where its last notification came: its first ones may be older.
+        # A batch is ordered by its last notification: its first ones may be older.
         return [one for one in found if one["at"] >= edge], batches[-1].place if more else None
 
     async def run(self) -> None:
-        """Write every 5 s, for ever."""
+        """Write every 5 s until canceled."""
         while True:
             await asyncio.sleep(EVERY)
             await self.flush()

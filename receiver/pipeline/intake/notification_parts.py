@@ -1,4 +1,4 @@
-"""A notification as parts: one for each correlation key, with the decisions of the rules. Pure."""
+"""Splits a notification into parts: one for each correlation key, with the decisions of the rules. Pure."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class OwnedAlerts(NamedTuple):
 
 
 NAME = 200
-"""Characters of the name that labels give a Watchdog."""
+"""Maximum number of characters of a Watchdog's name, which is built from its labels."""
 
 
 def living(notification: Notification, setting: ActiveConfig) -> tuple[list[Alert], frozenset[str]]:
-    """Return the alerts of a notification that may open an incident, and the names of the heartbeats in it.
+    """Return the alerts of a notification that may open an incident, and the names of its Watchdogs.
 
-    A name is made of the labels that tell one from another; without such labels it is empty.
+    A name consists of the labels that distinguish one Watchdog from another; it is empty without such labels.
     """
     alive, beating = [], []
     for alert in notification.alerts:
@@ -59,15 +59,16 @@ def _called(labels: Mapping[str, str], by: Sequence[str]) -> str:
 
 
 def judged(notification: Notification, setting: ActiveConfig) -> list[NotificationPart]:
-    """Return the parts of a notification without its heartbeats."""
+    """Return the parts of a notification without its Watchdogs."""
     alive, _ = living(notification, setting)
     return parts_of(notification, alive, setting) if alive else []
 
 
 def may_page(notification: Notification, setting: ActiveConfig) -> tuple[bool, Severity | None]:
-    """Return whether a notification has to do with pages, and the worst severity of its firing alerts.
+    """Return whether a notification concerns pages, and the worst severity of its firing alerts.
 
-    It has when an alert is a SEV-1 or SEV-2 by the rules, or a heartbeat: one that is kept out for long pages, too.
+    It does if an alert is a SEV-1 or SEV-2 by the rules, or a Watchdog: if a Watchdog is refused for long, it pages,
+    too.
     """
     alive, beating = living(notification, setting)
     firing = [alert for alert in alive if alert.firing]
@@ -119,9 +120,9 @@ def parts_of(
 
 
 def owned_alerts(notification: Notification, alerts: Sequence[Alert], setting: ActiveConfig) -> dict[str, OwnedAlerts]:
-    """Return the alerts that belong together, by correlation key: those of one group that one team owns.
+    """Return the alerts by correlation key: those of one group that one team owns.
 
-    Which team an alert has that already fires is for the store to say: it stays with the team that it was told to.
+    The store determines the team of an alert that already fires: it stays with its first team.
     """
     members = split_by_key(notification, setting.correlate_by, alerts)
     if not setting.owners.names:
@@ -139,7 +140,7 @@ def owned_alerts(notification: Notification, alerts: Sequence[Alert], setting: A
 
 
 def _shared_families(members: Mapping[str, OwnedAlerts], setting: ActiveConfig) -> set[str]:
-    """Return the families of keys that several teams share."""
+    """Return the key families that several teams share."""
     counts = Counter(map(family, members)) if setting.owners.names else Counter[str]()
     return {name for name, count in counts.items() if count > 1}
 
@@ -154,7 +155,7 @@ def _apart(notification: Notification, members: Sequence[Alert], setting: Active
 def divided(part: NotificationPart, away: Mapping[str, str], shared: Collection[str] = ()) -> list[NotificationPart]:
     """Return a part for each key to which alerts of `part` were split off (`away`), and last the rest, if any.
 
-    `shared`: those of them that the rest is told of as well.
+    `shared`: those of them that the rest includes as well.
     """
     made: list[NotificationPart] = []
     for key in (*dict.fromkeys(away.values()), part.key):
@@ -165,14 +166,14 @@ def divided(part: NotificationPart, away: Mapping[str, str], shared: Collection[
         names = {alert.fingerprint for alert in alerts}
         group = part.group if key == part.key else hashlib.sha256(f"{part.group} {key}".encode()).hexdigest()[:32]
         decisions = {name: one for name, one in part.decisions.items() if name in names}
-        # What the rules could not use is told once, however many parts there are.
+        # Values that the rules could not use are reported once, regardless of the number of parts.
         unknowns = () if made else part.unknowns
         made.append(replace(part, key=key, group=group, alerts=alerts, decisions=decisions, unknowns=unknowns))
     return made
 
 
 def released(group: str, text: str, setting: ActiveConfig) -> NotificationPart:
-    """Return the part that was held for `group`, with the decisions of the rules that are in force now."""
+    """Return the part that was held for `group`, with the decisions of the current rules."""
     held = orjson.loads(text)
     alerts = held_alerts(text)
     decisions: dict[str, Decision] = dict(
@@ -196,7 +197,7 @@ def released(group: str, text: str, setting: ActiveConfig) -> NotificationPart:
 
 
 def held_alerts(text: str) -> list[Alert]:
-    """Return the alerts of what is held; those that only a later version can read are left out."""
+    """Return the held alerts; those that only a later version can read are left out."""
     found: list[Alert] = []
     held: Any = None
     with suppress(ValueError):
@@ -209,7 +210,7 @@ def held_alerts(text: str) -> list[Alert]:
 
 
 def held_text(part: NotificationPart, alerts: Sequence[Alert]) -> str:
-    """Return what is kept of `alerts` of a part until they may be sent; `released` reads it."""
+    """Return the stored form of held `alerts` of a part; `released` reads it."""
     return orjson.dumps(
         {
             "key": part.key,
@@ -227,7 +228,7 @@ def held_text(part: NotificationPart, alerts: Sequence[Alert]) -> str:
 
 
 def digest_of(notification: Notification, alerts: Sequence[Alert], setting: ActiveConfig) -> str:
-    """Return the digest by which a repetition of `alerts` under the same rules is known."""
+    """Return the digest by which a repetition of `alerts` under the same rules is recognized."""
     rules = setting.rules
     return digest(alerts, truncated=notification.truncated > 0, rules_hash=rules.hash, values=rules.values_read)
 
@@ -235,7 +236,7 @@ def digest_of(notification: Notification, alerts: Sequence[Alert], setting: Acti
 def group_of(notification: Notification, key: str) -> str:
     """Return the name of a notification's group within one correlation key: 32 hexadecimal digits.
 
-    A restricted sender has groups of its own, so that it replaces nothing of what another one said of a group.
+    A restricted sender has separate groups, so that it replaces no notification of another sender.
     """
     text = orjson.dumps([notification.receiver, notification.group_key, key, *notification.sender.mark])
     return hashlib.sha256(text).hexdigest()[:32]

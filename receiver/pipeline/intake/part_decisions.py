@@ -1,4 +1,4 @@
-"""The decision about a part of a notification: load, decide, commit; again where another replica committed first."""
+"""Decides about a part of a notification: load, decide, commit, and retry if another replica committed first."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.known_incident import Known
 
 OLD = 5.0
-"""Seconds after which a decision that is made anew is about an old notification."""
+"""Seconds after which a repeated decision treats its notification as old."""
 
 
 class IncomingPart(NamedTuple):
-    """A part of a notification, with what its decision is told besides."""
+    """A part of a notification, with further input for its decision."""
 
     part: NotificationPart
     text: str = ""
-    """The digest of what its group says; "" where nothing is known by it."""
+    """The digest of its group's alerts; "" if duplicates are not recognized."""
     adopted: Sequence[tuple[Page, bool]] = ()
     """Emergency pages that its incident adopts, each with whether the vendor accepted it."""
     straight: bool = False
     """Whether it may still turn out to be a repetition."""
     seen_as: str = ""
-    """The group that `text` is the digest of, where that is another one than the part's."""
+    """The group that `text` is the digest of, if it is not the group of the part."""
     told: Collection[str] = ()
-    """Fingerprints that were split off, whose incident is told by another part."""
+    """Fingerprints that were split off; another part handles their incident."""
     home: NotificationPart | None = None
-    """What it is a part of, where these alerts were told to another team before."""
+    """The original part, if these alerts belonged to another team before."""
 
 
 class PartDecisions:
-    """Decides about parts of notifications, and about what was held back of them."""
+    """Decides about parts of notifications, and about held alerts."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class PartDecisions:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`writer` commits what is decided; `storms` opens the storms that parts join."""
+        """`writer` commits decisions; `storms` opens the storms that parts join."""
         self.incidents = incidents
         self.due = due
         self.writer = writer
@@ -76,14 +76,14 @@ class PartDecisions:
         self.unsure: Callable[[Sequence[SeverityUnknown], str | None, datetime], None] = lambda unsure, incident, now: (
             None
         )
-        """Told of what a severity was decided without."""
+        """Called with values that a severity decision could not use."""
         self.decided: Callable[[str, int, datetime], None] = lambda rule, count, now: None
-        """Told of each rule that decided, and of how many alerts."""
+        """Called with each rule that decided, and the number of its alerts."""
 
     async def decide(self, incoming: IncomingPart, setting: ActiveConfig, now: datetime) -> list[PartResult]:
-        """Return what became of a part once that is durable; of each part where it was split.
+        """Return the outcome of a part once it is durable, or of each part if it was split.
 
-        Raises StoreAway; Contended where others committed first each time.
+        Raises StoreAway; Contended if others committed first each time.
         """
         part, text, adopted, straight, seen_as, told, home = incoming
         firing = [alert.fingerprint for alert in part.alerts if alert.firing]
@@ -91,7 +91,7 @@ class PartDecisions:
         named, began = asked_tombstones(part, firing), self.clock.monotonic()
         for _ in range(TRIES):
             if not part.released and self.clock.monotonic() - began > OLD:
-                # This process stood still in the middle of it: what has ended since is left out, as of a kept copy.
+                # This process was suspended meanwhile: alerts that have ended since are dropped, as for a kept copy.
                 part = replace(part, late=True)
             known = await self.incidents.known(part.key, part.group, named, _since(setting, now), ended, part.team)
             if (straight or known.unreadable) and known.seen is not None and known.seen.digest == text:
@@ -104,12 +104,12 @@ class PartDecisions:
             if verdict is None:
                 continue
             if home is not None and verdict.outcome is Outcome.OPENED:
-                # What it was told to before is over: it goes to the team that owns it now.
+                # Its previous incident is over: it goes to the team that owns it now.
                 part, told, home = replace(part, key=home.key), {*told, *firing, *ended}, None
                 continue
             about = known.incident if verdict.outcome is Outcome.DUPLICATE else None
             try:
-                # What is ignored is not what the group said last: the same words of its own sender count.
+                # An ignored resolve is not the group's last digest: the same content from its own sender counts.
                 done = await self.writer.commit(
                     verdict, setting, now, part=part, text="" if verdict.reason == FOREIGN else text, seen_as=seen_as,
                     turn=(part.key, known.turn), about=about, adopted=adopted, supersedes=superseded_by(verdict, known),
@@ -124,25 +124,25 @@ class PartDecisions:
     async def _decide_apart(
         self, incoming: IncomingPart, known: Known, away: Mapping[str, str], setting: ActiveConfig, now: datetime
     ) -> list[PartResult]:
-        # What was split off first: once the rest is written, a repetition of the group is a duplicate.
+        # The split-off parts first: once the rest is written, a repetition of the group is a duplicate.
         part, said = incoming.part, list[PartResult]()
         shared = _shared(part, known, away)
         told, made = shared.union(incoming.told), divided(part, away, shared)
         for one in made:
             apart = IncomingPart(one, seen_as=part.group, told=told, home=part if one.key != part.key else None)
             if one is made[-1]:
-                # The last one says what a repetition of the whole group is known by.
+                # The last part stores the digest by which a repetition of the whole group is recognized.
                 apart = apart._replace(text=incoming.text, adopted=incoming.adopted)
             said += await self.decide(apart, setting, now)
         return said
 
     async def decide_ended(self, part: NotificationPart, setting: ActiveConfig, now: datetime) -> PartResult:
-        """Return what became of alerts whose end did not come in a notification. Raises StoreAway."""
+        """Return the outcome for alerts whose end did not arrive in a notification. Raises StoreAway."""
         (first, *_) = await self.decide(IncomingPart(part), setting, now)
         return first
 
     async def release(self, group: str, setting: ActiveConfig, now: datetime) -> None:
-        """Let go what was held for `group`: it still fires, so it counts. Raises StoreAway."""
+        """Release the alerts held for `group`: they still fire, so they count. Raises StoreAway."""
         text = await self.due.held(group)
         if text is None:
             await self.due.drop_timer(f"held {group}")
@@ -152,7 +152,7 @@ class PartDecisions:
             names = [alert.fingerprint for alert in part.alerts]
             known = await self.incidents.known(part.key, group, names, _since(setting, now), team=part.team)
             if known.held != text:
-                return  # a notification changed it meanwhile: its timer comes back with what is held now
+                return  # a notification changed it meanwhile: its timer runs again for the alerts held now
             known = await self.unreadable.known_instead(part, known, now)
             verdict = await self._judge(part, known, setting, now)
             if verdict is None:
@@ -168,11 +168,11 @@ class PartDecisions:
     async def _judge(
         self, part: NotificationPart, known: Known, setting: ActiveConfig, now: datetime, adopted: Sequence[Page] = ()
     ) -> IntakeDecision | None:
-        # None: the storm that it is part of has been opened, and it is decided again.
+        # None: the storm that it joins was opened, and it is decided again.
         lost = await self.incidents.lost(known.incident) if known.incident is not None else frozenset()
         view = replace(key_state(known, part), lost=lost, labels=await self._labels(part, known, setting, now))
         if of_another_team(part, known.incident):
-            view = replace(view, recent=0, storm="")  # the storms that are known are those of `part.team`
+            view = replace(view, recent=0, storm="")  # the known storms are those of `part.team`
         verdict = on_notification(part, view, setting.policy, new_uid(), now, adopted)
         if verdict.reason == "storm_joined" and not known.storm and verdict.incident is not None:
             within = setting.policy.storm[1].total_seconds() if setting.policy.storm else 0
@@ -184,7 +184,7 @@ class PartDecisions:
     async def _labels(
         self, part: NotificationPart, known: Known, setting: ActiveConfig, now: datetime
     ) -> Mapping[str, Mapping[str, str]]:
-        # Read only where a window holds something of it: whether it holds the rest too is for the decision to say.
+        # Read only if a window covers one of its alerts: the decision checks whether it covers the others too.
         if known.incident is None or not any(setting.policy.windows(one.labels, now) for one in part.alerts):
             return {}
         bodies = await self.incidents.bodies(known.incident.uid)
@@ -199,13 +199,13 @@ class PartDecisions:
 
 
 def _since(setting: ActiveConfig, now: datetime) -> int:
-    # From when on openings count in a storm, in milliseconds.
+    # Since when openings count toward a storm, in milliseconds.
     storm = setting.policy.storm
     return to_ms(now - storm[1]) if storm else to_ms(now)
 
 
 def _shared(part: NotificationPart, known: Known, away: Mapping[str, str]) -> frozenset[str]:
-    # It was split from one incident, and another had it as well: its end is the end there, too.
+    # It was split from one incident, and another one had it too: its end applies there as well.
     return frozenset(
         alert.fingerprint
         for alert in part.alerts

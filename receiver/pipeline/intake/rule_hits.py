@@ -1,4 +1,4 @@
-"""Alerts by the rule that decided their severity, gathered here and written off the webhook's way."""
+"""Counts alerts by the rule that decided their severity; the counts are stored outside the webhook's path."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.rule_hits import RuleHitCounts
 
 EVERY = 5.0
-"""Seconds between two writes: a crash may lose what was counted since, and no more than counts are lost."""
+"""Seconds between two writes: a crash may lose the counts since the last one, and nothing else."""
 DAYS = 30
-"""Days that are counted together, today among them."""
+"""Number of days that are counted together, including today."""
 
 log = structlog.get_logger("receiver.rules")
 
 
 class RuleHits(NamedTuple):
-    """How often one rule has decided."""
+    """How often one rule decided."""
 
     rule: str
     today: int
-    """Alerts of this day (UTC)."""
+    """Alerts today (UTC)."""
     month: int
-    """Alerts of 30 days, this one among them."""
+    """Alerts in 30 days, including today."""
 
 
 class RuleHitCounter:
@@ -39,11 +39,11 @@ class RuleHitCounter:
         self._waiting: dict[date, Counter[str]] = {}
 
     def note(self, rule: str, count: int, now: datetime) -> None:
-        """Count alerts that `rule` has decided."""
+        """Count alerts that `rule` decided."""
         self._waiting.setdefault(now.astimezone(UTC).date(), Counter())[rule] += count
 
     async def flush(self) -> None:
-        """Write what has been counted; where the store is away it is kept for the next time."""
+        """Write the counts; if the store is unavailable, they are kept for the next write."""
         waiting, self._waiting = self._waiting, {}
         for day, counts in waiting.items():
             try:
@@ -53,7 +53,7 @@ class RuleHitCounter:
                 log.debug("rule_hits_wait", reason=str(away))
 
     async def listing(self, now: datetime) -> list[RuleHits]:
-        """Return every rule that has decided in 30 days, that with most alerts first. Raises StoreAway."""
+        """Return every rule that decided in the last 30 days, the one with most alerts first. Raises StoreAway."""
         await self.flush()
         today = now.astimezone(UTC).date()
         days = await self.store.read([today - timedelta(days=number) for number in range(DAYS)])
@@ -64,7 +64,7 @@ class RuleHitCounter:
         return sorted(rows, key=lambda one: (-one.month, one.rule))
 
     async def run(self) -> None:
-        """Write every 5 s, for ever."""
+        """Write every 5 s until canceled."""
         while True:
             await asyncio.sleep(EVERY)
             await self.flush()

@@ -1,4 +1,4 @@
-"""What severities were decided without, gathered here and written off the webhook's way."""
+"""Counts values that severity decisions could not use; the counts are stored outside the webhook's path."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.severity_unknowns import MOST, UnknownsList
 
 EVERY = 5.0
-"""Seconds between two writes: a crash may lose what was counted since, and no more than counts are lost."""
+"""Seconds between two writes: a crash may lose the counts since the last one, and nothing else."""
 LONG = 300
-"""Characters kept of a text of an alert."""
+"""Maximum number of stored characters of an alert's text."""
 
 log = structlog.get_logger("receiver.unknowns")
 
@@ -32,7 +32,7 @@ class SeverityUnknowns:
         self._waiting: dict[str, dict[str, Any]] = {}
 
     def note(self, unsure: Iterable[SeverityUnknown], incident: str | None, now: datetime) -> None:
-        """Count what one decision was made without; `incident` stands as the example."""
+        """Count the values that one decision could not use; `incident` is kept as the example."""
         at = rfc3339(now)
         for one in unsure:
             name = one.alertname[:LONG]
@@ -52,9 +52,9 @@ class SeverityUnknowns:
             }
 
     async def flush(self) -> None:
-        """Write what has been counted; where the store is away it is kept for the next time.
+        """Write the counts; if the store is unavailable, they are kept for the next write.
 
-        An entry that cannot be written at all is dropped with a line in the log.
+        An entry that cannot be written at all is dropped with a log line.
         """
         waiting, self._waiting = {field: row for field, row in self._waiting.items() if _writable(field, row)}, {}
         try:
@@ -64,12 +64,12 @@ class SeverityUnknowns:
             log.debug("unknowns_wait", reason=str(away))
 
     async def listing(self) -> list[dict[str, Any]]:
-        """Return every entry with what would be right, that seen last first. Raises StoreAway."""
+        """Return every entry with a correction, the most recent first. Raises StoreAway."""
         await self.flush()
         return [{**entry, "fix": remedy(entry["kind"])} for entry in await self.store.listing()]
 
     async def run(self) -> None:
-        """Write every 5 s, for ever."""
+        """Write every 5 s until canceled."""
         while True:
             await asyncio.sleep(EVERY)
             await self.flush()

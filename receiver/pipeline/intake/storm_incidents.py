@@ -1,4 +1,4 @@
-"""The incident that stands for a storm: opened once, and given the pages that were sent for it without the store."""
+"""Opens the incident that stands for a storm, once, and adopts the pages that were sent for it without the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StormIncidents:
     """Opens the incidents of storms."""
 
     def __init__(self, incidents: IncidentStore, writer: IncidentWriter) -> None:
-        """`writer` commits what is opened."""
+        """`writer` commits the openings."""
         self.incidents = incidents
         self.writer = writer
 
@@ -38,12 +38,12 @@ class StormIncidents:
         *,
         team: str = "",
     ) -> None:
-        """Open the incident that stands for a storm of `team`; another replica may have been faster.
+        """Open the incident that stands for a storm of `team`; another replica may be faster.
 
         `adopted`: pages that were sent for it while the store was away, since `began`, with whether they were accepted.
         Raises StoreAway.
         """
-        # The one before may have been ended by a person, who knew nothing of the key: it leads there still.
+        # A person may have ended the previous one, and the key still points to it.
         key = storm_key(team)
         sent = [page for page, _ in adopted]
         for _ in range(TRIES):
@@ -52,7 +52,7 @@ class StormIncidents:
                 await self._adopt_into(before, adopted, setting, now)
                 return
             verdict = open_storm(new_uid(), severity, why, setting.policy.for_team(team), now, before, sent, began)
-            # Where another replica was faster, its storm adopts the pages: nothing else would ever resolve them.
+            # If another replica was faster, its storm adopts the pages: nothing else would ever resolve them.
             with suppress(StaleVersion):
                 await self.writer.commit(verdict, setting, now, adopted=adopted)
                 return

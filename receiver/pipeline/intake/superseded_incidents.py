@@ -1,4 +1,4 @@
-"""Incidents that another one was opened for while this version could not read them, once it can."""
+"""Handles incidents that were superseded while this version could not read them, once it can."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 
 AGAIN = timedelta(minutes=1)
-"""How long until it is tried again to read one."""
+"""Time between two attempts to read such an incident."""
 
 log = structlog.get_logger("receiver.unreadable")
 
 
 class SupersededIncidents:
-    """Until this has looked at one, nobody else reads it: it calls people for what the other one follows."""
+    """Handles superseded incidents.
+
+    Until this has checked one, nothing else reads it: it would page people for the same alerts as its successor.
+    """
 
     def __init__(self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, intake: Intake) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.setting = setting
         self.incidents = incidents
         self.intake = intake
 
     async def on_timer(self, uid: str, now: datetime) -> None:
-        """Let `uid` give way to the one that was opened in its place, if both can be read. Raises StoreAway."""
+        """Let the successor of `uid` take over, if both can be read. Raises StoreAway."""
         member = f"{uid} {SUPERSEDED}"
         readable = False
         with suppress(IncidentUnreadable):
@@ -61,7 +64,7 @@ class SupersededIncidents:
             if verdict.events:
                 await self.intake.writer.commit(verdict, setting, now)
         except StaleVersion:
-            return  # it comes back with its lease
+            return  # it is retried when the lease has expired
         await self.incidents.stands(uid)
         await self.intake.due.drop_timer(member)
         log.info("superseded", incident=incident.id, by=heir.id)

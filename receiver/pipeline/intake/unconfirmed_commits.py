@@ -1,7 +1,7 @@
-"""Commits whose answer did not come: what they have leased to this replica would wait for the end of the lease.
+"""Commits without an answer: the rows that they leased to this replica would wait until the lease ends.
 
-A store that is slow, or whose answer was lost, may have written them. Their sender comes again and is told that it is a
-duplicate, and no other replica may take the pages before the lease has ended.
+A slow store, or one whose answer was lost, may have written them. Their sender retries and gets the outcome duplicate,
+and no other replica may claim the pages before the lease has ended.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.store.client.connection import Connection
 
 MOST = 1000
-"""Commits that are asked about; of more, the oldest wait for their lease."""
+"""Maximum number of commits that are queried; beyond that, the oldest wait for their lease."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,21 @@ class UnconfirmedCommit:
     groups: tuple[str, ...] = ()
     """The groups whose notification it would have stored."""
     answered: Callable[[Sequence[Any]], None] = lambda reply: None
-    """Called with the answer of its script once that is known: delivers what it has leased, from what was written."""
+    """Called with the answer of its script once that is known: delivers the leased rows from the written data."""
 
 
 class UnconfirmedCommits:
-    """The commits of this replica that it does not know the outcome of, by token."""
+    """The commits of this replica with an unknown outcome, by token."""
 
     def __init__(self, connection: Connection, clock: Clock, setting: Callable[[], ActiveConfig]) -> None:
-        """Nothing is in doubt yet."""
+        """Create it without commits."""
         self.connection = connection
         self.clock = clock
         self.setting = setting
         self._commits: dict[str, UnconfirmedCommit] = {}
 
     def __len__(self) -> int:
-        """Return how many are to be asked about."""
+        """Return how many must be queried."""
         return len(self._commits)
 
     def __iter__(self) -> Iterator[UnconfirmedCommit]:
@@ -54,11 +54,11 @@ class UnconfirmedCommits:
         return iter(list(self._commits.values()))
 
     def uids(self) -> set[str]:
-        """Return the uids of the incidents that they are of."""
+        """Return the uids of their incidents."""
         return {one.uid for one in self}
 
     def groups(self) -> set[str]:
-        """Return the groups whose notifications they have stored, if they were written."""
+        """Return the groups whose notifications they store, if they were written."""
         return {group for one in self for group in one.groups}
 
     def add(self, commit: UnconfirmedCommit) -> None:
@@ -68,7 +68,7 @@ class UnconfirmedCommits:
             del self._commits[next(iter(self._commits))]
 
     async def ask(self) -> None:
-        """Ask the store, and tell each commit that was written what its script has answered. Raises StoreAway."""
+        """Query the store, and pass each written commit the answer of its script. Raises StoreAway."""
         now, lease = self.clock.monotonic(), self.setting().lease.total_seconds()
         for one in self:
             if now - one.began >= lease:
@@ -78,6 +78,6 @@ class UnconfirmedCommits:
             return
         names = [self.connection.keys.named(f"op:{one.token}") for one in asked]
         for one, text in zip(asked, await self.connection.call("MGET", *names), strict=True):
-            # One that is not there may still be on its way.
+            # A missing commit may still be on its way.
             if text is not None and self._commits.pop(one.token, None) is not None:
                 one.answered(orjson.loads(text))

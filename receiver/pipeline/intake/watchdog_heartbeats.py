@@ -1,4 +1,4 @@
-"""Heartbeats of Watchdogs in the notifications that arrive: stored, counted, and stored anew where they were lost."""
+"""Stores and counts the Watchdogs in notifications, and stores them again if the store lost them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class WatchdogHeartbeats:
     """The Watchdogs that this replica has received."""
 
     def __init__(self, times: WatchdogTimes, metrics: Metrics) -> None:
-        """None was received yet."""
+        """Create it before the first Watchdog."""
         self.times = times
         self.metrics = metrics
         self.beaten: Callable[[datetime], Awaitable[None]] = _nothing
-        """Told of each heartbeat."""
+        """Called with each Watchdog."""
         self._received: dict[str, int] = {}
-        """When each was last received here, in milliseconds; all as "" where none are told apart."""
+        """When each was last received here, in milliseconds; under "" if they are not distinguished."""
 
     async def receive(self, names: Collection[str], setting: ActiveConfig, now: datetime) -> None:
-        """Keep that Watchdogs have arrived, by their `names`. Raises StoreAway."""
+        """Store that the Watchdogs with these `names` arrived. Raises StoreAway."""
         await self.times.record(to_ms(now), setting.watchdogs_by, names)
         if len(self._received) < MOST:
             self._received |= dict.fromkeys(names if setting.watchdogs_by else ("",), to_ms(now))
@@ -33,7 +33,7 @@ class WatchdogHeartbeats:
         await self.beaten(now)
 
     async def store_again(self, setting: ActiveConfig) -> None:
-        """Tell a store that has lost its memory what it knew of Watchdogs. Raises StoreAway."""
+        """Write the times of Watchdogs back to a store that has lost its data. Raises StoreAway."""
         last_ms = await self.times.last_ms() or 0
         for name, at_ms in sorted(self._received.items(), key=lambda beat: beat[1]):
             if at_ms > last_ms:

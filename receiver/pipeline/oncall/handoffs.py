@@ -62,7 +62,7 @@ class Handoffs:
         self.review_records = review_records
 
     async def hand_off(self, now: datetime) -> datetime | None:
-        """Tell of every hand-off that is due, remind of those nobody has accepted; return when to look again."""
+        """Announce due hand-offs, remind people of unaccepted ones, and return when to check again."""
         _, documents = await self.shared_documents.read()
         directory, again = self.setting().policy.directory, now + LOOK
         for name, schedule in directory.schedules.items():

@@ -62,9 +62,8 @@ class Overrides:
     ) -> Override:  # fmt: skip
         """Let `person` take over `schedule`, from `begins` (None: now) until `until`; return it once it is durable.
 
-        `once`: a key against repetition; what it made the first time is returned.
-        Raises ImpossibleCommand for an unknown name, InvalidField for impossible times, IdempotencyKeyReused,
-        SharedDocumentsFull, StoreAway.
+        `once`: an idempotency key; a repetition returns the first result. Raises ImpossibleCommand for an unknown name,
+        InvalidField for impossible times, IdempotencyKeyReused, SharedDocumentsFull, StoreAway.
         """
         directory = self.schedules.directory
         made = Override(

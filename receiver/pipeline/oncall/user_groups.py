@@ -35,7 +35,10 @@ class UserGroups:
         self.shared_documents = shared_documents
 
     async def on_timer(self, now: datetime) -> datetime | None:
-        """Give every group to whoever is on call now, and return when to look again. Raises StoreAway."""
+        """Set the members of every group to the people on call now, and return when to check again.
+
+        Raises StoreAway.
+        """
         setting, again = self.setting(), now + LOOK
         wanted = [
             (name, channel, group)

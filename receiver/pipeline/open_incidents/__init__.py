@@ -1,1 +1,1 @@
-"""What a replica keeps in memory of open incidents."""
+"""A replica's memory of open incidents."""

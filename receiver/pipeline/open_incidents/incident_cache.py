@@ -1,7 +1,8 @@
-"""What this replica knows of every open incident, and of those that ended last, without asking the store.
+"""This replica's memory of every open incident, and of those that ended last, for use without the store.
 
-It keeps a summary of each, not the snapshot: 10^5 open incidents are about 150 MB. A commit changes only the entry of
-its own incident; counts and indexes are kept as incidents come and go, and nothing here walks them all.
+It keeps a summary of each incident, not the snapshot: 100,000 open incidents need about 150 MB. A commit changes only
+the entry of its own incident; counts and indexes are updated with each change, so that nothing here iterates over all
+incidents.
 """
 
 from __future__ import annotations
@@ -19,30 +20,30 @@ from receiver.pipeline.open_incidents.opening_order import OpeningOrder
 from receiver.pipeline.open_incidents.public_incidents import PublicIncidents
 
 OVER = 2000
-"""Incidents that are over of which the summary is kept, the most recent ones."""
+"""Maximum number of finished incidents whose summary is kept, the most recent ones."""
 
 
 class IncidentCache:
-    """Summaries by uid, by correlation key, by key of a page, and in order of severity and opening."""
+    """Summaries by uid, by correlation key, by page key, and in the order of severity and opening."""
 
     def __init__(self, metrics: Metrics) -> None:
         """Start empty; IncidentFollower fills it."""
         self.metrics = metrics
         self.after = 0
-        """The last commit that was seen."""
+        """The number of the last known commit."""
         self.complete = False
-        """Whether every open incident of the store is here; until then the gauges are left as they are."""
+        """Whether every open incident of the store is here; until then the gauges are not updated."""
         self.public = PublicIncidents()
         self.listeners: list[Callable[[Incident], None]] = []
-        """Told of every newer snapshot that is read, or committed here."""
+        """Called with every newer snapshot that is read, or committed here."""
         self.listening: Callable[[], bool] = lambda: False
-        """Whether a listener wants the snapshots of what other replicas commit; they are not read otherwise."""
+        """Whether a listener needs the snapshots that other replicas commit; otherwise they are not read."""
         self.changed: list[Callable[[IncidentSummary], None]] = []
-        """Told of every newer summary."""
+        """Called with every newer summary."""
         self._open: dict[str, IncidentSummary] = {}
         self._over: dict[str, IncidentSummary] = {}
         self._newest_over: list[IncidentSummary] | None = None
-        """Those that are over, sorted: every page of the console asks for them. None: to be sorted anew."""
+        """The finished ones, sorted, because every page of the console needs them. None: they must be sorted again."""
         self._by_key: dict[str, str] = {}
         self._by_page: dict[str, tuple[str, ...]] = {}
         self._held: dict[str, set[str]] = {}
@@ -52,7 +53,7 @@ class IncidentCache:
 
     @property
     def highest(self) -> int:
-        """The last commit that is known, those of this replica included."""
+        """The number of the last known commit, including those of this replica."""
         return max(self.after, max(self._committed.values(), default=0))
 
     def __len__(self) -> int:
@@ -60,23 +61,23 @@ class IncidentCache:
         return len(self._open)
 
     def committed(self, summary: IncidentSummary, incident: Incident, number: int) -> None:
-        """Take over what this replica has committed as commit `number`: it is not read back from the store."""
+        """Update the cache with this replica's commit `number`, which is not read back from the store."""
         if number > self.after:
             self._committed[summary.uid] = number
         self.take(summary, incident)
 
     def own(self, uid: str, number: int) -> bool:
-        """Return whether commit `number` of `uid` was made here, or before one that was: it need not be read."""
+        """Return whether commit `number` of `uid` was made here, or precedes one that was, so it need not be read."""
         made = self._committed.get(uid, 0)
         if made and made <= number:
             del self._committed[uid]
         return made >= number
 
     def take(self, summary: IncidentSummary, incident: Incident | None = None, *, news: bool = True) -> bool:
-        """Take a newer version over, and return whether it is newer than what is known.
+        """Add a newer version of an incident, and return whether it is newer than the known one.
 
-        `incident`: the snapshot, which is needed for what the public was told of, and for listeners. `news`: whether
-        it has just changed, so that listeners are told.
+        `incident`: the snapshot, which published updates and listeners need. `news`: whether it has just changed, so
+        that listeners are called.
         """
         known = self.get(summary.uid)
         if known is not None and known.version >= summary.version:
@@ -96,40 +97,43 @@ class IncidentCache:
         return True
 
     def get(self, uid: str) -> IncidentSummary | None:
-        """Return what is known of an incident, or None."""
+        """Return the summary of an incident, or None."""
         return self._open.get(uid) or self._over.get(uid)
 
     def at(self, key: str) -> Incident | None:
-        """Return the newest incident of a correlation key: what an emergency page is decided from, and no more."""
+        """Return the newest incident of a correlation key, as far as emergency pages need it."""
         uid = self._by_key.get(key)
         summary = self.get(uid) if uid is not None else None
         return remembered(summary) if summary is not None else None
 
     def open(self) -> list[IncidentSummary]:
-        """Return the incidents that are not over. The list is a copy: step through it, do not walk it in one go."""
+        """Return the open incidents. The list is a copy: iterate over it in steps, not all at once."""
         return list(self._open.values())
 
     def over(self) -> Sequence[IncidentSummary]:
-        """Return the at most 2,000 incidents that are over and are remembered here, the newest first; not to change."""
+        """Return the finished incidents in memory (at most 2,000), the newest first; do not change the list."""
         if self._newest_over is None:
             self._newest_over = sorted(self._over.values(), key=lambda one: (one.opened_ms, one.uid), reverse=True)
         return self._newest_over
 
     def paged(self, key: str) -> list[IncidentSummary]:
-        """Return the incidents that have the page of this key."""
+        """Return the incidents that have the page with this key."""
         found = (self.get(uid) for uid in self._by_page.get(key, ()))
         return [summary for summary in found if summary is not None]
 
     def held(self, why: str) -> list[IncidentSummary]:
-        """Return the open incidents that are held back for that reason (Incident.held)."""
+        """Return the open incidents that are held for that reason (Incident.held)."""
         return [self._open[uid] for uid in self._held.get(why, ())]
 
     def worst_first(self, *, oldest: bool = False) -> Iterator[IncidentSummary]:
-        """Return the open incidents, the most severe first, then the newest, or the `oldest`; not over an await."""
+        """Return the open incidents, most severe first, then newest (or `oldest`) first.
+
+        Do not keep the iterator over an await.
+        """
         return (self._open[uid] for uid in self._order.worst_first(oldest=oldest))
 
     def oldest_first(self) -> Iterator[IncidentSummary]:
-        """Return those that are open now, the oldest first; it may be kept over an await."""
+        """Return the incidents that are open now, the oldest first; the iterator may be kept over an await."""
         return (summary for uid in self._order.oldest_first() if (summary := self._open.get(uid)) is not None)
 
     def newest_first(self, before: tuple[int, str] | None = None) -> Iterator[IncidentSummary]:
@@ -140,7 +144,7 @@ class IncidentCache:
         return (summary for uid in self._order.newest_first(before) if (summary := self._open.get(uid)) is not None)
 
     def clear(self) -> list[IncidentSummary]:
-        """Forget everything, since the store has; return what was open."""
+        """Remove everything, because the store has lost it; return the open incidents."""
         was_open = self.open()
         for index in (self._open, self._over, self._by_key, self._by_page, self._held, self._counts, self._committed):
             index.clear()
@@ -151,7 +155,7 @@ class IncidentCache:
         return was_open
 
     def completed(self) -> None:
-        """Every open incident is here: the gauges tell from now on."""
+        """Record that every open incident is here: from now on, the gauges are updated."""
         self.complete = True
         for severity in Severity:
             for state in State:
@@ -217,7 +221,7 @@ class IncidentCache:
 
 
 def _follows(summary: IncidentSummary, other: IncidentSummary) -> bool:
-    # The key of what was merged is the other's, which may well be the older of the two.
+    # The key of a merged incident belongs to its target, which may be the older of the two.
     if summary.merged != other.merged:
         return other.merged
     return other.opened_ms <= summary.opened_ms

@@ -1,4 +1,4 @@
-"""Copies of incidents as they lie in the store: what a replica writes back when the store has lost its memory."""
+"""Copies of incidents as stored, which a replica writes back if the store has lost its data."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.store_recovery import StoreMemory
 
 BYTES = 48 * 1024 * 1024
-"""Bytes of copies that are kept, about: some 2,500 incidents."""
+"""Approximate maximum size of all copies in bytes: some 2,500 incidents."""
 LEAN_BYTES = BYTES // 2
-"""Bytes of lean copies, of which one is kept up to half of that: about 45,000 alerts."""
+"""Maximum size of lean copies in bytes; one may have up to half of that: about 45,000 alerts."""
 OVER = 1000
-"""Copies of incidents that are over that are kept: they tell an older store that nobody is to be called."""
+"""Maximum number of copies of finished incidents; in an older store they prevent pages for incidents that are over."""
 LARGEST = 500
-"""Alerts above which a copy is lean: without what they say, of which there may be megabytes, and read less often."""
+"""Number of alerts above which a copy is lean: without the alerts' text (up to megabytes), and read less often."""
 AT_ONCE = 20
-"""Incidents that are read at once; a lean one is read alone."""
+"""Maximum number of incidents that are read at once; a lean one is read alone."""
 
 
 class IncidentCopies:
-    """What this replica commits is copied with the commit; what others commit is read a moment later."""
+    """Copies this replica's commits immediately, and reads those of other replicas a moment later."""
 
     def __init__(self, memory: StoreMemory) -> None:
-        """Nothing is copied yet."""
+        """Create it without copies."""
         self.memory = memory
         self._open: OrderedDict[str, IncidentCopy] = OrderedDict()
         self._over: OrderedDict[str, IncidentCopy] = OrderedDict()
         self._bytes = 0
         self._lean: OrderedDict[str, None] = OrderedDict()
-        """The uids of lean copies, those that were kept first first."""
+        """The uids of lean copies, in the order in which they were added."""
         self._lean_bytes = 0
         self._sizes: dict[str, int] = {}
         self._wanted: OrderedDict[str, int] = OrderedDict()
@@ -50,12 +50,12 @@ class IncidentCopies:
 
     @property
     def waiting(self) -> bool:
-        """Whether something is to be read soon."""
+        """Whether incidents wait to be read."""
         return bool(self._wanted)
 
     @property
     def size(self) -> int:
-        """Bytes that all copies take, about."""
+        """The approximate size of all copies in bytes."""
         return self._bytes
 
     def get(self, uid: str) -> IncidentCopy | None:
@@ -63,11 +63,11 @@ class IncidentCopies:
         return self._open.get(uid) or self._over.get(uid)
 
     def uids(self) -> list[str]:
-        """Return the uids of all copies, those of lean ones last: to write one back takes a while."""
+        """Return the uids of all copies, those of lean ones last, because writing one back takes a while."""
         return sorted((*self._open, *self._over), key=lambda uid: (copy := self.get(uid)) is not None and copy.lean)
 
     def changed(self, summary: IncidentSummary) -> None:
-        """Have an incident read that has changed, unless the copy is as new."""
+        """Queue a changed incident to be read, unless its copy is as new."""
         copy = self.get(summary.uid)
         if copy is not None and copy.version >= summary.version:
             return
@@ -77,7 +77,7 @@ class IncidentCopies:
         (self._wanted_lean if lean else self._wanted)[summary.uid] = summary.version
 
     def committed(self, change: CommitRequest, args: Sequence[Any], number: str, version: int) -> None:
-        """Take over what this replica has committed as `version`: the arguments of the script are what is stored."""
+        """Copy this replica's commit of `version`: the arguments of the script are the stored data."""
         incident = change.incident
         if incident is None:
             return
@@ -85,7 +85,7 @@ class IncidentCopies:
         if incident.version == 0:
             known = IncidentCopy(incident.uid, number, 0, "")
         elif known is None or known.version != incident.version:
-            return  # it is read when the cache hears of it
+            return  # it is read once the cache has it
         alerts, bodies = len(change.records), len(change.bodies)
         first = 2 + len(change.events)
         self._drop(incident.uid)
@@ -101,7 +101,7 @@ class IncidentCopies:
         self._put(known)
 
     async def read(self) -> None:
-        """Read some of what has changed. Raises StoreAway."""
+        """Read some of the changed incidents. Raises StoreAway."""
         self._keep_up(self._wanted)
         wanted = list(islice(self._wanted.items(), AT_ONCE))
         if wanted:
@@ -109,7 +109,7 @@ class IncidentCopies:
         _settle(self._wanted, wanted)
 
     async def read_lean(self) -> None:
-        """Read one of those with many alerts that have changed, which takes a while. Raises StoreAway."""
+        """Read one changed incident with many alerts, which takes a while. Raises StoreAway."""
         self._keep_up(self._wanted_lean)
         wanted = list(islice(self._wanted_lean.items(), 1))
         if wanted:
@@ -117,7 +117,7 @@ class IncidentCopies:
         _settle(self._wanted_lean, wanted)
 
     def _keep_up(self, wanted: OrderedDict[str, int]) -> None:
-        # Full: only what has a copy is kept up.
+        # Full: only existing copies are updated.
         if self._bytes >= BYTES:
             for uid in [uid for uid in wanted if self.get(uid) is None]:
                 del wanted[uid]
@@ -131,7 +131,7 @@ class IncidentCopies:
                 self._put(copy)
 
     def forget_wanted(self) -> None:
-        """Read nothing of what was to be read: the store does not know it anymore."""
+        """Clear the queue of incidents to read, because the store no longer has them."""
         self._wanted.clear()
         self._wanted_lean.clear()
 
@@ -149,13 +149,13 @@ class IncidentCopies:
             self._lean[copy.uid] = None
             self._lean_bytes += size
         if shrunk:
-            self._wanted[copy.uid] = copy.version  # what its alerts say is read again
+            self._wanted[copy.uid] = copy.version  # the text of its alerts is read again
         while len(self._over) > OVER or (self._bytes > BYTES and len(self) > 1):
             self._drop(self._least())
 
     def _least(self) -> str:
-        # The uid of what is dropped first. What has many alerts takes at most half of the room from what has few. Once
-        # the room is full this is asked with every commit, so nothing here looks at every copy.
+        # The uid of the copy that is dropped first. Incidents with many alerts may use at most half of the space. If
+        # the space is full, every commit calls this, so it must not iterate over all copies.
         if self._over:
             return next(iter(self._over))
         return next(iter(self._lean if self._lean_bytes > LEAN_BYTES else self._open))
@@ -171,14 +171,14 @@ class IncidentCopies:
 
 
 def _settle(waiting: OrderedDict[str, int], read: Iterable[tuple[str, int]]) -> None:
-    """Take away what was read, unless a newer version of it became known meanwhile."""
+    """Remove what was read from the queue, unless a newer version became known meanwhile."""
     for uid, version in read:
         if waiting.get(uid) == version:
             del waiting[uid]
 
 
 def _is_over(state: str) -> bool:
-    """Return whether the snapshot is of an incident that is over; one that cannot be read may be open."""
+    """Return whether the snapshot's incident is over; an unreadable one may be open."""
     try:
         written = orjson.loads(state)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Keeps the cache of incidents in line with the store: filled once, in pages, then by what has changed since."""
+"""Keeps the cache of incidents consistent with the store: loads it once, in pages, then follows changes."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from receiver.store.incidents.open_summaries import PAGE, OpenSummaries
 from receiver.store.stepped_loop import in_steps
 
 ROWS = 1000
-"""Uids that are listed at once, to be read in pages."""
+"""Number of uids that are listed at once, to be read in pages."""
 AT_ONCE = 2
-"""Lists of uids that `load` goes through before it returns; `fill` reads the rest beside the loop."""
+"""Number of uid lists that `load` reads before it returns; `fill` reads the rest in the background."""
 TAKEN = 100
-"""Incidents that the cache takes in one step: about 2 ms."""
+"""Number of incidents that are added to the cache in one step: about 2 ms."""
 NEWEST = 500
-"""Of the newest incidents, those that are over are remembered from the start."""
+"""Number of newest incidents whose finished ones are remembered from the start."""
 WAITS, WAIT = 8, 0.1
-"""How often and how long (s) a request waits for the first load to end."""
+"""How often, and how long each time (s), a request waits for the first load to end."""
 LOGGED = 100
-"""Incidents that the store has lost of which each has a line in the log."""
+"""Maximum number of lost incidents that get their own log line."""
 
 log = structlog.get_logger("receiver.work")
 
 
 class IncidentFollower:
-    """The only one that reads incidents for the cache. What this replica commits is there already."""
+    """The only reader of incidents for the cache. This replica's own commits are there already."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], incidents: IncidentStore, cache: IncidentCache) -> None:
-        """Nothing is read yet: call `load`, then `fill`."""
+        """Create it without reading: call `load`, then `fill`."""
         self.setting = setting
         self.incidents = incidents
         self.cache = cache
@@ -52,21 +52,21 @@ class IncidentFollower:
 
     @property
     def filling(self) -> bool:
-        """Whether `fill` is under way."""
+        """Whether `fill` is running."""
         return self._filling.locked()
 
     async def forgotten(self) -> bool:
-        """Return whether the store has lost commits that were seen here. Raises StoreAway."""
+        """Return whether the store has lost commits that this replica saw. Raises StoreAway."""
         return await self.incidents.commits() < self.cache.after
 
     def forget(self) -> None:
-        """Forget everything, since the store has: all is read anew."""
+        """Clear the cache, because the store has lost data: everything is read again."""
         self._lost, self._begun = [*self._lost, *self.cache.clear()], False
 
     async def load(self) -> None:
         """Read the first 2,000 open incidents; `fill` reads the others.
 
-        What is known is kept, unless the store has lost it: then all is read anew. Raises StoreAway.
+        Known incidents are kept, unless the store has lost them: then everything is read again. Raises StoreAway.
         """
         commits = await self.incidents.commits()
         if commits < self.cache.after:
@@ -76,7 +76,7 @@ class IncidentFollower:
         await self.fill(AT_ONCE)
 
     async def fill(self, lists: int | None = None) -> None:
-        """Read open incidents until all are known, at most so many `lists`. Raises StoreAway; then call it again."""
+        """Read open incidents until all are known, at most `lists` lists. Raises StoreAway; then call it again."""
         async with self._filling:
             while not self.cache.complete and lists != 0:
                 if not await self._read_list():
@@ -86,16 +86,16 @@ class IncidentFollower:
                 lists = None if lists is None else lists - 1
 
     async def wait(self) -> None:
-        """Return when every open incident is known, or after 0.8 s: what is asked for then may lack some."""
+        """Wait until every open incident is known, at most 0.8 s; after that, results may be incomplete."""
         for _ in range(WAITS):
             if self.cache.complete:
                 return
             await asyncio.sleep(WAIT)
 
     async def follow(self, changed: Sequence[tuple[str, int]]) -> None:
-        """Take over what `changed` names: uid and number of each commit after the last that was seen.
+        """Apply the commits in `changed`: uid and number of each commit after the last known one.
 
-        Only what others have committed is read. Raises StoreAway.
+        Only commits of other replicas are read. Raises StoreAway.
         """
         async with self._following:
             fresh = [(uid, number) for uid, number in changed if number > self.cache.after]
@@ -107,7 +107,7 @@ class IncidentFollower:
             log.debug("followed", changed=len(fresh), read=len(uids), open=len(self.cache))
 
     async def catch_up(self) -> None:
-        """Take over every commit that the store has by now: what is asked for next is no older. Raises StoreAway."""
+        """Apply every commit that the store has now, so that the next results are at least as new. Raises StoreAway."""
         while True:
             changed = await self.summaries.changed_after(self.cache.after, PAGE)
             await self.follow(changed)
@@ -115,7 +115,7 @@ class IncidentFollower:
                 return
 
     async def newest_over(self, most: int) -> list[IncidentSummary]:
-        """Return those of the newest `most` incidents that are over, the newest first. Raises StoreAway."""
+        """Return the finished ones among the newest `most` incidents, newest first. Raises StoreAway."""
         uids = await self.summaries.newest(most)
         await self._take([uid for uid in uids if self.cache.get(uid) is None])
         return [one for uid in uids if (one := self.cache.get(uid)) is not None and one.state.over]
@@ -128,20 +128,20 @@ class IncidentFollower:
         ]
 
     async def _read_list(self) -> bool:
-        # By time of opening, from that of the last one on: nothing that goes meanwhile makes another be passed over.
+        # By opening time, starting from the last one's, so that removals in the meantime cause no gaps.
         rows = await self.summaries.open_from(self._place, self._rows)
         await self._take([uid for uid, _ in rows if self.cache.get(uid) is None])
         if len(rows) < self._rows:
             return False
         last = rows[-1][1]
-        # More than a list in one millisecond: a longer one is read.
+        # More incidents than one list in one millisecond: a longer list is read.
         self._rows = self._rows * 2 if last == self._place else ROWS
         self._place = last
         return True
 
     async def _read_newest(self) -> None:
         uids = [uid for uid in await self.summaries.newest(NEWEST) if self.cache.get(uid) is None]
-        # The oldest first, so that the newest are forgotten last.
+        # The oldest first, so that the newest are removed last.
         await self._take(uids[::-1])
 
     async def _take(self, uids: Sequence[str], *, news: bool = False) -> None:
@@ -159,8 +159,8 @@ class IncidentFollower:
                 self.cache.take(summarize(incident, self.setting().policy.of(incident)), incident, news=news)
 
     def _tell_lost(self) -> None:
-        # Nobody would ever end what the store has lost, and it would keep an emergency from being paged. An alert that
-        # still fires comes again, with the same page keys: nobody is paged twice for it.
+        # Lost incidents would never end here, and would suppress emergency pages. Alerts that still fire are sent again
+        # and get the same page keys, so nobody is paged twice.
         lost = [one for one in self._lost if self.cache.get(one.uid) is None]
         self._lost = []
         for one in lost[:LOGGED]:

@@ -1,4 +1,4 @@
-"""Filters of incidents by label, with Alertmanager's matchers: a summary has no labels, so they are read here."""
+"""Filters incidents by label with Alertmanager's matchers; labels are read here, because summaries have none."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from receiver.triage.matchers import (
 from receiver.triage.safe_text import quoted
 
 MOST = 10
-"""Matchers of one request."""
+"""Maximum number of matchers in one request."""
 LONGEST = 2000
-"""Characters of all matchers of one request; a pattern is bounded further (matchers.PATTERN_LIMIT)."""
+"""Maximum total length of the matchers in one request; patterns have a further limit (matchers.PATTERN_LIMIT)."""
 COST = PatternCost(memory=1 << 20, program=2000)
-"""What a pattern may cost, whose sender any reader may be: 1 ms to compile it, 30 ms for 10,000 characters."""
+"""Cost limit of a pattern, because any reader can send one: 1 ms to compile, 30 ms for 10,000 characters."""
 KEPT = 5000
-"""Incidents whose labels are kept: an open page with a filter asks for the same ones at each change."""
+"""Maximum number of incidents whose labels are cached: an open page with a filter needs the same ones at each
+change."""
 KEPT_LENGTH = 2000
-"""Characters of all labels of one incident; longer ones are read each time."""
+"""Maximum total length of the cached labels of one incident; longer ones are read each time."""
 
 LINKED = 300
-"""Characters of a label that a page links to a list of the incidents that have it."""
+"""Maximum length of a label that a page links to a list of incidents with that label."""
 
 LabelFilter = tuple[Matcher, ...]
-"""Matchers that must all hold; none: every incident is asked for."""
+"""Matchers that must all match; if there are none, all incidents match."""
 
 
 def read_label_filter(texts: Sequence[str]) -> LabelFilter:
-    """Return the matchers in `texts`: `name="value"`, `!=`, `=~` or `!~`, one or several with commas in between.
+    """Return the matchers in `texts`: `name="value"`, `!=`, `=~` or `!~`, one or several separated by commas.
 
-    Raises ValueError, with what would be right, for anything else, for more than `MOST`, and for more than
-    `LONGEST` characters.
+    Raises ValueError with a correction for invalid text, for more than `MOST` matchers, and for more than `LONGEST`
+    characters.
     """
     length = sum(map(len, texts))
     if length > LONGEST:
@@ -55,7 +56,7 @@ def read_label_filter(texts: Sequence[str]) -> LabelFilter:
 
 
 def label_matcher(name: str, value: str) -> str | None:
-    """Return the matcher for a label as text, for a link; None where the label is too long for one."""
+    """Return the matcher for a label as text, for a link; None if the label is too long."""
     return equal_to(name, value) if len(name) + len(value) <= LINKED else None
 
 
@@ -66,18 +67,18 @@ def _matchers_in(text: str) -> list[Matcher]:
     try:
         found = [parse_matcher(part, COST) for part in parts]
     except MatcherError:
-        # A value without quotes may have commas and braces itself; what is wrong is said of the text as it was given.
+        # An unquoted value may contain commas and braces; an error quotes the text as it was given.
         found = [parse_matcher(text, COST)]
     return found or [parse_matcher(text, COST)]
 
 
 def labels_match(wanted: LabelFilter, labels: Mapping[str, str]) -> bool:
-    """Return whether all of `wanted` hold for `labels`; a label that is absent counts as empty, as in Alertmanager."""
+    """Return whether all of `wanted` match `labels`; a missing label counts as empty, as in Alertmanager."""
     return all(matcher.matches(labels) for matcher in wanted)
 
 
 async def labels_hold(wanted: LabelFilter, labels: Mapping[str, str], steps: TimedSteps) -> bool:
-    """Return the same as `labels_match`; other tasks run in between where patterns take long."""
+    """Return the same as `labels_match`; slow patterns let other tasks run in between."""
     for matcher in wanted:
         if not matcher.matches(labels):
             await steps.pause()
@@ -87,15 +88,15 @@ async def labels_hold(wanted: LabelFilter, labels: Mapping[str, str], steps: Tim
 
 
 class IncidentLabels:
-    """The labels of incidents, read when a filter needs them and kept while they stay the same."""
+    """The labels of incidents, read when a filter needs them and cached until they change."""
 
     def __init__(self, incidents: IncidentStore) -> None:
-        """Nothing is read yet."""
+        """Create it without labels."""
         self.incidents = incidents
         self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
 
     async def matching(self, found: Sequence[IncidentSummary], wanted: LabelFilter) -> list[IncidentSummary]:
-        """Return those of `found` that `wanted` holds for, in the same order. Raises StoreAway."""
+        """Return the incidents of `found` that match `wanted`, in the same order. Raises StoreAway."""
         if not wanted:
             return list(found)
         labels = await self._labels_of(found)
@@ -110,7 +111,7 @@ class IncidentLabels:
         known = {one.uid: kept[1] for one in found if (kept := self._known.get(one.uid)) and kept[0] == one.version}
         read = await read_labels(self.incidents, [one.uid for one in found if one.uid not in known])
         for one in found:
-            # What is read may be newer than the summary; the next version of the summary reads it again.
+            # The labels may be newer than the summary; its next version reads them again.
             if one.uid in read and sum(map(len, read[one.uid].values())) <= KEPT_LENGTH:
                 self._keep(one, read[one.uid])
         return known | read

@@ -1,4 +1,4 @@
-"""Snapshots of open incidents that are kept in memory, so that their people can be paged without the store."""
+"""Snapshots of open incidents in memory, so that their people can be paged without the store."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.store.incidents.incident_store import IncidentStore
 
 KEPT = 600
-"""Snapshots that are kept, those that changed or were read last."""
+"""Maximum number of snapshots, those that changed or were read last."""
 WANTED = 300
-"""Open incidents, the most severe and newest, whose escalation is to go on without the store."""
+"""Maximum number of open incidents whose escalation continues without the store, the most severe and newest."""
 TOGETHER = 50
-"""Snapshots that are read at once: about 25 ms of this process, once a second at most."""
+"""Number of snapshots that are read at once: about 25 ms of CPU, at most once a second."""
 URGENT = 2
-"""The lowest severity that is escalated without the store, as its rank."""
+"""The rank of the lowest severity that is escalated without the store."""
 
 
 class IncidentSnapshots:
-    """What this replica commits is kept as it is; what others commit is read, a little each second."""
+    """Keeps this replica's commits, and reads those of other replicas, a few each second."""
 
     def __init__(self, cache: IncidentCache, incidents: IncidentStore) -> None:
-        """`cache` tells of every newer snapshot."""
+        """`cache` reports every newer snapshot."""
         self.cache = cache
         self.incidents = incidents
         self._kept: OrderedDict[str, Incident] = OrderedDict()
@@ -33,7 +33,7 @@ class IncidentSnapshots:
         cache.listeners.append(self.keep)
 
     def keep(self, incident: Incident) -> None:
-        """Keep a snapshot, unless a newer one is known; one that is over or held is dropped."""
+        """Keep a snapshot unless a newer one is known; those of finished or held incidents are dropped."""
         known = self._kept.get(incident.uid)
         if incident.state.over or incident.held is not None:
             self._kept.pop(incident.uid, None)
@@ -46,7 +46,7 @@ class IncidentSnapshots:
                 self._kept.popitem(last=False)
 
     def get(self, uid: str) -> Incident | None:
-        """Return an incident as its snapshot has it, in the state that is known now; None where there is none."""
+        """Return the incident of a snapshot in its newest known state; None if there is none."""
         incident, summary = self._kept.get(uid), self.cache.get(uid)
         if incident is None or summary is None or summary.version <= incident.version:
             return incident
@@ -54,7 +54,7 @@ class IncidentSnapshots:
         return incident.model_copy(update=news)
 
     def due(self, now_ms: int) -> Iterator[Incident]:
-        """Return the wanted incidents for which somebody is to be paged by then, as far as the newest state is kept."""
+        """Return the wanted incidents with a page due by then, as far as their newest state is kept."""
         for summary in self._wanted():
             known = self._kept.get(summary.uid)
             late = summary.call_ms is not None and summary.call_ms <= now_ms
@@ -62,11 +62,11 @@ class IncidentSnapshots:
                 yield known
 
     def behind(self) -> list[str]:
-        """Return at most 50 wanted incidents of which the newest state is not kept."""
+        """Return at most 50 wanted incidents whose newest state is not kept."""
         return list(islice((one.uid for one in self._wanted() if self._lacks(one)), TOGETHER))
 
     async def refresh(self) -> None:
-        """Read what `behind` names, in one round trip. Raises StoreAway."""
+        """Read the incidents of `behind` in one round trip. Raises StoreAway."""
         uids = self.behind()
         found = {one.uid: one for one in await self.incidents.many(uids)}
         for uid in uids:
@@ -74,7 +74,7 @@ class IncidentSnapshots:
             if uid in found:
                 self.keep(found[uid])
             elif summary is not None:
-                # Gone, or not to be read by this release: it is asked for again when it changes.
+                # Gone, or unreadable for this release: it is read again when it changes.
                 self._unreadable[uid] = summary.version
         if len(self._unreadable) > KEPT:
             self._unreadable.clear()

@@ -1,4 +1,4 @@
-"""Open incidents by severity and time of opening, kept in order as they come and go."""
+"""Open incidents ordered by severity and opening time, updated as they open and end."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Row = tuple[int, str]
 
 
 class OpeningOrder:
-    """One sorted list for each severity. Adding and removing costs a binary search and a move of memory."""
+    """One sorted list for each severity. Adding and removing cost a binary search and a memory move."""
 
     def __init__(self) -> None:
-        """Nothing is open yet."""
+        """Create it empty."""
         self._rows: dict[Severity, list[Row]] = {severity: [] for severity in Severity}
 
     def add(self, summary: IncidentSummary) -> None:
-        """Take in an incident that is not here."""
+        """Add an incident that is not here yet."""
         insort(self._rows[summary.severity], (summary.opened_ms, summary.uid))
 
     def remove(self, summary: IncidentSummary) -> None:
-        """Take out an incident as it was added."""
+        """Remove an incident with the values it was added with."""
         rows, row = self._rows[summary.severity], (summary.opened_ms, summary.uid)
         place = bisect_left(rows, row)
         if place < len(rows) and rows[place] == row:
@@ -33,7 +33,7 @@ class OpeningOrder:
     def worst_first(self, *, oldest: bool = False) -> Iterator[str]:
         """Return the uids, the most severe first; within a severity the newest first, or the `oldest`.
 
-        What comes or goes meanwhile may be seen or not: do not keep the iterator over an await.
+        Changes during the iteration may or may not be seen: do not keep the iterator over an await.
         """
         for severity in sorted(Severity, key=lambda one: one.rank):
             rows = self._rows[severity]
@@ -52,6 +52,6 @@ class OpeningOrder:
         return (uid for _, uid in merge(*(rows[::-1] for rows in parts), reverse=True))
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all."""
         for rows in self._rows.values():
             rows.clear()

@@ -1,4 +1,4 @@
-"""The published incidents: all that are open, and the newest of those that are over."""
+"""The published incidents: all open ones, and the newest finished ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OVER = 1_000
 
 
 class PublishedUpdate(NamedTuple):
-    """What the status page shows of an update: as a model it took four times as much, and thousands are kept."""
+    """The parts of an update that the status page shows; a model would take four times the memory."""
 
     n: int
     status: UpdateStatus
@@ -34,7 +34,7 @@ class PublishedUpdate(NamedTuple):
 
 
 class PublicRecord(NamedTuple):
-    """As much of an incident as the status page is made from."""
+    """The parts of an incident that the status page uses."""
 
     uid: str
     version: int
@@ -44,7 +44,7 @@ class PublicRecord(NamedTuple):
     parts: tuple[str, ...]
     parts_at: datetime | None
     updates: tuple[PublishedUpdate, ...]
-    """Those that were published."""
+    """The published updates."""
     opened_at: datetime
     monitoring_at: datetime | None
     resolved_at: datetime | None
@@ -52,12 +52,12 @@ class PublicRecord(NamedTuple):
 
     @property
     def drill(self) -> bool:
-        """Return False: nothing of a drill is public."""
+        """Return False, because drills are never public."""
         return False
 
 
 def public_record(incident: Incident) -> PublicRecord | None:
-    """Return what the public may be shown of `incident`; None for a drill, and where nothing was published."""
+    """Return the public parts of `incident`; None for a drill, and if nothing was published."""
     told = tuple(published_update(update) for update in incident.updates if update.published_at is not None)
     if incident.drill or not told:
         return None
@@ -69,7 +69,7 @@ def public_record(incident: Incident) -> PublicRecord | None:
 
 
 def published_update(update: StatusUpdate) -> PublishedUpdate:
-    """Return what the status page shows of `update`."""
+    """Return the parts of `update` that the status page shows."""
     return PublishedUpdate(
         update.n, update.status, _shared(update.text), update.components, _shared(update.by), update.at.astimezone(UTC),
         _utc(update.published_at), _utc(update.next_update), update.cause, _utc(update.expected_resolution),
@@ -87,31 +87,31 @@ def _shared(text: str) -> str:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    # A time that was parsed brings a timezone of its own, as large as itself.
+    # A parsed time has its own timezone object, which is as large as the time.
     return moment.astimezone(UTC) if moment is not None else None
 
 
 class PublicIncidents:
-    """An index: what was not told to the public costs it nothing."""
+    """An index of published incidents; unpublished ones use no memory."""
 
     def __init__(self) -> None:
-        """Nothing was told yet."""
+        """Create it empty."""
         self.turns = 0
-        """How often it has changed: a page that was made at the same count is still right."""
+        """Number of changes: a page built at the same number is still current."""
         self.since: datetime | None = None
-        """From when on all are known; None: the history has not been read yet."""
+        """Since when all published incidents are known; None: the history has not been read yet."""
         self._open: dict[str, PublicRecord] = {}
         self._order: list[tuple[int, str]] = []
-        """Time of opening and uid of each that is open, in order."""
+        """Opening time and uid of each open incident, in order."""
         self._over: dict[str, PublicRecord] = {}
         self.private_since: dict[str, datetime] = {}
-        """When those that were public and are private now became so, by uid: nothing older is mailed any more."""
+        """When published incidents became private, by uid: nothing older is mailed anymore."""
 
     def take(self, incident: Incident) -> None:
-        """Take over a newer snapshot."""
+        """Add a newer snapshot."""
         record, known = public_record(incident), self._open.get(incident.uid)
         if record is not None and known is not None and incident.private:
-            # Nothing more becomes public of an incident that became private, unless a person publishes it.
+            # After an incident becomes private, nothing more becomes public unless a person publishes it.
             record = record._replace(severity=known.severity)
         self.drop(incident.uid)
         if record is None:
@@ -128,7 +128,7 @@ class PublicIncidents:
             self.drop(self.over()[-1].uid)
 
     def remember(self, record: PublicRecord) -> None:
-        """Take over one that is over out of the history, unless it is known better."""
+        """Add a finished incident from the history, unless a newer version is known."""
         known = self._over.get(record.uid)
         if record.uid in self._open or (known is not None and known.version >= record.version):
             return
@@ -138,7 +138,7 @@ class PublicIncidents:
             del self._over[self.over()[-1].uid]
 
     def drop(self, uid: str) -> None:
-        """Forget an incident, if it is here."""
+        """Remove an incident, if it is here."""
         self.private_since.pop(uid, None)
         record = self._open.pop(uid, None)
         if record is not None:
@@ -147,7 +147,7 @@ class PublicIncidents:
             self.turns += 1
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all."""
         self._open.clear()
         self._order.clear()
         self._over.clear()
@@ -155,9 +155,9 @@ class PublicIncidents:
         self.turns += 1
 
     def open(self) -> list[PublicRecord]:
-        """Return those that are not over, the newest first."""
+        """Return the open ones, newest first."""
         return [self._open[uid] for _, uid in reversed(self._order)]
 
     def over(self) -> list[PublicRecord]:
-        """Return those that are over and are kept here, the newest first."""
+        """Return the finished ones that are kept here, newest first."""
         return sorted(self._over.values(), key=lambda one: (to_ms(one.opened_at), one.uid), reverse=True)

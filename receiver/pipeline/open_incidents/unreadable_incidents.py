@@ -1,7 +1,7 @@
-"""Incidents that a later version has written: this one pages for them as far as it can, and gives way where it cannot.
+"""Incidents that a later version has written: pages for them as far as they can be read, and otherwise steps aside.
 
-While a release is rolled out or back, replicas of two versions run beside each other. The one that can read an incident
-decides better, so it has the first chance; but nobody is left uncalled where there is none.
+While a release is rolled out or back, replicas of two versions run at the same time. A replica that can read an
+incident decides better, so it has the first chance; but if there is none, people are still paged.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.known_incident import Known
 
 PATIENCE = timedelta(seconds=10)
-"""How long a notification that fires is answered 503, so that a replica that can read its incident takes it."""
+"""How long a firing notification is answered with 503, so that a replica that can read its incident handles it."""
 PAUSE = timedelta(minutes=2)
-"""How long nothing of a key may come until its next notification counts as the first: senders retry once a minute."""
+"""Time without notifications of a key after which the next one counts as the first; senders retry once a minute."""
 KEY_PARTS = 5
-"""Parts of a page key."""
+"""Number of parts of a page key."""
 MOST = 1000
-"""Correlation keys that are remembered."""
+"""Maximum number of correlation keys that are remembered."""
 
 log = structlog.get_logger("receiver.unreadable")
 
 
 class UnreadableIncidents:
-    """What this replica does about incidents that it cannot read."""
+    """Handles incidents that this replica cannot read."""
 
     def __init__(self, incidents: IncidentStore) -> None:
-        """Nothing was refused yet."""
+        """Create it before the first refusal."""
         self.incidents = incidents
         self._refusals: OrderedDict[str, tuple[datetime, datetime]] = OrderedDict()
-        """When notifications of a correlation key were refused, first and last."""
+        """When notifications of a correlation key were first and last refused."""
 
     async def known_instead(self, part: NotificationPart, known: Known, now: datetime) -> Known:
-        """Return what `part` is decided on where its incident cannot be read: another incident of its key, or none.
+        """Return the state to decide `part` on if its incident cannot be read: another incident of its key, or none.
 
-        Raises IncidentUnreadable where a replica that can read it is to take it: for `PATIENCE`, and as long as nothing
+        Raises IncidentUnreadable if a replica that can read it should handle it: for `PATIENCE`, and as long as nothing
         of `part` fires.
         """
         condition = known.unreadable
         if condition is None:
             return known
         if known.pointer not in ("", condition.uid):
-            # The alerts are still held by it; their key leads to what was opened in its place.
+            # The unreadable incident still owns the alerts; their key points to its successor.
             incident = await self.incidents.incident(known.pointer)
             return replace(known, incident=incident, records=await self.incidents.records(known.pointer))
         partial = await self.incidents.partial(condition.uid, now)
@@ -63,11 +63,11 @@ class UnreadableIncidents:
             raise condition
         if firing:
             log.warning("incident_superseded", incident=condition.id, open=is_open, key=part.key)
-        # The same page keys as that of one that is open: whoever it has paged is not paged twice.
+        # The same page keys as the open incident, so that nobody is paged twice.
         return replace(known, incident=None if is_open else partial)
 
     def settled(self, part: NotificationPart) -> None:
-        """Forget that notifications of the key of `part` were refused: one was taken."""
+        """Forget that notifications of the key of `part` were refused, because one was accepted."""
         self._refusals.pop(part.key, None)
 
     def _refused(self, key: str, now: datetime) -> datetime:
@@ -80,14 +80,14 @@ class UnreadableIncidents:
         return first
 
     async def to_page(self, row: LeasedRow, policy: Policy, now: datetime) -> Incident | None:
-        """Return what can be read of the incident of `row`, with the page of the row; None where there is none.
+        """Return the readable part of the incident of `row`, with the page of the row; None if there is none.
 
-        Where the page itself cannot be read it goes to the address that the configuration has for its person.
+        If the page itself cannot be read, it is sent to the person's configured address.
         """
         incident = await self.incidents.partial(row.uid, now)
         if incident is None or _listed(row, incident.pages):
             return incident
-        # namespace/key/episode/person/number; a long one is a hash, which says nothing.
+        # namespace/key/episode/person/number; a long key is a hash, which cannot be parsed.
         parts = row.to.address.split("/")
         person = parts[-2] if len(parts) >= KEY_PARTS else ""
         address = address_of(policy, person, row.to.channel)
@@ -101,7 +101,7 @@ class UnreadableIncidents:
 
 
 def superseded_by(verdict: IntakeDecision, known: Known) -> str:
-    """Return the uid of the open incident that `verdict` opens another one for, since it cannot be read; "": none."""
+    """Return the uid of the unreadable open incident that `verdict` opens a successor for; "" if none."""
     if known.unreadable is None or known.incident is not None or verdict.outcome is not Outcome.OPENED:
         return ""
     return known.unreadable.uid

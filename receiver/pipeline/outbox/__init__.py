@@ -1,1 +1,1 @@
-"""What a decision sends: a row for each destination, and the text for each destination."""
+"""Outgoing messages of a decision: a row for each destination, and its text."""

@@ -1,4 +1,4 @@
-"""The firing alerts of an incident, as messages list them."""
+"""Lists the firing alerts of an incident for messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from receiver.model.delivery.notice import AlertLine
 from receiver.model.incident.alert_record import AlertRecord
 
 SHOWN = 20
-"""Alerts that one message lists."""
+"""Maximum number of alerts that one message lists."""
 
 
 def alert_lines(records: Mapping[str, AlertRecord], bodies: Mapping[str, Mapping[str, Any]]) -> list[AlertLine]:

@@ -1,4 +1,4 @@
-"""Why a page rang nobody: every page of a log ends, and one that was overtaken says so in its receipt. Pure."""
+"""Why a page was not sent: every page of a log ends, and a superseded one has the reason in its receipt. Pure."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from receiver.model.incident.state import State
 from receiver.store.due.leased_row import LeasedRow
 
 CANCELLED = "cancelled"
-"""Outcome of the receipt of a page that was never sent, and the field that says why."""
+"""The outcome in the receipt of a page that was never sent, and the field with the reason."""
 
 
 def page_of(row: LeasedRow, incident: Incident) -> Page | None:
-    """Return the page of `row`, None where the incident does not know it."""
+    """Return the page of `row`; None if the incident does not have it."""
     return next((p for p in incident.pages if (p.key, p.channel) == (row.to.address, row.to.channel)), None)
 
 
 def cancelled_because(row: LeasedRow, incident: Incident | None) -> str | None:
-    """Return in one word why the page of `row` is not sent; None where it was accepted, or it is no page.
+    """Return in one word why the page of `row` is not sent; None if it was accepted, or `row` is not a page.
 
     `incident_gone`, `incident_over`, `alerts_ended`, `replaced` by a newer page, `acknowledged`, `severity_lowered`.
-    A replica that died may have sent it all the same: its resolve is sent on that chance.
+    A replica that died may have sent it nevertheless, so its resolve is sent to be safe.
     """
     if not row.to.paging or row.memory.get("rung") or row.memory.get("sent") == Action.TRIGGER:
         return None
@@ -64,12 +64,12 @@ def cancellation(row: LeasedRow, incident: Incident | None, reason: str, now: da
 
 
 def number_of(notice: Notice | None) -> int | None:
-    """Return the sequence number of the event that made the page of `notice`; None where there is none."""
+    """Return the sequence number of the event that created the page of `notice`; None if there is none."""
     if notice is None or notice.page is None or notice.incident is None:
         return None
     return next((page.seq for page in notice.incident.pages if page.key == notice.page.key), None)
 
 
 def said_before(memory: Mapping[str, Any]) -> bool:
-    """Return whether a receipt says already that the page was cancelled."""
+    """Return whether a receipt already records that the page was canceled."""
     return CANCELLED in memory

@@ -1,4 +1,4 @@
-"""The newest state -> what one destination is to hear now. Pure: the sending is in `pipeline/delivery/`."""
+"""The newest state -> the message for one destination. Pure; `pipeline/delivery/` sends it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ASKING = (
     Kind.REMINDER, Kind.STATUS_DUE, Kind.ACTION_DUE, Kind.LETTER, Kind.UPDATED, Kind.REFIRED, Kind.VERIFICATION_FAILED,
     Kind.NOTE,
 )  # fmt: skip
-"""Kinds whose `people` are mentioned each time: the person who has acknowledged is told of alerts that join or fire
-again, and of who asks for them by name."""
+"""Kinds whose `people` are mentioned each time: the person who acknowledged is notified of alerts that join or fire
+again, and of pages to them by name."""
 
 
 def page_notice(row: LeasedRow, incident: Incident, setting: ActiveConfig, now: datetime) -> Notice | None:
-    """Return the notice of a page's row, or None when there is nothing (more) to say (`page_due`)."""
+    """Return the notice of a page's row; None if there is nothing (more) to send (`page_due`)."""
     due = page_due(row, incident)
     if due is None:
         return None
@@ -43,12 +43,12 @@ def inform_notice(
     setting: ActiveConfig,
     now: datetime,
 ) -> Notice | None:
-    """Return the next message of an informing channel: the newest state, and what it has not been sent yet."""
+    """Return the next message of an informing channel: the newest state, and the events that it has not received."""
     fresh = tuple(event for event in events if row.to in event.to)
     if not fresh:
         return None
     people = [person for event in fresh if event.kind is Kind.NOTIFY for person in event.data["people"]]
-    # Somebody who could not be paged is called by name where it can still be read.
+    # A person who could not be paged is mentioned by name in channels that still work.
     people += [p for e in fresh if e.kind in (Kind.PAGE_PASSED, Kind.PAGE_FAILED) if (p := e.data.get("person"))]
     return _notice(
         row,
@@ -84,7 +84,7 @@ def _accounts(events: Sequence[Event], row: LeasedRow, setting: ActiveConfig) ->
 
 
 def _belonging(incident: Incident, fresh: Sequence[Event]) -> list[str]:
-    # Executives and audiences are informed, and stay where they are.
+    # Executives and audiences are informed, but not invited to the incident's channel.
     people = [page.person for page in incident.pages]
     people += [p for event in fresh if event.kind is Kind.ALL_HANDS for p in event.data["people"]]
     people += [p for p in incident.roles.model_dump().values() if p]
@@ -100,7 +100,7 @@ def document_notice(
     now: datetime,
     receipts: Sequence[Mapping[str, Any]] = (),
 ) -> Notice | None:
-    """Return the document as it is to stand now, by the whole `log`; None when there is none to be kept."""
+    """Return the document's current content, based on the whole `log`; None if there is no document."""
     document = setting.document(incident, log, now, receipts)
     if document is None:
         return None
@@ -138,7 +138,7 @@ def stray_notice(row: LeasedRow, setting: ActiveConfig, now: datetime) -> Notice
             now=now,
         )
     if row.memory.get("sent") or to_ms(now) > int(row.memory.get(PROOF, to_ms(now))):
-        return None  # it is done, or a test page whose time is over
+        return None  # it is finished, or a test page that has expired
     page = Page.model_validate(row.memory["page"])
     action = Action(row.memory.get("action", Action.TRIGGER))
     return Notice(key=page.key, action=action, address=page.address, text=text, page=page, repeat=again, now=now)
@@ -166,13 +166,13 @@ def _notice(
 
 
 def _paged(incident: Incident) -> tuple[str, ...]:
-    # A page that its own channel did not accept does not read as sent.
+    # A page that its own channel did not accept is not shown as sent.
     around = {page.person: page.key in incident.detoured for page in incident.pages}
     return tuple(f"{person} (by a fallback channel)" if other else person for person, other in around.items())
 
 
 def plain(notice: Notice) -> Notice:
-    """Return `notice` without any foreign text: what is sent when its text breaks the sending."""
+    """Return `notice` without untrusted text, which is sent if the text prevents the delivery."""
     incident = notice.incident
     if incident is not None:
         title = "the text of this incident could not be sent; open it by its id"

@@ -1,4 +1,4 @@
-"""What a decision sends: a row for each destination, and the moments at which somebody has to look again. Pure."""
+"""The rows that a decision writes: one for each destination, and one for each timer. Pure."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def outbox_rows(
     adopted: Sequence[tuple[Page, bool]] = (),
     put_off_ms: int = 0,
 ) -> list[OutboxRow]:
-    """Return what each destination must be sent after `events`: one row each, up to the last event addressed to it.
+    """Return the outbox rows for `events`: one per destination, up to the last event addressed to it.
 
-    What is no page may wait for `put_off_ms`.
+    Rows that are not pages may wait for `put_off_ms`.
     """
     last: dict[Destination, int] = {}
     for event in events:
@@ -49,18 +49,18 @@ def outbox_rows(
     made = []
     for to, seq in last.items():
         lane = f"{to.channel}!" if to.paging and urgent else to.channel
-        # An emergency page that was attempted counts as claimed: its resolve must follow whatever the answer was.
+        # An attempted emergency page counts as claimed: its resolve must follow regardless of the response.
         told = accepted.get(to)
         row = OutboxRow(
             member_of(incident.uid, to.channel, to.address), lane, to, seq, tries=1 if to in accepted else 0
         )
         if told is not None:
-            # Where its person is still to be paged, nothing is left to be sent until something new happens.
+            # If its person still has to be paged, nothing is left to send until something changes.
             page = pages.get((to.channel, to.address))
             done = page is not None and page_action(page, incident) is Action.TRIGGER
             row = replace(row, memory={"sent": "trigger"}, receipt={**told, "seq": seq}, done=done)
         elif to in accepted and to.address in ended:
-            # Any attempt of one that has ended may have got through; its resolve follows.
+            # Any attempt of an ended page may have been accepted; its resolve follows.
             row = replace(row, memory={"sent": "trigger"})
         elif not to.paging:
             row = replace(row, put_off_ms=put_off_ms)
@@ -69,10 +69,10 @@ def outbox_rows(
 
 
 def may_hear(to: Destination, incident: Incident, setting: ActiveConfig) -> bool:
-    """Return whether `to` may be told of `incident` as it stands now.
+    """Return whether `to` may receive messages about `incident` in its current state.
 
-    Of a private one: pagers and mail of the people who are called, the team's own chat, the public page where a person
-    has published something, and tickets where the channel asks for them. Nothing else that others read.
+    For a private incident, these are pagers and mail of the people who are paged, the team's own chat, the public page
+    if a person has published something, and tickets if the channel is configured for it.
     """
     if not incident.private:
         return True
@@ -91,9 +91,9 @@ def _receipt(page: Page) -> dict[str, Any]:
 
 
 def timers_of(incident: Incident, setting: ActiveConfig, put_off_ms: int = 0) -> dict[str, int]:
-    """Return when each timer of `incident` is due, in milliseconds; 0 for one that is not.
+    """Return when each timer of `incident` is due, in milliseconds; 0 for timers that are not set.
 
-    What only asks somebody about it may wait for `put_off_ms`.
+    Timers that only ask people something may wait for `put_off_ms`.
     """
     due = timers(incident, setting.policy.of(incident))
     if put_off_ms and (at := due[CHANGES]) is not None:
@@ -104,9 +104,9 @@ def timers_of(incident: Incident, setting: ActiveConfig, put_off_ms: int = 0) ->
 def fresh_pages(
     done: Committed, rows: Sequence[OutboxRow], events: Sequence[Event], now_ms: int
 ) -> dict[str, LeasedRow]:
-    """Return the rows of pages that a commit has made and leased, as they would be read, by member.
+    """Return the rows of pages that a commit has written and leased, as they would be read, by member.
 
-    Only pages that these events make: nobody else can have had their rows before.
+    Only pages created by these events: no other replica can have had their rows before.
     """
     made = {event.data["page"]["key"] for event in events if event.kind is Kind.PAGE}
     uid = done.incident.uid if done.incident is not None else ""

@@ -1,4 +1,4 @@
-"""What the vendor of a page is to hear by the newest state: to call, that it is acknowledged, or resolved. Pure."""
+"""The action for the vendor of a page by the newest state: trigger, acknowledge, or resolve. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from receiver.store.due.leased_row import LeasedRow
 
 
 def page_action(page: Page, incident: Incident) -> Action:
-    """Return the last state that the vendor should have of `page`, as the incident stands now."""
+    """Return the state that the vendor should have for `page`, based on the incident's current state."""
     if page.ring != incident.ring or incident.state.over or page.withdrawn:
         return Action.RESOLVE
-    # Only people acknowledge. An acknowledgement answers the pages that were made until then; a later one (a raised
-    # severity, a step of the escalation) calls, whatever the incident's state.
+    # Only people acknowledge. An acknowledgement answers the pages that existed then; a later page (a raised severity,
+    # an escalation step) is sent regardless of the incident's state.
     if page.seq < incident.hushed:
         return Action.ACKNOWLEDGE
     # In a log of an earlier release, which acknowledged them at the vendor, they are not withdrawn.
@@ -29,10 +29,11 @@ def _called_while_monitoring(page: Page, incident: Incident) -> bool:
 
 
 def page_due(row: LeasedRow, incident: Incident) -> tuple[Page, Action] | None:
-    """Return the page of a row and what the vendor should hear of it; None when there is nothing (more) to say.
+    """Return the page of a row and the action for the vendor; None if there is nothing (more) to send.
 
-    What is resolved or acknowledged is not paged anymore. Its resolve is sent even so: a replica that paged while the
-    store was away, and died before it could say so, may have rung under this key. Elsewhere the vendor drops it.
+    A resolved or acknowledged page is not triggered anymore. Its resolve is sent nevertheless, because a replica that
+    paged while the store was unavailable, and died before it recorded that, may have used this key. Otherwise the
+    vendor drops the resolve.
     """
     page = next(
         (page for page in incident.pages if page.key == row.to.address and page.channel == row.to.channel), None
@@ -40,22 +41,23 @@ def page_due(row: LeasedRow, incident: Incident) -> tuple[Page, Action] | None:
     if page is None:
         return None
     sent = row.memory.get("sent")
-    # A replica that died may have paged or not: an acknowledgement sent on that chance does not say that it has.
+    # A replica that died may or may not have paged: an acknowledgement sent to be safe does not prove that it has.
     rung = bool(row.memory.get("rung")) or sent == Action.TRIGGER
-    # What was answered before it could be sent has reached nobody: once the severity rises after that, it calls.
+    # A page that was answered before it was sent reached nobody: if the severity rises after that, it is sent.
     reached = rung or page.key in incident.detoured
     called = row.memory.get("called", 0) if reached else incident.raised
     if called > page.seq:
         page = page.model_copy(update={"seq": called})
     action = page_action(page, incident)
     if action is Action.TRIGGER and not rung and not page.called_for(incident.called):
-        # Lowered before any vendor has accepted it. Where an attempt may have got through, it is resolved there.
+        # The severity was lowered before a vendor accepted it. If an attempt may have been accepted, it is resolved
+        # there.
         if row.tries <= 1:
             return None
         action = Action.RESOLVE
     if sent == action or (action is Action.TRIGGER and rung):
         return None
-    # What was resolved before it was accepted, since nothing called for it, calls once the severity rises again.
+    # A page that was resolved before it was accepted is sent if the severity rises again.
     if sent == Action.RESOLVE and action is not Action.TRIGGER:
         return None
     if sent is None and action is Action.ACKNOWLEDGE and row.tries <= 1:

@@ -1,4 +1,4 @@
-"""What became of a page, from the receipts of its incident: whether the person was really paged. Pure."""
+"""The delivery state of a page, from the receipts of its incident: whether the person was actually paged. Pure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from receiver.pipeline.outbox.cancelled_pages import CANCELLED
 from receiver.pipeline.outbox.page_actions import page_action
 
 LINES = 20
-"""Pages that are listed in words, the newest."""
+"""Maximum number of pages that are listed as text, the newest ones."""
 GIVEN_UP = "given_up"
-"""Field of a receipt: the vendor permanently refused, and the page is a dead letter."""
+"""Field of a receipt: the vendor permanently refused the page, and it is a dead letter."""
 ACCEPTED, ON_DEVICE = "delivered", "received"
 """Outcomes of receipts: the vendor accepted the page; the vendor reported that the device has it."""
 
 
 class Delivery(StrEnum):
-    """What became of a page."""
+    """The delivery state of a page."""
 
     QUEUED = "queued"
-    """No vendor has accepted it yet; it is still being tried."""
+    """No vendor has accepted it yet; it is still being retried."""
     SENT = "sent"
     DELIVERED = "delivered"
     REFUSED = "refused"
@@ -35,23 +35,23 @@ class Delivery(StrEnum):
 
 
 class PageDelivery(NamedTuple):
-    """What became of one page, and since when."""
+    """The delivery state of one page, and since when."""
 
     state: Delivery
     at: datetime | None
-    """When that was; None: not yet, or nobody has noted it."""
+    """When that was; None: not yet, or not recorded."""
     delivered_at: datetime | None = None
     """When the vendor reported that the device has it."""
     why: str = ""
-    """Of a refusal or a cancellation: the reason in a word."""
+    """The reason for a refusal or a cancellation, in one word."""
     detail: str = ""
-    """Of a refusal: what the vendor answered."""
+    """The vendor's response to a refused page."""
     sent_at: datetime | None = None
-    """When the vendor accepted it, whatever became of it since."""
+    """When the vendor accepted it, regardless of its state since."""
 
 
 def page_delivery(page: Page, incident: Incident, receipts: Iterable[Mapping[str, Any]]) -> PageDelivery:
-    """Return what became of `page`; `receipts` are those of its incident, oldest first."""
+    """Return the delivery state of `page`; `receipts` are those of its incident, oldest first."""
     found = PageDelivery(Delivery.QUEUED, None)
     for receipt in receipts:
         if receipt.get("action") == Action.TRIGGER and _about(receipt, page, incident):
@@ -66,7 +66,7 @@ def page_delivery(page: Page, incident: Incident, receipts: Iterable[Mapping[str
 
 
 def delivery_lines(incident: Incident, receipts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each of the newest pages: person, contact, channel, and what became of it."""
+    """Return a line for each of the newest pages: person, contact, channel, and delivery state."""
     known = list(receipts)
     found = [(page, page_delivery(page, incident, known)) for page in incident.pages[-LINES:]]
     return [
@@ -80,7 +80,7 @@ def _about(receipt: Mapping[str, Any], page: Page, incident: Incident) -> bool:
         return False
     if "page" in receipt:
         return bool(receipt["page"] == page.seq)
-    # Earlier releases named the person only: the newest page to that person by then is meant.
+    # Receipts of earlier releases have only the person: they refer to the newest page to that person at that time.
     if receipt.get("to") != page.person or receipt.get("seq", 0) < page.seq:
         return False
     later = (one.seq for one in incident.pages if (one.channel, one.person) == (page.channel, page.person))

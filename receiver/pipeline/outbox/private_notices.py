@@ -1,4 +1,4 @@
-"""What leaves of a private incident: its id, its severity and its state. Pure."""
+"""The parts of a private incident that messages may contain: its id, severity and state. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from receiver.model.delivery.notice import Notice
 from receiver.model.incident.incident import Incident
 
 PRIVATE = "private incident"
-"""What messages call an incident that only its team sees."""
+"""The title that messages show for an incident that only its team can see."""
 
 
 def shown_incident(incident: Incident) -> Incident:
-    """Return an incident as messages show it: of a private one only id, severity, state, and who is called."""
+    """Return an incident as messages show it: a private one has only id, severity, state, and paged people."""
     if not incident.private:
         return incident
     decision = incident.decision.model_copy(update={"rule": "private", "reasons": (), "scope": None})
@@ -25,7 +25,7 @@ def shown_incident(incident: Incident) -> Incident:
 
 
 def sealed(notice: Notice) -> Notice:
-    """Return `notice` as it may leave: of a private incident with its id, severity and state alone."""
+    """Return `notice` as it may be sent: for a private incident with only its id, severity and state."""
     incident = notice.incident
     if incident is None or not incident.private:
         return notice

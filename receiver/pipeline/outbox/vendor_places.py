@@ -1,4 +1,4 @@
-"""Where else an incident is: its tickets, its page in the wiki, its own channel in chat; read from receipts. Pure."""
+"""Where an incident exists at vendors: tickets, wiki page, chat channel; read from receipts. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from receiver.channels.base import Channel
 from receiver.channels.safe_text import href
 
 MOST = 8
-"""Places that are listed, the first that were made."""
+"""Maximum number of places that are listed, the earliest ones."""
 _TICKET = re.compile(r"[A-Z][A-Z0-9_]{1,30}-[0-9]{1,9}")
 _PAGE = re.compile(r"[0-9]{1,20}")
 
@@ -20,11 +20,11 @@ class VendorPlace(NamedTuple):
 
     text: str
     href: str | None
-    """Where people open it in a browser; None: its address is not known."""
+    """The address where people open it in a browser; None if unknown."""
 
 
 def vendor_places(receipts: Iterable[Mapping[str, Any]], channels: Mapping[str, Channel[Any]]) -> list[VendorPlace]:
-    """Return the places of an incident; `receipts` are those of it, oldest first, `channels` those that are on."""
+    """Return the places of an incident; `receipts` are its receipts, oldest first, `channels` the active channels."""
     found: dict[str, VendorPlace] = {}
     for receipt in receipts:
         channel = channels.get(str(receipt.get("channel")))

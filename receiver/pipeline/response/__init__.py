@@ -1,1 +1,1 @@
-"""Commands of responders in, from wherever they come."""
+"""Handles commands of responders from every source."""

@@ -46,12 +46,12 @@ class AdhocPages:
         self, contact: str, text: str, actor: Actor, now: datetime, *, once: str | None = None, what: str = "",
         teams: Set[str] = frozenset(),
     ) -> AdhocPageResult:  # fmt: skip
-        """Page `contact`, and return the pages once they are durable; who has called stands in the text.
+        """Page `contact`, and return the pages once they are durable; the text names the caller.
 
-        One caller pages one person at most once a minute. `once`: a key against repetition; the same pages are
-        returned, and nobody is paged again. `teams`: only the contacts that these teams see may be paged; none: all.
-        Raises AnotherTeam; ImpossibleCommand with the nearest name where there is no such contact, or nobody who can be
-        reached; IdempotencyKeyReused where the key was used before, with another `what`.
+        One caller pages one person at most once a minute. `once`: an idempotency key; a repetition returns the same
+        pages, and nobody is paged again. `teams`: only contacts of these teams may be paged; if empty, all. Raises
+        AnotherTeam; ImpossibleCommand with the nearest name if there is no such contact, or nobody who can be reached;
+        IdempotencyKeyReused if the key was used before with another `what`.
         """
         policy = self.setting().policy
         named = _named(contact, policy, teams, now)

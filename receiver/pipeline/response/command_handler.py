@@ -1,4 +1,4 @@
-"""Carries out commands of people: load, decide, commit. The same for API, Slack, PagerDuty and console."""
+"""Carries out people's commands: load, decide, commit. API, Slack, PagerDuty and console all use it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ class CommandHandler:
     async def _decided(
         self, command: Command, incident: Incident, policy: Policy, actor: Actor, now: datetime, origin: str | None
     ) -> Transition:
-        # A command that hides an entry is told what the incident says of it; the log is read for nothing else.
+        # The log is read only for a command that hides an entry, which needs the values that the incident repeats from
+        # it.
         if isinstance(command, CorrectEntry) and command.hidden is not None:
             said = restated(await self.incidents.events(incident.uid), command.seq, hidden=command.hidden)
             command = command.model_copy(update={"restated": said})
@@ -248,7 +249,7 @@ class CommandHandler:
     async def repeated(self, once: str | None, what: str) -> CommandResult | None:
         """Return the earlier result under the key `once`; None: there is none.
 
-        Asked first: what was done has changed version and state, and would be refused the second time.
+        This is checked first: the first execution changed version and state, so the repetition would be refused.
         Raises IdempotencyKeyReused.
         """
         found = await self.incidents.taken(once) if once else None
@@ -263,7 +264,10 @@ class CommandHandler:
         what: str = "",
         into: str = "",
     ) -> Incident:
-        """Commit a verdict about an incident and return the incident. Raises Stale, Repeated, StoreAway."""
+        """Commit a decision about an incident and return the incident.
+
+        Raises StaleVersion, RepeatedNotification, StoreAway.
+        """
         done = await self.intake.writer.commit(verdict, setting, now, once=once, what=what, into=into)
         assert done.incident is not None  # noqa: S101  (every command writes an incident)
         count_events(self.metrics, done.incident, verdict.events)

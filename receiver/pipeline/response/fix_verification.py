@@ -1,6 +1,6 @@
-"""The checks of `verification`: run while an incident is monitored.
+"""Runs the checks of `verification` while an incident is monitored.
 
-Decided by incident/response/fix_verification.py.
+incident/response/fix_verification.py decides about the results.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FixVerification:
             try:
                 done = await self.intake.writer.commit(verdict, setting, now)
             except StaleVersion:
-                return  # somebody changed it: looked at again when the lease has passed
+                return  # it was changed meanwhile: checked again when the lease has expired
             if done.incident is not None:
                 count_events(self.intake.metrics, done.incident, draft.events)
         if verify_due(draft.incident, setting.policy.of(draft.incident)) is not None:

@@ -1,4 +1,4 @@
-"""What comes next for an incident by the policy in force: who is contacted, and which drafts wait. Pure."""
+"""The next steps of an incident by the current policy: who is contacted, and which drafts are waiting. Pure."""
 
 from __future__ import annotations
 

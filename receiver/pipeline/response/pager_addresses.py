@@ -1,4 +1,4 @@
-"""Where people open the pager in a browser. Only its own API tells it: the address of an account is in no setting."""
+"""The address at which people open the pager in a browser; it is in no setting, and only the pager's API returns it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from receiver.store.client.store_errors import StoreAway
 from receiver.store.shared_documents import SharedDocuments, SharedDocumentsFull
 
 KEPT = 5_000
-"""Pages whose address a replica remembers, the newest."""
+"""Maximum number of page addresses that a replica remembers, the newest ones."""
 
 log = structlog.get_logger("receiver.pagerduty")
 
 
 class PagerAddresses:
-    """The address of each pager, which all replicas know, and of the pages that this replica was told of.
+    """The address of each pager, shared by all replicas, and of the pages that this replica knows.
 
     Both are in memory, because they are needed while the store does not answer.
     """
@@ -33,7 +33,7 @@ class PagerAddresses:
         self._accounts: dict[str, str] = {}
 
     def account(self, channel: str) -> str | None:
-        """Return the address of the account behind a channel; None: its API has not told one."""
+        """Return the address of the account behind a channel; None if its API has not returned one."""
         return self._accounts.get(channel) or self._shared(channel)
 
     def _shared(self, channel: str) -> str | None:
@@ -41,7 +41,7 @@ class PagerAddresses:
         return href(told) if isinstance(told, str) else None
 
     def page(self, key: str) -> str | None:
-        """Return the address of the page with that key; None: this replica was not told."""
+        """Return the address of the page with that key; None if this replica does not know it."""
         return self._pages.get(key)
 
     def remember(self, channel: str, key: str, url: str) -> str | None:
@@ -57,12 +57,12 @@ class PagerAddresses:
         return account if account != self._shared(channel) else None
 
     async def learn(self, channel: str, key: str, url: str) -> None:
-        """Remember the address of a page, and tell all replicas that of its account."""
+        """Remember the address of a page, and share the account's address with all replicas."""
         account = self.remember(channel, key, url)
         if account is None:
             return
         try:
             await self.board.put(PAGER, channel, {"url": account})
         except (StoreAway, SharedDocumentsFull) as error:
-            # The next webhook tells it again.
+            # The next webhook has it again.
             log.warning("pager_address_not_kept", channel=channel, reason=type(error).__name__)

@@ -132,7 +132,7 @@ class PagerDutyEvents:
         return next((one for one in news if one.outcome == "updated"), news[0])
 
     async def _learn(self, told: PagerDutyWebhookEvent) -> None:
-        # Any event of a page of ours says where people see it, also one that is no command.
+        # Any event about one of our pages has its address, even if the event is not a command.
         marks = (mark for one in self.cache.paged(told.key) for mark in one.pages if mark.key == told.key)
         mark = next(marks, None) if told.key and told.url else None
         if mark is not None and isinstance(self.setting().channels.get(mark.channel), PagerDuty):
@@ -240,7 +240,10 @@ def command_of(told: PagerDutyWebhookEvent, now: datetime) -> Command | None:
 
 
 def holders(incidents: Iterable[Incident], keys: set[str], channels: Iterable[str]) -> list[MatchedIncident]:
-    """Return the incidents that have made a page of `keys` through one of `channels`, with the newest such. Pure."""
+    """Return the incidents that sent a page with one of `keys` through one of `channels`, with the newest such page.
+
+    Pure.
+    """
     through = set(channels)
     found = []
     for incident in incidents:

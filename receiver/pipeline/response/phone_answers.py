@@ -95,7 +95,7 @@ class PhoneAnswers:
     async def take(self, text: str, channels: Collection[str], now: datetime) -> Answered:
         """Carry out an answer that arrived through one of `channels`. Raises StoreAway.
 
-        What is forged, altered or another channel's changes nothing, and is told apart by nobody.
+        Forged or altered answers, and those of another channel, change nothing, and all get the same response.
         """
         form = FORM.fullmatch(text)
         if form is None:
@@ -108,7 +108,10 @@ class PhoneAnswers:
         return await self._answered(meant, verb, f"answer {token_hash(token)}", now)
 
     async def press(self, token: str, verb: Verb, channels: Collection[str], now: datetime) -> Answered:
-        """Do what a key asks for that was pressed in the call of `token`; `channels` signed it. Raises StoreAway."""
+        """Carry out the command of a key that was pressed in the call of `token`; `channels` signed it.
+
+        Raises StoreAway.
+        """
         meant = await self.meant(token, channels)
         if meant is None:
             return UNKNOWN

@@ -61,10 +61,10 @@ class ReachabilityTests:
         now: datetime,
         only: frozenset[Means] | None = None,
     ) -> list[Proof]:
-        """Send a test page by each of the means of `people`, and return how each stands, once that is durable.
+        """Send a test page by each channel of `people`, and return their states once that is durable.
 
-        `wait`: how long an answer is waited for; None: `reachability.within`. `only`: these means alone. One that was
-        asked for within the last minute is not sent again. Raises ImpossibleCommand, StoreAway.
+        `wait`: time to wait for an answer; None: `reachability.within`. `only`: use only these channels. A test page
+        that was requested within the last minute is not sent again. Raises ImpossibleCommand, StoreAway.
         """
         setting, known = self.setting(), await self.read()
         directory, made = setting.policy.directory, []

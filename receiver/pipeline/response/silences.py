@@ -55,13 +55,11 @@ class Silences:
         self, number: str, seconds: float, text: str | None, actor: Actor, now: datetime, *,
         expected: int | None = None, once: str | None = None, what: str = "",
     ) -> CommandResult:  # fmt: skip
-        """Silence alerts with the incident's labels for so long, and return the incident.
+        """Silence alerts with the incident's labels for that long, and return the incident.
 
-        Asked twice it is one silence: it is found again by the incident's id in its comment. A later end makes it
-        longer.
-        `expected`, `once` and `what` as for `Respond.act`.
-        Raises UnknownIncident, ImpossibleCommand without labels to go by, SilenceFailed,
-        IllegalCommand, VersionConflict, IdempotencyKeyReused, StoreAway.
+        A repeated request finds the silence by the incident's id in its comment, and a later end extends it.
+        `expected`, `once` and `what` as for `CommandHandler.act`. Raises UnknownIncident, ImpossibleCommand if there
+        are no common labels, SilenceFailed, IllegalCommand, VersionConflict, IdempotencyKeyReused, StoreAway.
         """
         if (same := await self.respond.repeated(once, what)) is not None:
             return same
@@ -107,4 +105,4 @@ class Silences:
                 IntakeDecision(Outcome.UPDATED, "expired", draft.incident, draft.events), setting, now
             )
         except StaleVersion:
-            return  # looked at again when the lease has passed
+            return  # checked again when the lease has expired

@@ -46,9 +46,9 @@ class SmsAnswers:
         self._replied: dict[str, list[datetime]] = {}
 
     async def take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
-        """Do what `text` from `number` asks for and return what to answer; None: nothing, as to a stranger.
+        """Carry out the command in `text` from `number` and return the reply; None: no reply, as for an unknown number.
 
-        `once` names the message, so that the same one is done once. Raises StoreAway.
+        `once` identifies the message, so that it is carried out once. Raises StoreAway.
         """
         said = await self._take(channel, number, text, once, now)
         if said is None:

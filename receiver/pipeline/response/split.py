@@ -50,7 +50,10 @@ class IncidentSplit:
         once: str | None = None,
         what: str = "",
     ) -> CommandResult:
-        """Make the alerts `fingerprints` an incident of their own and return it. Raises as `Respond.act` does."""
+        """Split the alerts `fingerprints` off into a new incident and return it.
+
+        Raises as `CommandHandler.act` does.
+        """
         if (done_before := await self.respond.repeated(once, what)) is not None:
             return done_before
         names = list(dict.fromkeys(fingerprints))

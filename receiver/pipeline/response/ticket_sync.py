@@ -56,7 +56,7 @@ class TicketSync:
         self._asked.clear()
 
     async def on_timer(self, now: datetime) -> datetime | None:
-        """Ask, do here what was done there, and return when to ask again. Raises StoreAway."""
+        """Query the tickets, apply their changes here, and return when to query again. Raises StoreAway."""
         for name, channel in self.setting().channels.items():
             if channel.tickets:
                 await self._ask(name, channel, now)

@@ -38,7 +38,7 @@ class IncidentArchive:
         self.incidents = incidents
 
     async def on_timer(self, now: datetime) -> datetime | None:
-        """Write what is old enough to files, and drop what points to nothing; return when to look again.
+        """Write old incidents to files, and remove references to deleted ones; return when to run again.
 
         Raises StoreAway. If the folder cannot be written to, this is logged, and nothing is removed from the store.
         """

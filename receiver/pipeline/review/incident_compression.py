@@ -1,4 +1,4 @@
-"""Incidents that have been over for a while are compressed in the store, beside the work and never in the way of it."""
+"""Compresses incidents in the store that ended some time ago, in the background and without delaying other work."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from receiver.store.incidents.incident_compressor import IncidentCompressor
 NAME = "compress"
 EVERY = timedelta(hours=1)
 PAUSE = timedelta(seconds=5)
-"""Between two looks as long as there is more: a history of 100,000 incidents takes a quarter of an hour."""
+"""Time between two runs while there are more: a history of 100,000 incidents takes a quarter of an hour."""
 MOST = 500
-"""Incidents that one look goes through: about a second of CPU."""
+"""Number of incidents per run: about a second of CPU."""
 TRIAL = timedelta(days=1)
-"""For so long after the first look nothing is compressed. Releases from before this one show an incident that is
-compressed as missing; they have been replaced by then, or this one was taken back."""
+"""Time after the first run during which nothing is compressed.
+
+Earlier releases show a compressed incident as missing; by then they have been replaced, or this release was rolled
+back.
+"""
 
 log = structlog.get_logger("receiver.compression")
 
@@ -33,18 +36,15 @@ class IncidentCompression:
         compressor: IncidentCompressor,
         earlier_replicas: Callable[[], Awaitable[int]],
     ) -> None:
-        """`earlier_replicas` returns how many replicas run that cannot read compressed incidents."""
+        """`earlier_replicas` returns how many running replicas cannot read compressed incidents."""
         self.setting = setting
         self.compressor = compressor
         self.earlier_replicas = earlier_replicas
         self._checked: datetime | None = None
-        """When no such replica was found last."""
+        """When no such replica was last found."""
 
     async def on_timer(self, now: datetime) -> datetime:
-        """Compress what is due, or expand everything where compression is off; return when to look again.
-
-        Raises StoreAway.
-        """
+        """Compress due incidents, or expand all if compression is off; return when to run again. Raises StoreAway."""
         after = self.setting().compress_after
         if after is None:
             count, more = await self.compressor.restore(MOST)
@@ -66,6 +66,6 @@ class IncidentCompression:
                 log.info("compression_waits", earlier_replicas=earlier)
                 return 0, False
             self._checked = now
-        # What may still be reopened would be expanded again.
+        # Incidents that may still be reopened would be expanded again.
         wait = max(after, self.setting().policy.reopen_within)
         return await self.compressor.compress(to_ms(now - wait), MOST)

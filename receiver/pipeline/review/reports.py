@@ -90,9 +90,9 @@ class Reports:
     ) -> dict[str, Any]:
         """Return the review of `month` as JSON. Raises StoreAway.
 
-        `teams`: those that the reader is limited to, none for a reader of every team; None: readers of any kind, who
-        see no private incident. `team`: only this team's incidents are counted. Repeated notifications are counted for
-        all teams together, and are left out of one team's month. `history`: how many months stand side by side in it.
+        `teams`: those that the reader is limited to, empty for a reader of every team; None: any reader, without
+        private incidents. `team`: only this team's incidents are counted. Repeated notifications are counted for
+        all teams together, and are left out of one team's month. `history`: number of months that it compares.
         """
         await self.flush()
         terms = self.setting().terms

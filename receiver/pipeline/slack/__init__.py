@@ -1,1 +1,1 @@
-"""Requests from Slack users: slash commands, buttons, and forms."""
+"""Handles requests from Slack users: slash commands, buttons, and forms."""

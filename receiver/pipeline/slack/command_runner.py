@@ -79,7 +79,7 @@ class SlackCommandRunner:
         return await self._does[wish.verb](wish, asker, now)
 
     async def act(self, incident: Incident, command: Command, asker: SlackUser, now: datetime) -> CommandResult:
-        """Run one command on one incident, once for one request. Raises as Respond.act does."""
+        """Run one command on one incident, once per request. Raises as CommandHandler.act does."""
         what = type(command).__name__
         once = f"{asker.once} {what}"
         return await self.respond.act(incident.uid, command, asker.actor, now, once=once, what=what)
@@ -224,7 +224,7 @@ class SlackCommandRunner:
         await self.form(await self.desk.meant(asker, wish.number), asker, now)
 
     async def form(self, incident: Incident, asker: SlackUser, now: datetime) -> None:
-        """Open the form for a status update. Raises Impossible when Slack does not."""
+        """Open the form for a status update. Raises ImpossibleCommand if Slack does not open it."""
         try:
             view = reply.form(incident)
             await asker.channel.api.write("views.open", {"trigger_id": asker.trigger, "view": view}, now)

@@ -193,7 +193,7 @@ class SlackInteractions:
 
 
 def _form_key(number: Any, values: Mapping[str, Any]) -> str:
-    """Return the idempotency key of a form with these values. Raises SlashCommandError for what no form of ours has."""
+    """Return the idempotency key of a form with these values. Raises SlashCommandError for values that no form has."""
     try:
         content = orjson.dumps([number, values], option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:

@@ -91,7 +91,7 @@ class SlackRequests:
     def asker(
         self, channel: str, user: Mapping[str, Any], place: str, once: str, *, team: str, app: str, trigger: str = ""
     ) -> SlackUser:
-        """Return who asks. Raises Foreign for another workspace or app."""
+        """Return the sender. Raises ForeignWorkspace for another workspace or app."""
         slack = next((one for one in self.channels if one.name == channel), None)
         if slack is None:
             raise ForeignWorkspace("this channel has left the configuration")

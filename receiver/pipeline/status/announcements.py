@@ -37,7 +37,7 @@ class Announcements:
         shared_documents: SharedDocuments,
         reread: Callable[[], Awaitable[int]],
     ) -> None:
-        """`reread` reads the shared documents, so that an answer already knows of it."""
+        """`reread` reads the shared documents, so that an answer already reflects the change."""
         self.setting = setting
         self.shared_documents = shared_documents
         self.reread = reread

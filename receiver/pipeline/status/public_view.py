@@ -227,7 +227,7 @@ def _published(incident: Known) -> list[StatusUpdate | PublishedUpdate]:
 
 
 def _said(update: StatusUpdate | PublishedUpdate) -> str:
-    # The lines of the seed's template, each only if it was given.
+    # The lines of the template, each only if it was given.
     lines = [update.text]
     if update.cause:
         lines.append(f"Cause: {update.cause}")

@@ -1,1 +1,1 @@
-"""While the store is away, and when it comes back: emergency pages, refused notifications, recovery."""
+"""Handles an unavailable store, and its return: emergency pages, refused notifications, recovery."""

@@ -1,7 +1,7 @@
-"""The next escalation step of incidents that this replica knows, taken while the store is away, and recorded after.
+"""Takes the next escalation step of known incidents while the store is unavailable, and records it afterward.
 
-surfaces.md, second part, Delivery: at most one step of an incident, only for SEV-1 and SEV-2, and only after the pager,
-where its API can be asked, does not report the page as acknowledged.
+At most one step of an incident is taken, only for SEV-1 and SEV-2, and only after the pager, where its API can be
+asked, does not report the page as acknowledged.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ from receiver.store.client.store_errors import Contended, StoreAway
 from receiver.store.incidents.commit_request import StaleVersion
 
 ASKS, ASK_AGAIN = 3, 5.0
-"""How often the pager is asked, and seconds between two questions, before a step is taken without an answer."""
+"""Number of queries to the pager, and seconds between two, before a step is taken without an answer."""
 TRIES = 3
-"""Attempts to record a step; then the incident's own timer takes it, under the same page keys."""
+"""Number of attempts to record a step; after that, the incident's own timer takes it, with the same page keys."""
 FIRST = 5.0
-"""Seconds after the store's return for which this replica's timers wait until its steps are recorded."""
+"""Maximum seconds after the store's return for which this replica's timers wait until its steps are recorded."""
 
 log = structlog.get_logger("receiver.emergency")
 
 
 @dataclass
 class EmergencyStep:
-    """One incident whose next step is due while the store is away, and how far it got."""
+    """One incident whose next step is due while the store is unavailable, and its progress."""
 
     incident: Incident
-    """As it was when the store went away, or as a store that is only slow has said since."""
+    """Its state when the store became unavailable, or as a slow store has returned it since."""
     next_at: float = 0.0
-    """Monotonic seconds of the next question to the pager."""
+    """Monotonic seconds of the next query to the pager."""
     asks: int = 0
     busy: bool = False
     answered: bool = False
-    """Whether the pager says that somebody has acknowledged or resolved: no step is taken."""
+    """Whether the pager reports it as acknowledged or resolved: no step is taken."""
     draft: Transition | None = None
     """The events of the step once it is taken."""
     pages: list[tuple[Page, EmergencyPage]] = field(default_factory=list)
-    """Each page as it is recorded, and on its way."""
+    """Each page as recorded, and as sent."""
     tries: int = 0
 
     @property
     def sent(self) -> bool:
-        """Whether some page may have reached the vendor."""
+        """Whether any page may have reached the vendor."""
         return any(one.attempts for _, one in self.pages)
 
 
@@ -80,7 +80,7 @@ class EmergencyEscalation:
         source_client: SourceClient,
         clock: Clock,
     ) -> None:
-        """`pages` sends what a step pages; `source_client` reaches the pager's API, if a token is configured."""
+        """`pages` sends the pages of a step; `source_client` connects to the pager's API, if a token is configured."""
         self.setting = setting
         self.snapshots = snapshots
         self.pages = pages
@@ -89,20 +89,20 @@ class EmergencyEscalation:
         self.source_client = source_client
         self.clock = clock
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
-        """Runs a step beside the caller."""
+        """Runs a step in the background."""
         self.told: Callable[[str, str, str], object] = lambda channel, key, url: None
-        """Is given channel, key and address of each page that the pager says an address of."""
+        """Called with channel, key and address of each page for which the pager returns an address."""
         self._steps: dict[str, EmergencyStep] = {}
         self._back_at = 0.0
 
     @property
     def recording(self) -> bool:
-        """Whether timers are to wait: they would take anew what is just being recorded."""
+        """Whether timers must wait, because they would repeat a step that is being recorded."""
         soon = self.clock.monotonic() - self._back_at < FIRST
         return soon and any(step.sent for step in self._steps.values())
 
     def run_once(self) -> None:
-        """While the store is away: begin what is due. Once it is back: record what was sent, forget the rest."""
+        """Start due steps while the store is unavailable. Once it is back, record sent steps and drop the others."""
         if self.monitor.gone:
             self._back_at = self.clock.monotonic()
             if self.monitor.surely_gone and self._long_enough():
@@ -118,7 +118,7 @@ class EmergencyEscalation:
             self.spawn("record", partial(self._record, step))
 
     def _long_enough(self) -> bool:
-        # A store that restarts is back before anybody has to be paged without it.
+        # A restarting store is back before anyone must be paged without it.
         setting, since = self.setting(), self.monitor.since
         if not setting.emergency_paging or since is None:
             return False
@@ -158,7 +158,7 @@ class EmergencyEscalation:
             step.busy = False
 
     async def _read_again(self, step: EmergencyStep) -> None:
-        # A store that is only slow answers: another replica may have written that somebody has acknowledged.
+        # A slow store still answers: another replica may have recorded an acknowledgement.
         with suppress(StoreAway):
             newest = await self.intake.incidents.incident(step.incident.uid)
             if newest is not None and newest.version > step.incident.version:
@@ -176,7 +176,8 @@ class EmergencyEscalation:
     async def _ask(self, page: Page, rest: Rest) -> bool:
         said = await rest.page(page.key)
         if said.url:
-            # Nothing is written while the store is away: this replica shows it to people who look for the page.
+            # Nothing is written while the store is unavailable: this replica shows the address to people who look for
+            # the page.
             self.told(page.channel, page.key, said.url)
         return said.answered
 
@@ -185,7 +186,8 @@ class EmergencyEscalation:
         draft = next_step(step.incident, setting.policy.of(step.incident), now)
         if draft is None:
             return
-        # Without the store only a channel that knows a page by its key can tell a repetition from a new page.
+        # Without the store, only a channel that identifies a page by its key can distinguish a repetition from a new
+        # page.
         keyed = [one for one in pages_of(draft.events) if (to := setting.channels.get(one.channel)) and to.keyed]
         step.draft = draft
         if not keyed:
@@ -215,7 +217,8 @@ class EmergencyEscalation:
         finally:
             step.busy = False
             if step.tries >= TRIES:
-                # Recorded, or it fails for a reason of its own: then the timer takes the step, with the same page keys.
+                # It is recorded, or it fails for another reason: then the timer takes the step, with the same page
+                # keys.
                 self._forget(step.incident.uid)
 
     async def _commit(self, step: EmergencyStep) -> None:
@@ -226,7 +229,7 @@ class EmergencyEscalation:
             try:
                 await self._write(draft, adopted)
             except StaleVersion:
-                # Somebody had the store meanwhile, or was faster now.
+                # Another replica reached the store meanwhile, or was faster now.
                 incident = await self.intake.incidents.incident(step.incident.uid)
                 pages = [page for page, _ in adopted]
                 draft = record_pages(incident, pages, self.clock.now()) if incident is not None else None

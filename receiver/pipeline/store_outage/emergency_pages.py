@@ -1,4 +1,4 @@
-"""Pages that are sent without the store: whom, once a key, repeated until the vendor has accepted them."""
+"""Sends pages without the store: once per key, retried until the vendor accepts them."""
 
 from __future__ import annotations
 
@@ -35,71 +35,71 @@ from receiver.pipeline.outbox.private_notices import PRIVATE, sealed
 from receiver.pipeline.store_outage.unstored_incident import bare_incident
 
 AT_ONCE = 32
-"""Emergency pages under way at once."""
+"""Maximum number of concurrent emergency pages."""
 STUCK_WAIT = 30.0
-"""Seconds until a page is tried again whose channel a reload has taken away."""
+"""Seconds until a page is retried whose channel a reload has removed."""
 LONGEST_WAIT = 30.0
-"""Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
+"""Maximum seconds between two attempts at a page."""
 
 REMEMBERED, FOR = 4000, 15 * 60.0
-"""Accepted pages that are remembered, and for how many seconds: none of them is sent again by its row."""
+"""How many accepted pages are remembered, and for how many seconds, so that their rows do not send them again."""
 GATHER = 1.0
-"""Seconds from the first group above the limit of storm control to the page that lists them."""
+"""Seconds from the first group above the storm limit to the page that lists the groups."""
 NAMED = 20
-"""How many of them are named; the rest is a count."""
+"""Maximum number of groups that are named; the others are counted."""
 
 log = structlog.get_logger("receiver.emergency")
 
 
 @dataclass
 class EmergencyPage:
-    """One emergency page and how far it got."""
+    """One emergency page and its progress."""
 
     page: Page
     incident: Incident
-    """What the page says of it: it was never stored."""
+    """The incident in the page; it was never stored."""
     next_at: float
     text: str = ""
-    """What it says instead of that it is an emergency page: it is a step of an incident's escalation."""
+    """The text that replaces the one of an emergency page, for a step of an incident's escalation."""
     attempts: int = 0
     accepted: bool = False
     busy: bool = False
     allows: Callable[[], bool] = lambda: True
-    """Returns whether it may be sent now: not while it is being adopted, nor once the store answers."""
+    """Returns whether it may be sent now: not while it is being adopted, and not once the store answers."""
 
 
 class EmergencyPages:
     """The emergency pages of this replica, by channel and key."""
 
     def __init__(self, incident_cache: IncidentCache, clock: Clock, metrics: Metrics) -> None:
-        """Nobody was paged yet."""
+        """Create it without pages."""
         self.incident_cache = incident_cache
         self.clock = clock
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
-        """Runs a step beside the caller."""
+        """Runs a step in the background."""
         self.doubtful: Callable[[], bool] = lambda: False
-        """Returns whether it is not known anymore that the store is away: then nothing is sent."""
+        """Returns whether the store may be available again: then nothing is sent."""
         self.lets_storm: Callable[[], bool] = lambda: True
-        """As EmergencyPage.lets, for the pages of a storm."""
+        """Like EmergencyPage.lets, for the pages of a storm."""
         self.storm: list[EmergencyPage] = []
-        """The pages of storms, one for each team: they stand for all that is above the limit."""
+        """The pages of storms, one for each team, which stand for all groups above the limit."""
         self.storm_began: datetime | None = None
         self._pages: dict[tuple[str, str], EmergencyPage] = {}
         self._episodes: dict[str, int] = {}
-        """By correlation key, that of its first page: a group that shrinks keeps its page keys."""
+        """The episode of the first page by correlation key: a group that shrinks keeps its page keys."""
         self._paged: dict[str, datetime] = {}
-        """When each correlation key was paged first, while the storm's time lasts."""
+        """When each correlation key was first paged, within the storm's time."""
         self._team_of: dict[str, str] = {}
-        """The team that each of them belongs to: each team has storms of its own."""
+        """The team of each correlation key, because each team has its own storms."""
         self._held_back: dict[str, Incident] = {}
         self._accepted: dict[tuple[str, str], float] = {}
-        """When pages were accepted (monotonic), also of those that were adopted since, the oldest first."""
+        """When pages were accepted (monotonic), including those adopted since, oldest first."""
         self._storm_since: float | None = None
 
     @property
     def waiting(self) -> bool:
-        """Whether some page was not accepted yet, or a storm is to be paged."""
+        """Whether a page was not accepted yet, or a storm must be paged."""
         return any(not one.accepted for one in self._pages.values()) or self._storm_since is not None
 
     def decide(
@@ -112,8 +112,8 @@ class EmergencyPages:
     ) -> tuple[list[EmergencyPage], bool]:
         """Return the new pages for these parts, and whether a storm holds some back.
 
-        One page lists everything above the limit of storm control. `episodes`: those when each correlation key was
-        first refused; without it, those of the alerts now. `in_doubt`: uids of commits whose answer was lost.
+        One page lists everything above the storm limit. `episodes`: the episode when each correlation key was first
+        refused; without it, that of the alerts now. `in_doubt`: uids of commits whose answer was lost.
         """
         episodes, made, capped = episodes or {}, list[EmergencyPage](), False
         self._forget_old_pages(setting.policy, now)
@@ -154,7 +154,7 @@ class EmergencyPages:
             self._team_of = {key: team for key, team in self._team_of.items() if key in self._paged}
 
     def add(self, page: Page, incident: Incident, text: str = "") -> EmergencyPage:
-        """Send `page` with the next `send`, and return how far it gets; `text` as in EmergencyPage."""
+        """Send `page` with the next `send`, and return its progress; `text` as in EmergencyPage."""
         name = (page.channel, page.key)
         one = self._pages.get(name)
         if one is None:
@@ -162,13 +162,13 @@ class EmergencyPages:
         return one
 
     def drop(self, pages: Iterable[EmergencyPage]) -> None:
-        """Forget pages of an incident's escalation; what is known of the emergency pages of its group stays."""
+        """Forget pages of an incident's escalation; the emergency pages of its group stay."""
         for one in pages:
             if one.text:
                 self._pages.pop((one.page.channel, one.page.key), None)
 
     def _page_storm(self, setting: ActiveConfig, now: datetime) -> None:
-        # A moment later than the first, so that one page lists what comes at once.
+        # A moment after the first group, so that one page lists all groups that arrive together.
         if self._storm_since is None or self.clock.monotonic() - self._storm_since < GATHER:
             return
         paged = {one.incident.team for one in self.storm}
@@ -203,7 +203,7 @@ class EmergencyPages:
             self.storm, self._storm_since, self.storm_began, self._held_back = [], None, None, {}
 
     def adopted(self, pages: Iterable[EmergencyPage]) -> dict[str, Sequence[tuple[Page, bool]]]:
-        """Return pages by correlation key, each with whether the vendor accepted it: the commit adopts them."""
+        """Return pages by correlation key, each with whether the vendor accepted it; the commit adopts them."""
         found: dict[str, list[tuple[Page, bool]]] = {}
         for one in pages:
             found.setdefault(one.incident.key, []).append((one.page, one.accepted))
@@ -215,13 +215,13 @@ class EmergencyPages:
         return at is not None and self.clock.monotonic() - at < FOR
 
     def forget(self, pages: Iterable[EmergencyPage]) -> None:
-        """Forget pages that were adopted, or never will be."""
+        """Forget pages that were adopted or never will be."""
         for one in pages:
             self._pages.pop((one.page.channel, one.page.key), None)
             self._episodes.pop(one.incident.key, None)
 
     def send(self, setting: ActiveConfig, now: datetime) -> None:
-        """Start an attempt at each page that is due. One that hangs keeps no other waiting."""
+        """Start an attempt at each due page. One that hangs does not delay the others."""
         if self.doubtful():
             return
         self._page_storm(setting, now)
@@ -242,7 +242,7 @@ class EmergencyPages:
     async def _try(self, one: EmergencyPage, setting: ActiveConfig, now: datetime) -> None:
         channel = setting.channels.get(one.page.channel)
         if channel is None:
-            # A reload has removed it, and may bring it back; meanwhile it is tried after those that can be sent.
+            # A reload has removed it, and may add it again; meanwhile it is tried after those that can be sent.
             one.attempts += 1
             one.next_at = self.clock.monotonic() + STUCK_WAIT
             self.metrics.emergency_pages.labels("stuck").inc()
@@ -251,7 +251,7 @@ class EmergencyPages:
         notice = _notice(one, setting, now)
         one.attempts += 1
         wait = min(LONGEST_WAIT, 2.0**one.attempts * random.uniform(0.5, 1))  # noqa: S311
-        # Set before it is sent: whatever the attempt fails of, the page is tried again, behind the others.
+        # Set before it is sent: if the attempt fails for any reason, the page is retried after the others.
         one.next_at = self.clock.monotonic() + wait
         outcome = "ok"
         try:

@@ -1,4 +1,4 @@
-"""Incidents that a store has lost: compared with what is known here, and written back where there is a copy."""
+"""Incidents that the store has lost: compares them with this replica's memory, and writes back those with a copy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from receiver.store.incidents.stored_records import event_of, readable
 PAGE = 100
 """Incidents that are compared in one round trip."""
 PAGES = 20
-"""Pages of an incident whose state at the vendor is made sure of, the newest."""
+"""Maximum number of pages of an incident whose state at the vendor is verified, the newest ones."""
 
 log = structlog.get_logger("receiver.memory")
 
@@ -35,17 +35,17 @@ Row = tuple[str, str, Destination]
 
 
 class LossResult(NamedTuple):
-    """What became of incidents that the store had lost, by their ids, sorted."""
+    """The outcome for incidents that the store had lost: their sorted ids."""
 
     back: list[str]
-    """Written back, by whichever replica."""
+    """Written back, by any replica."""
     gone: list[str]
     diverged: list[str]
-    """Their last change was lost, and they were changed since."""
+    """Their last change was lost, and they have been changed since."""
 
 
 class LostIncidents:
-    """What the store lacks of the incidents that this replica knew."""
+    """Finds and restores incidents that this replica knew and the store lacks."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class LostIncidents:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`copies`: of what may have to be written back."""
+        """`copies`: incidents that may have to be written back."""
         self.setting = setting
         self.memory = memory
         self.copies = copies
@@ -64,16 +64,16 @@ class LostIncidents:
         self.clock = clock
         self.metrics = metrics
         self._lost: dict[str, tuple[int, str]] = {}
-        """By uid: the version that is known here, and what people call the incident."""
+        """By uid: the version known here, and the incident's id."""
         self._diverged: set[str] = set()
-        """Ids of incidents whose last change was lost, and that were changed since."""
+        """Ids of incidents whose last change was lost and that have been changed since."""
 
     def __bool__(self) -> bool:
         """Return whether anything was lost."""
         return bool(self._lost or self._diverged)
 
     async def result(self) -> LossResult:
-        """Return what became of all that was lost, by what the store has now. Raises StoreAway."""
+        """Return the outcome for all lost incidents, based on the store's current content. Raises StoreAway."""
         found: dict[str, int] = {}
         for part in (list(self._lost)[first : first + PAGE] for first in range(0, len(self._lost), PAGE)):
             found |= await self.memory.versions(part)
@@ -81,7 +81,7 @@ class LostIncidents:
         return LossResult(sorted(await self.memory.recovered()), gone, sorted(self._diverged))
 
     def clear(self) -> None:
-        """Forget what was lost: people were told."""
+        """Forget the lost incidents, because people were notified."""
         self._lost, self._diverged = {}, set()
 
     async def compare(self, uid: str, version: int, known: IncidentSummary | None) -> None:
@@ -97,8 +97,8 @@ class LostIncidents:
 
     async def find_diverged(self, versions: Mapping[str, int]) -> None:
         """Find incidents, by their `versions` in the store, whose last change was lost. Raises StoreAway."""
-        # As many commits as before, or more, and not all of them the same: a replica that did not know of the lost one
-        # has gone on from what was there. Its log stays, and people are told that it lacks something.
+        # As many commits as before, or more, but not all the same: a replica that did not have the lost one continued
+        # from the older state. Its log stays, and people are notified that a change is missing.
         copies = [copy for uid in versions if (copy := self.copies.get(uid)) and copy.events]
         known = [copy for copy in copies if copy.version <= versions[copy.uid] < NEWER]
         for uid in await self.memory.diverged(known):

@@ -1,4 +1,4 @@
-"""One notification that was refused: what is known of it until it is stored, ended or paged."""
+"""One refused notification, and its state until it is stored, has ended, or was paged."""
 
 from __future__ import annotations
 
@@ -12,73 +12,74 @@ from receiver.model.alert.alert import Notification
 from receiver.pipeline.store_outage.emergency_pages import EmergencyPage
 
 UNKNOWN = 9
-"""The rank of one that was not judged yet."""
+"""The rank of a notification that was not judged yet."""
 
 
 @dataclass
 class RefusedNotification:
-    """One refused notification: the newest of its group."""
+    """One refused notification, the newest of its group."""
 
     notification: Notification
     since: float
     """Monotonic seconds of the group's first refusal."""
     received: float
-    """The same, of the notification that is kept, the newest."""
+    """The same for the newest notification, which is kept."""
     version: int = 0
-    """How often a newer notification of the group has replaced it."""
+    """How often a newer notification of the group replaced it."""
     body: bytes = b""
-    """As it was received, to be written down should the process end."""
+    """The body as received, which is written to disk if the process ends."""
     parts: list[NotificationPart] | None = None
-    """What it says, once it was judged."""
+    """Its parts, once it was judged."""
     rank: int = UNKNOWN
-    """How urgent it is; 1 for SEV-1."""
+    """Its urgency; 1 for SEV-1."""
     first: Notification | None = None
     """The group's first refused notification, until it was judged."""
     episodes: dict[str, int] = field(default_factory=dict)
-    """By correlation key, of what fired when it was refused first: a group that shrinks keeps its page keys."""
+    """The episodes by correlation key when it was first refused: a group that shrinks keeps its page keys."""
     next_at: float = 0.0
     busy: bool = False
     failed_from: float = -math.inf
-    """When the last attempt began that failed because of the store, and not because of this process (monotonic)."""
+    """When the last attempt began that failed because of the store rather than this process (monotonic)."""
     decided: bool = False
-    """Whether it was decided whom to page for it without the store."""
+    """Whether its pages without the store were decided."""
     capped: bool = False
-    """Whether the page of a storm stands for it."""
+    """Whether a storm's page covers it."""
     ended: Notification | None = None
-    """The refused notification that says that all of it has ended since its people were paged."""
+    """The refused notification that reports that all its alerts ended after people were paged."""
     pages: list[EmergencyPage] = field(default_factory=list)
     errors: int = 0
-    """Attempts that failed for a reason that nobody has thought of."""
+    """Number of attempts that failed with an unexpected error."""
     tries: int = 0
-    """Attempts to adopt its pages that failed although the store was there."""
+    """Number of failed attempts to adopt its pages although the store was available."""
 
     @property
     def only_waits(self) -> bool:
-        """Whether nobody is paged for it, so that it only waits to be stored."""
+        """Whether it pages nobody and only waits to be stored."""
         return self.decided and not self.pages and not self.capped and not self.busy
 
     @property
     def order(self) -> tuple[bool, bool, bool, int, float]:
-        """By what it is attempted before others.
+        """The sort key for attempts.
 
-        Last what a storm holds back; of what was paged first what nobody has accepted: it is sent again by the store.
+        Notifications held by a storm come last. Among paged ones, those whose page was not accepted come first, because
+        their rows send it again.
         """
         sent = all(page.accepted for page in self.pages)
         return self.capped, bool(self.pages), bool(self.pages) and sent, self.rank, self.since
 
     def kept_body(self) -> bytes:
-        """Return the body as it was received, or one that says the same."""
+        """Return the body as received, or an equivalent one."""
         return self.body or orjson.dumps(self.notification.model_dump(mode="json", by_alias=True))
 
 
 def group_name(notification: Notification) -> str:
     """Return the name under which refused notifications of one group replace each other.
 
-    A restricted sender has its own, so that it replaces nothing that another one sent.
+    A restricted sender has separate names, so that it replaces no notification of another sender.
     """
     return "\0".join((notification.receiver, notification.group_key, *notification.sender.mark))
 
 
 def says_the_same(one: Notification, other: Notification) -> bool:
-    """Return whether two notifications of a group say the same, also where two Alertmanagers with a token each do."""
+    """Return whether two notifications of a group are equal, even from two Alertmanagers with their own tokens."""
     return one == (other if other.sender == one.sender else other.model_copy(update={"sender": one.sender}))

@@ -1,4 +1,4 @@
-"""Attempts to store a refused notification: the commit of one, or of one that was paged without the store."""
+"""Attempts to store a refused notification, including one that was paged without the store."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from receiver.pipeline.supervision import run_step
 from receiver.store.client.store_errors import Overloaded, StoreAway, StoreSlow
 
 LEAST = 0.3
-"""Seconds of loop time that an attempt to commit gets at least."""
+"""Minimum seconds of loop time for an attempt to commit."""
 AGAIN = 0.2
 """Seconds between two attempts to commit one notification."""
 ADOPT_AGAIN = 0.5
-"""The same, for one that was paged: nobody waits for it."""
+"""The same for one that was paged, which is less urgent."""
 ADOPT_TRIES = 3
-"""Attempts to adopt a page, where the store is not the reason of the failure."""
+"""Maximum number of attempts to adopt a page if the store is not the reason for the failure."""
 
 log = structlog.get_logger("receiver.refused")
 
@@ -42,7 +42,7 @@ class RefusedNotificationAttempts:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """What is stored leaves `refused`."""
+        """Stored notifications are removed from `refused`."""
         self.setting = setting
         self.refused = refused
         self.pages = refused.pages
@@ -51,11 +51,11 @@ class RefusedNotificationAttempts:
         self.clock = clock
         self.metrics = metrics
         self.doubted_groups: Callable[[], Container[str]] = frozenset
-        """Returns the groups that commits of this replica are of whose answer did not come."""
+        """Returns the groups of this replica's commits without an answer."""
 
     async def commit(self, debt: RefusedNotification) -> None:
-        """Commit a notification that nobody was paged for; what the store answers is kept in `debt`."""
-        # What is left until it is paged: an attempt that goes on beyond that would hold the page up.
+        """Commit a notification that paged nobody; the store's answer is kept in `debt`."""
+        # The time left until it is paged: a longer attempt would delay the page.
         whole = self.setting().emergency_after.total_seconds()
         left = whole - (self.clock.monotonic() - debt.since)
         limit = max(LEAST, left) if left > 0 else whole
@@ -67,14 +67,14 @@ class RefusedNotificationAttempts:
                 async with self.monitor.connection.time.deadline(limit):
                     answer = await self.intake.accept(debt.notification, self.clock.now(), late=True)
             except TimeoutError:
-                # Where this process has too little time, its own steps took it, and not the store.
+                # If this process has too little time, its own steps are the cause, not the store.
                 raise (Overloaded if self.refused.late() else StoreSlow)(f"no commit within {limit:g} s") from None
         except StoreAway as condition:
             debt.failed_from = began if not condition.ours else -math.inf
             self.monitor.failed(condition)
             return
         if answer.foremost.outcome is Outcome.DUPLICATE and self._doubted(debt):
-            return  # stored by a commit of this replica, which does not have its pages yet: it asks for them
+            return  # stored by a commit of this replica that does not have its pages yet: it queries them
         log.info("refused_notification_stored", outcome=answer.foremost.outcome, incident=answer.foremost.incident)
         if debt.version == version:
             self.refused.forget(debt)
@@ -94,7 +94,7 @@ class RefusedNotificationAttempts:
                 if debt.ended is not None and debt.version == version:
                     await self.intake.accept(debt.ended, self.clock.now())
             except Overloaded:
-                debt.tries -= 1  # what this process had no time for says nothing of the page
+                debt.tries -= 1  # a lack of time in this process says nothing about the page
                 raise
             log.warning("emergency_adopted", incident=answer.foremost.incident, pages=len(debt.pages))
 
@@ -104,17 +104,17 @@ class RefusedNotificationAttempts:
             debt.failed_from = began
             raise
         finally:
-            # From its end: what the vendor has not accepted is tried in between.
+            # Counted from its end: pages that the vendor has not accepted are retried in between.
             debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
         if not done:
             debt.tries += 1
             if debt.tries < ADOPT_TRIES:
                 return
-            # Alertmanager repeats what it was refused, so it is not lost.
+            # Alertmanager repeats a refused notification, so it is not lost.
             log.error("emergency_not_adopted", pages=[one.page.key for one in debt.pages])
         if debt.version == version:
             self.refused.forget(debt)
         else:
-            # A newer notification was refused meanwhile: it is stored next, as any other.
+            # A newer notification was refused meanwhile: it is stored next, like any other.
             self.pages.forget(debt.pages)
             debt.pages = []

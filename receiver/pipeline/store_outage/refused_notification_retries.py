@@ -1,4 +1,4 @@
-"""Refused notifications are judged and attempted again; what the store does not take in time is paged without it."""
+"""Judges and retries refused notifications; those that are not stored in time are paged without the store."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ from receiver.store.client.connection_lanes import SIZES, Lane, lane
 from receiver.store.client.store_errors import StoreAway
 
 ADOPTING = 8
-"""Pages that are adopted at once: their commands travel together, on the connections of refused notifications."""
+"""Number of pages that are adopted at once: their commands share round trips on the connections of refused
+notifications."""
 ORDERED = 0.5
-"""Seconds after which the order in which thousands are adopted is made anew."""
+"""Seconds after which the adoption order of thousands of pages is computed again."""
 ERRORS = 3
-"""Attempts that may fail for a reason that nobody has thought of before it is paged without the store."""
+"""Number of attempts that may fail with an unexpected error before the notification is paged without the store."""
 POLL = 0.05
-"""Seconds between two looks at what is kept."""
+"""Seconds between two checks of the kept notifications."""
 STEP = 20
-"""Notifications that are judged before other tasks have their turn."""
+"""Number of notifications that are judged before other tasks run."""
 SENT_AGAIN = 3 * 60.0
-"""Seconds in which Alertmanager sends again what was refused and still fires, at the latest: it waits for 90 s at most.
-Of what it could never tell of it does not tell the end either."""
+"""Maximum seconds until Alertmanager sends a refused notification that still fires again: it waits at most 90 s. For a
+group that it could never deliver, it does not send the end either."""
 LARGE = 200
-"""Alerts above which a notification is judged in a thread."""
+"""Number of alerts above which a notification is judged in a thread."""
 
 
 class RefusedNotificationRetries:
-    """Commits refused notifications on connections of their own; pages those that cannot be committed in time.
+    """Commits refused notifications on separate connections; pages those that cannot be committed in time.
 
-    surfaces.md, second part, Delivery: where the store answers, the commit, or the answer that another replica has it,
-    settles the debt. Only a commit that could not be made within `incidents.emergency_after` becomes an emergency page.
+    If the store answers, the commit, or the answer that another replica made it, settles the notification. Only a
+    commit that could not be made within `incidents.emergency_after` becomes an emergency page.
     """
 
     def __init__(
@@ -63,13 +64,13 @@ class RefusedNotificationRetries:
         self.monitor = monitor
         self.clock = clock
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
-        """Runs a step beside the caller."""
+        """Runs a step in the background."""
         self.in_doubt: Callable[[], Container[str]] = frozenset
-        """Returns the uids of commits of this replica whose answer did not come."""
+        """Returns the uids of this replica's commits without an answer."""
         self.stopping = False
         """Whether this process is stopping, so that no further attempt starts."""
         self._order: deque[RefusedNotification] = deque()
-        """What is to be attempted next, as of the last look."""
+        """The next attempts, as of the last check."""
         self._ordered_at = 0.0
         self._busy = 0
         self._adopting_storm = False
@@ -77,7 +78,7 @@ class RefusedNotificationRetries:
         self.pages.lets_storm = lambda: not self._adopting_storm
 
     async def run(self) -> None:
-        """Retry what is pending until cancelled."""
+        """Retry pending notifications until canceled."""
         while True:
             if not self.refused.debts and not self.refused.unread and not self.pages.waiting:
                 self.refused.all_settled()
@@ -87,7 +88,7 @@ class RefusedNotificationRetries:
             await asyncio.sleep(POLL)
 
     async def run_once(self) -> None:
-        """Judge what is new, start attempts to commit, and page what could not be committed in time."""
+        """Judge new notifications, start attempts to commit, and page those that could not be committed in time."""
         setting, now = self.setting(), self.clock.now()
         for _ in range(min(len(self.refused.unread), 1 if self.refused.late() else STEP)):
             await self.refused.read_next()
@@ -107,16 +108,16 @@ class RefusedNotificationRetries:
         debt.first = None
         parts = await self._judged(notification, setting)
         if debt.version != version:
-            return  # a newer one has replaced it meanwhile, and is judged next
+            return  # a newer one replaced it meanwhile, and is judged next
         debt.parts = parts
         debt.episodes = {**_episodes(debt.parts), **debt.episodes}
         severities = {decision.severity for part in debt.parts for decision in part.decisions.values()}
         debt.rank = min((severity.rank for severity in severities), default=UNKNOWN)
         if not debt.pages and severities.isdisjoint(PAGED):
-            self.refused.forget(debt)  # it is sent again; here it would take the room of one that pages
+            self.refused.forget(debt)  # it is sent again; here it would take the space of one that pages
 
     async def _judged(self, notification: Notification, setting: ActiveConfig) -> list[NotificationPart]:
-        # A startsAt that cannot be is replaced as it is when the notification is stored: it is a part of the page key.
+        # An implausible startsAt is replaced as when the notification is stored, because it is part of the page key.
         notification = drop_future_starts(notification, self.clock.now())
         if len(notification.alerts) > LARGE:
             return await asyncio.to_thread(judged, notification, setting)
@@ -130,11 +131,11 @@ class RefusedNotificationRetries:
         return self._store_refuses(debt) or self.monitor.surely_away
 
     def _store_refuses(self, debt: RefusedNotification) -> bool:
-        # What was found out before this process stood still may have changed.
+        # Results from before this process was suspended may be outdated.
         return debt.failed_from > self.monitor.stood_still_until()
 
     def _lets(self, debt: RefusedNotification) -> bool:
-        # Where the store answers, the commit settles it, which knows whether the alert has ended.
+        # If the store answers, the commit settles it, because it knows whether the alert has ended.
         return not debt.busy and (self.monitor.surely_away or self._store_refuses(debt))
 
     def _store_back(self, now: datetime) -> None:
@@ -148,7 +149,7 @@ class RefusedNotificationRetries:
         for page in made:
             page.allows = partial(self._lets, debt)
         debt.pages.extend(made)
-        # Where somebody was paged for it already, or nobody is to be, it is stored all the same once that can be done.
+        # If people were already paged for it, or nobody is to be paged, it is still stored once possible.
         debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
 
     def _start(self) -> None:
@@ -166,15 +167,15 @@ class RefusedNotificationRetries:
     def _ordered(self, now: float) -> list[RefusedNotification]:
         waiting = [debt for debt in self.refused.debts.values() if not debt.busy and now >= debt.next_at]
         if self.monitor.away:
-            # What was paged, or is not to be, waits for the store; what was not decided is tried all the same.
+            # Notifications that were paged, or page nobody, wait for the store; undecided ones are still attempted.
             waiting = [debt for debt in waiting if not debt.decided]
         elif self.pages.storm:
-            # First the incident of the storm: what is part of it joins it, and pages nobody by itself.
+            # First the storm's incident: its members join it and do not page separately.
             waiting = [debt for debt in waiting if not debt.capped]
         return sorted(waiting, key=lambda debt: debt.order)
 
     def _start_next(self) -> None:
-        # Also as soon as an attempt has ended: thousands of pending ones do not wait for the next look at them.
+        # Also as soon as an attempt has ended, so that thousands of pending ones do not wait for the next check.
         while self._order and self._busy < (ADOPTING if self._order[0].pages else SIZES[Lane.DEBTS]):
             debt = self._order.popleft()
             gone = self.refused.debts.get(group_name(debt.notification)) is not debt
@@ -209,7 +210,7 @@ class RefusedNotificationRetries:
         except StoreAway:
             raise
         except Exception:
-            # Nothing that the store or the load explains: after three it is paged without being stored.
+            # An error that neither the store nor the load explains: after three, it is paged without being stored.
             debt.errors += 1
             if debt.errors >= ERRORS:
                 debt.failed_from = self.clock.monotonic()

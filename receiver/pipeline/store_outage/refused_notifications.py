@@ -1,4 +1,4 @@
-"""SEV-1 and SEV-2 notifications that were refused: a debt of this replica until they are stored, ended or paged."""
+"""Refused SEV-1 and SEV-2 notifications: this replica keeps them until they are stored, have ended, or were paged."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from receiver.pipeline.store_outage.refused_notification import RefusedNotificat
 from receiver.pipeline.store_outage.unread_bodies import UnreadBodies
 
 MOST = 2000
-"""Notifications that are kept: those that page, and those that were not judged yet."""
+"""Maximum number of notifications that are kept: those that page, and those that were not judged yet."""
 MOST_BYTES = 64 * 1024 * 1024
-"""Bytes of their bodies that are kept."""
+"""Maximum total size of their bodies in bytes."""
 PARSE_ASIDE = 256 * 1024
-"""Bytes above which a body is parsed in a thread."""
+"""Size in bytes above which a body is parsed in a thread."""
 SETTLED, SETTLED_FOR = 10_000, 300.0
-"""Groups of which it is known when a notification was stored last, and seconds for which that is kept while no body
-waits to be read: it is compared with bodies that arrived before, and parsing the last of them takes seconds."""
+"""Number of groups whose last storing time is kept, and for how many seconds while no body waits to be read: it is
+compared with bodies that arrived earlier, and parsing the last of them takes seconds."""
 
 log = structlog.get_logger("receiver.refused")
 
 
 class RefusedNotifications:
-    """What this replica has refused: the newest notification of each group, and bodies that were not read yet."""
+    """This replica's refused notifications: the newest of each group, and bodies that were not read yet."""
 
     def __init__(self, setting: Callable[[], ActiveConfig], pages: EmergencyPages, clock: Clock) -> None:
-        """Nothing was refused yet; `pages` forgets the emergency pages of what is forgotten."""
+        """`pages` drops the emergency pages of notifications that are dropped."""
         self.setting = setting
         self.pages = pages
         self.clock = clock
@@ -44,29 +44,32 @@ class RefusedNotifications:
         """By group (`group_name`)."""
         self.unread = UnreadBodies()
         self.added = asyncio.Event()
-        """Set when something was refused."""
+        """Set when a notification was refused."""
         self.late: Callable[[], bool] = lambda: False
-        """Whether this process has less time than its senders need: then what was not read waits."""
+        """Whether this process is overloaded: then unread bodies wait."""
         self.all_settled: Callable[[], None] = lambda: None
-        """Called when nothing is pending anymore."""
+        """Called when no notification is pending anymore."""
         self._bytes = 0
         self._settled: OrderedDict[str, float] = OrderedDict()
-        """By group, the monotonic time at which a notification of it was stored last."""
+        """By group, the monotonic time at which its last notification was stored."""
 
     def __len__(self) -> int:
         """Return how many groups are pending."""
         return len(self.debts)
 
     def add(self, notification: Notification, body: bytes = b"") -> None:
-        """Keep a notification that was refused. A newer one of the same group replaces it, and keeps its beginning."""
+        """Keep a refused notification.
+
+        A newer one of the same group replaces it, and keeps the time of its first refusal.
+        """
         group = group_name(notification)
         known = self.debts.get(group)
         if known is not None and says_the_same(known.notification, notification) and known.ended is None:
-            known.received = self.clock.monotonic()  # its sender repeats it
+            known.received = self.clock.monotonic()  # its sender retries it
             return
         if known is not None and known.pages and not any(alert.firing for alert in notification.alerts):
-            # Nothing is resolved without the store. It is kept, since it may not be sent again: Alertmanager does not
-            # tell of an end where it could never tell of the beginning.
+            # Nothing is resolved without the store. It is kept, because it may not be sent again: Alertmanager does not
+            # send the end of a group whose beginning it could never deliver.
             known.ended = notification
             return
         full = len(self.debts) >= MOST or self._bytes + len(body) > MOST_BYTES
@@ -74,7 +77,7 @@ class RefusedNotifications:
             log.error("refused_notification_dropped", kept=len(self.debts), receiver=notification.receiver[:200])
             return
         if known is not None:
-            # The same debt, with an attempt that may be under way and what that one finds out about the store.
+            # The same pending notification, with an attempt that may be running and its findings about the store.
             self._bytes += len(body) - len(known.body)
             known.notification, known.body, known.parts, known.decided = notification, body, None, False
             known.version += 1
@@ -86,7 +89,7 @@ class RefusedNotifications:
         self.added.set()
 
     def _make_room(self, size: int) -> bool:
-        # Alertmanager sends a notification again that pages nobody, so it is dropped for one that may page somebody.
+        # Alertmanager retries a notification that pages nobody, so it is dropped in favor of one that may page.
         while len(self.debts) >= MOST or self._bytes + size > MOST_BYTES:
             idle = next((debt for debt in self.debts.values() if debt.only_waits), None)
             if idle is None:
@@ -95,7 +98,7 @@ class RefusedNotifications:
         return True
 
     def add_unread(self, body: bytes, sender: Sender = ANYBODY) -> None:
-        """Keep a body that this process was too busy to read: it is judged later, and is a debt where it pages."""
+        """Keep a body that this process was too busy to read; it is judged later, and kept if it pages."""
         if not self.unread.add(body, self.clock.monotonic(), sender):
             log.error("refused_notification_dropped", kept=len(self.unread), reason="too many bodies wait to be read")
             return
@@ -110,7 +113,7 @@ class RefusedNotifications:
             else:
                 notification = parse_notification(body)
         except BadNotification:
-            return  # its sender gets a 400 when it sends it again
+            return  # its sender gets a 400 when it retries
         notification = notification.model_copy(update={"sender": sender})
         group = group_name(notification)
         if self._settled.get(group, since) > since:
@@ -128,7 +131,7 @@ class RefusedNotifications:
         return known is not None and not says_the_same(known.notification, notification)
 
     def ends_pages(self, notification: Notification) -> bool:
-        """Return whether alerts of an open SEV-1 or SEV-2 have ended by a notification: its escalation is to stop."""
+        """Return whether a notification ends alerts of an open SEV-1 or SEV-2, whose escalation must stop."""
         if all(alert.firing for alert in notification.alerts):
             return False
         known = [
@@ -137,16 +140,16 @@ class RefusedNotifications:
         return any(one is not None and not one.state.over and one.severity in PAGED for one in known)
 
     def adopting(self, notification: Notification) -> dict[str, Sequence[tuple[Page, bool]]]:
-        """Return the emergency pages of a notification's group by correlation key: its commit adopts them."""
+        """Return the emergency pages of a notification's group by correlation key; its commit adopts them."""
         known = self.debts.get(group_name(notification))
         return self.pages.adopted(known.pages) if known is not None else {}
 
     def owes(self, group: str) -> bool:
-        """Return whether a group has something pending, by its name (`group_name`)."""
+        """Return whether the group with this name (`group_name`) has a pending notification."""
         return group in self.debts
 
     def settle(self, group: str) -> None:
-        """Forget what was refused of a group: a later notification of it was stored, with the pages it had."""
+        """Drop the refused notification of a group, because a later one was stored with its pages."""
         now = self._settled[group] = self.clock.monotonic()
         self._settled.move_to_end(group)
         while len(self._settled) > SETTLED or (
@@ -158,7 +161,7 @@ class RefusedNotifications:
             self.forget(known)
 
     def owed(self) -> list[tuple[bytes, Sender]]:
-        """Return the pending bodies and their senders, oldest first: for the data folder at the process's end.
+        """Return the pending bodies and their senders, oldest first, for the data folder when the process ends.
 
         Safe to call from another thread.
         """
@@ -169,7 +172,7 @@ class RefusedNotifications:
         ]
 
     def forget(self, debt: RefusedNotification) -> None:
-        """Drop a notification, with its emergency pages, if it still is what its group owes."""
+        """Drop a notification with its emergency pages, if it is still the pending one of its group."""
         group = group_name(debt.notification)
         if self.debts.get(group) is debt:
             del self.debts[group]

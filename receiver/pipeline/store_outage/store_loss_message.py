@@ -1,11 +1,11 @@
-"""The one message that says what a store has lost."""
+"""The message about data that the store has lost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 NAMED = 20
-"""Incidents that the message names."""
+"""Maximum number of incidents that the message names."""
 
 
 def store_loss_message(back: Sequence[str], gone: Sequence[str], diverged: Sequence[str], *, documents: bool) -> str:

@@ -1,4 +1,4 @@
-"""Whether the store is away: judged from round trips of the kind a commit needs, never from our own load."""
+"""Determines whether the store is unavailable, from round trips like those of a commit, never from our own load."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from receiver.store.client.server_check import WARNINGS, ServerWarning
 from receiver.store.client.store_errors import StoreAway, StoreFull
 
 BUDGET = 1.6
-"""Seconds of loop time for the round trips of a commit: a webhook is answered within 2 s (surfaces.md)."""
+"""Limit in seconds of loop time for the round trips of a commit: a webhook is answered within 2 s."""
 BACK_BUDGET = 1.4
-"""The same, for a store that was away: it must be clearly within the budget before it counts as back."""
+"""The same for a store that was unavailable: it must be well within the limit before it counts as back."""
 STRIKES = 2
-"""Failures in a row, one of them a probe, after which the store is away: one may be a lost packet."""
+"""Number of failures in a row, one of them a probe, after which the store is unavailable: one may be a lost packet."""
 GOOD = 2
-"""Good probes in a row after which a store that was away is back."""
+"""Number of good probes in a row after which an unavailable store is back."""
 EVERY = 1.0
-"""Seconds between two probes while nothing is wrong."""
+"""Seconds between two probes while the store works."""
 SOON = 0.1
-"""Seconds between two probes while something may be."""
+"""Seconds between two probes after a failure."""
 AWAY_EVERY = 0.25
-"""Seconds between two probes while the store is away."""
+"""Seconds between two probes while the store is unavailable."""
 INSPECT_EVERY = 60.0
-"""Seconds between two looks at the settings of a store that is there."""
+"""Seconds between two checks of an available store's settings."""
 
 log = structlog.get_logger("receiver.store")
 
 
 @dataclass(frozen=True)
 class StoreState:
-    """What is known of the store. Pure: each result gives the next state."""
+    """The availability of the store. Pure: each result returns the next state."""
 
     away: bool = False
     strikes: int = 0
@@ -47,12 +47,12 @@ class StoreState:
     good: int = 0
     """Good probes since the last failure."""
     probed: bool = False
-    """Whether one of the strikes was a probe."""
+    """Whether one of the failures was a probe."""
 
     def failed(self, *, probe: bool) -> StoreState:
-        """Return the state after a probe, or a request, that the store did not answer or refused."""
+        """Return the state after a probe or a request that the store refused or did not answer."""
         if self.away and not probe:
-            return self  # only its own round trips bring it back, and only they keep it away
+            return self  # only probes end or extend an outage
         strikes, probed = self.strikes + 1, self.probed or probe
         return StoreState(self.away or (strikes >= STRIKES and probed), strikes, 0, probed)
 
@@ -64,74 +64,77 @@ class StoreState:
 
     @property
     def suspect(self) -> bool:
-        """Whether the next probe cannot wait."""
+        """Whether the next probe is urgent."""
         return self.strikes > 0 and not self.away
 
 
 class StoreMonitor:
-    """Probes the store on a connection of its own and tells the others when it goes away and comes back."""
+    """Probes the store on a separate connection and reports when it becomes unavailable and when it is back."""
 
     def __init__(self, connection: Connection, clock: Clock, metrics: Metrics) -> None:
-        """Begin in the belief that the store is there."""
+        """Assume at first that the store is available."""
         self.connection = connection
         self.probe = CommitProbe(connection)
         self.clock = clock
         self.metrics = metrics
         self.since: float | None = None
-        """Monotonic seconds since when it is away; None while it answers."""
+        """Monotonic seconds since when it is unavailable; None while it answers."""
         self.came_back: list[Callable[[datetime], None]] = []
-        """Called with the time when the store is back."""
+        """Called with the current time when the store is back."""
         self.stood_still_until: Callable[[], float] = lambda: -math.inf
-        """Returns the monotonic time at which this process last stood still; -inf: never."""
+        """Returns the monotonic time at which this process was last suspended; -inf: never."""
         self._state = StoreState()
         self._full = False
         self._failed_from = -math.inf
-        """When the last probe that failed began (monotonic)."""
+        """When the last failed probe began (monotonic)."""
         self._wake = asyncio.Event()
         self._warned: tuple[ServerWarning, ...] = ()
         self._look_again = math.inf
 
     @property
     def away(self) -> bool:
-        """Whether the store is away, so that a request need not wait to find out."""
+        """Whether the store is unavailable, so that a request need not wait for it."""
         return self._state.away
 
     @property
     def full(self) -> bool:
-        """Whether it is away only because its memory is full: what frees or marks is still written."""
+        """Whether it is unavailable only because its memory is full.
+
+        Writes that free memory or mark rows still succeed.
+        """
         return self._state.away and self._full
 
     @property
     def gone(self) -> bool:
-        """Whether it is away and nothing at all can be written."""
+        """Whether it is unavailable and nothing at all can be written."""
         return self._state.away and not self._full
 
     @property
     def surely_away(self) -> bool:
-        """Whether it is away by a probe that began after this process last stood still.
+        """Whether a probe that began after this process was last suspended found the store unavailable.
 
-        What was known before that may have changed: nothing is sent without the store on the strength of it.
+        Earlier results may be outdated, and pages must not be sent without the store because of them.
         """
         return self._state.away and self._failed_from > self.stood_still_until()
 
     @property
     def surely_gone(self) -> bool:
-        """Whether it is surely away, and nothing at all can be written."""
+        """Whether it is surely unavailable, and nothing at all can be written."""
         return self.surely_away and not self._full
 
     @property
     def suspect(self) -> bool:
-        """Whether a probe is wanted at once."""
+        """Whether a probe must run at once."""
         return self._state.suspect
 
     def failed(self, condition: StoreAway) -> None:
-        """Count a request that the store did not answer or refused. What is our own fault says nothing about it."""
+        """Count a request that the store refused or did not answer. Errors of this process do not count."""
         if not condition.ours:
             self._take(self._state.failed(probe=False), condition)
             self._wake.set()
 
     async def run(self) -> None:
-        """Probe for ever: each second, at once after a failed request, more often while the store is away."""
+        """Probe until canceled: each second, at once after a failed request, and more often during an outage."""
         while True:
             await self.check()
             wait = AWAY_EVERY if self.away else SOON if self.suspect else EVERY
@@ -140,23 +143,23 @@ class StoreMonitor:
                 await asyncio.wait_for(self._wake.wait(), wait)
             except TimeoutError:
                 continue
-            await asyncio.sleep(SOON)  # what fails in a burst asks for one probe
+            await asyncio.sleep(SOON)  # a burst of failures causes one probe
 
     async def check(self) -> None:
-        """Probe once, and take the result into account."""
+        """Probe once, and apply the result."""
         began = self.clock.monotonic()
         condition = await self._probe()
         if condition is None:
             self._full = False
             self._take(self._state.answered(), None)
         elif not condition.ours:
-            # A server that refuses everything new for want of memory may take what frees and marks.
+            # A server that refuses new data for lack of memory may accept writes that free memory or mark rows.
             self._full = isinstance(condition, StoreFull) and await self._marks()
             self._failed_from = began
             self._take(self._state.failed(probe=True), condition)
 
     async def inspect(self) -> None:
-        """Find out what the store is and promises; say what people should know of it, once. Raises StoreAway."""
+        """Inspect the store's software and settings, and log each problem once. Raises StoreAway."""
         server = self.connection.server
         await server.inspect()
         self._look_again = self.clock.monotonic() + INSPECT_EVERY
@@ -181,7 +184,7 @@ class StoreMonitor:
             returns = self.away and self._state.good + 1 >= GOOD
             unknown = self.connection.server.level == "unknown" or self.connection.server.is_another
             if returns or unknown or self.clock.monotonic() >= self._look_again:
-                # It may be another server than the one that went away, or have other settings; or nobody could ask yet.
+                # It may be a different server, or have other settings; or no inspection has succeeded yet.
                 await self.inspect()
             await self.connection.server.count_replicas()
         except StoreAway as condition:

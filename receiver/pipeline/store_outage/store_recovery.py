@@ -1,7 +1,7 @@
-"""A store that has lost data: every replica notices, restores what it has, and one message says so.
+"""Recovery of a store that has lost data: every replica notices, restores its copies, and one message reports it.
 
-Until that is over nobody claims what is due (key `memory`, read with every beat), so that no step of an incident that
-has ended, or that somebody has acknowledged, is taken for an older store's word. docs/adr/0013.
+Until that is finished, no replica claims due work (key `memory`, read with every beat), so that an older store's state
+does not page people for incidents that have ended or are acknowledged. docs/adr/0013.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.store_recovery import StoreMemory
 
 SAY = 2.0
-"""Seconds between two numbers that a replica writes."""
+"""Seconds between two increasing numbers that a replica writes."""
 GRACE_MS = 5000
-"""For which nobody claims what is due after the last sign that a replica still writes back."""
+"""Milliseconds for which no replica claims due work after the last sign that a replica is still writing back."""
 LONGEST_MS = 60_000
-"""A time further off than this was not written by a replica whose clock is right."""
+"""A time further ahead than this was written by a replica with a wrong clock."""
 GAP_MS = 60_000
-"""For which no replica has shown its clock before the first look of this one: the store may be an old copy."""
+"""If no replica has written its time for this long before this one's first read, the store may be an old copy."""
 EPOCHS = 50
-"""Epochs that are remembered, the newest: a store that shows one of them is older."""
+"""Number of remembered epochs, the newest: a store with one of them is an older copy."""
 
 log = structlog.get_logger("receiver.memory")
 
 
 class ExpectedStore(NamedTuple):
-    """What a store that has lost nothing shows at least."""
+    """The minimum state of a store that has lost nothing."""
 
     commits: int
-    """Commits that this replica has seen."""
+    """The number of the last commit that this replica has seen."""
     number: int
     """The number of this replica that the store has accepted."""
     newest: CommitMark | None
-    """The newest commit whose mark is known here."""
+    """The newest commit with a known mark."""
 
 
 class StoreRecovery:
-    """One replica's part."""
+    """One replica's part in the recovery."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class StoreRecovery:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """Nothing is known of the store yet."""
+        """Create it before the first beat."""
         self.setting = setting
         self.due = due
         self.incidents = incidents
@@ -83,34 +83,34 @@ class StoreRecovery:
         cache.changed += [self.copies.changed, self._saw_number]
         incidents.committed.append(self.copies.committed)
         self.confirmed = 0
-        """The last number of this replica that the store has taken."""
+        """The last number of this replica that the store has accepted."""
         self.shared_documents: Callable[[], tuple[int, Documents]] = lambda: (0, NOTHING)
-        """The revision and the shared documents, as they are known here."""
+        """The revision and the shared documents in this replica's memory."""
         self.store_again: Callable[[], Awaitable[None]]
-        """Tells the store what this replica knows of Alertmanager's receivers and Watchdogs."""
+        """Writes this replica's data about Alertmanager's receivers and Watchdogs back to the store."""
         self._epoch: str | None = None
         self._epochs: list[str] = []
         self._number = 0
         self._said: float | None = None
         self._before: dict[str, IncidentSummary] = {}
         self._until_ms = 0
-        """Until when this replica holds back what is due: it need not read that to do so."""
+        """Until when this replica itself holds due work, without reading it from the store."""
         self._documents: tuple[int, Documents] = (0, NOTHING)
         self._unfinished = self._documents_back = self._untold = self._busy = False
 
     @property
     def expected(self) -> ExpectedStore:
-        """Return what a beat that begins now has to find.
+        """Return the state that a beat that begins now must find.
 
-        Not of one that is under way: what is committed meanwhile may be known here before its answer.
+        It does not apply to a running beat, because commits made meanwhile may be known here before its answer.
         """
         return ExpectedStore(self.cache.highest, self.confirmed, self.incidents.newest)
 
     async def check_beat(self, beat: StoreBeat, expected: ExpectedStore, silent_ms: int | None) -> bool:
-        """Return whether the store has lost its memory since the last beat; then what is known must be read anew.
+        """Return whether the store has lost data since the last beat; then everything must be read again.
 
-        `expected`: what that was before the beat began; `silent_ms`: for how long no replica had shown its clock at the
-        first look of this one, None where none ever did. Raises StoreAway.
+        `expected`: its result before the beat began. `silent_ms`: for how long no replica had written its time at this
+        replica's first read; None if none ever did. Raises StoreAway.
         """
         if self._epoch is None:
             self.incidents.passed(beat.newest)
@@ -118,8 +118,8 @@ class StoreRecovery:
             self._epochs.append(self._epoch)
             self.incidents.epoch = self._epoch
             if self.setting().alertmanagers and (silent_ms or 0) > GAP_MS:
-                # Whatever it is that the store says is due, it may be over by now. It is asked about even if the store
-                # goes away meanwhile: this is not looked at again.
+                # Work that is due in the store may be outdated. The check runs even if the store becomes unavailable
+                # meanwhile, because this code does not run again.
                 self.unchecked.add(set(), of_gap=True)
                 await self._hold(ASKING_MS)
             return False
@@ -139,12 +139,12 @@ class StoreRecovery:
         known = self.shared_documents()
         self._documents = known if known[0] >= self._documents[0] else self._documents
         self._unfinished, self.confirmed, self._said = True, 0, None
-        # What the store has under that number is another commit from now on, or none.
+        # From now on, that number belongs to another commit in the store, or to none.
         self.incidents.newest, self.incidents.epoch = None, self._epoch
         return True
 
     def holds(self, until_ms: int) -> bool:
-        """Return whether nobody may claim what is due until `until_ms`; a time far off was set by a wrong clock."""
+        """Return whether no replica may claim due work until `until_ms`; a distant time was set by a wrong clock."""
         now_ms = to_ms(self.clock.now())
         return now_ms < max(until_ms, self._until_ms) <= now_ms + LONGEST_MS
 
@@ -164,11 +164,11 @@ class StoreRecovery:
         try:
             await self.memory.say(self._number)
         except StoreFull:
-            return  # a store that takes nothing new has forgotten nothing; what it has goes on
+            return  # a store that refuses new data has lost nothing; its work continues
         self.confirmed = self._number
 
     async def keep(self, until_ms: int) -> None:
-        """Do what is due; `until_ms`: until when nobody claims. Raises StoreAway."""
+        """Run the next step; `until_ms`: until when no replica claims due work. Raises StoreAway."""
         self._busy = True
         try:
             if self._said is None or self.clock.monotonic() - self._said >= SAY:
@@ -203,7 +203,7 @@ class StoreRecovery:
         self._untold = bool(self.lost) or self._documents_back
 
     async def _unknown(self) -> set[str]:
-        # What is open in the store and not known here: it may have ended in what the store has forgotten.
+        # Incidents that are open in the store and unknown here: their end may be among the lost data.
         known = {uid for uid, one in self._before.items() if not one.state.over}
         rows = await self.follower.summaries.open_from(float("-inf"), 2000)
         return {uid for uid, _ in rows} - known - set(self.copies.uids())
@@ -224,7 +224,7 @@ class StoreRecovery:
         rows = [(f"- {to.channel} {once}", to.channel, to, {"text": text}) for to in self.setting().policy.informs]
         await self.due.owe(rows, to_ms(now), once)
         if await self.memory.counts(self._epoch or ""):
-            # Every replica gets here and one of them counts, so the sum over the replicas is right.
+            # Every replica reaches this point and only one counts, so the sum over the replicas is right.
             self.metrics.lost_incidents.labels("lost").inc(len(gone))
         log.error("store_memory_made_good", back=len(back), lost=gone[:NAMED], more=max(0, len(gone) - NAMED))
         self._untold, self._documents_back = False, False

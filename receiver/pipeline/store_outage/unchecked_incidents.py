@@ -1,4 +1,4 @@
-"""Open incidents that may have ended in what a store has forgotten: Alertmanager is asked about them."""
+"""Open incidents whose end may be among the data that a store has lost: Alertmanager is queried about them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.store.incidents.store_recovery import StoreMemory
 
 ASKING_MS = 15_000
-"""For which nobody claims what is due after a question to Alertmanager that was not answered."""
+"""Milliseconds for which no replica claims due work after a query that Alertmanager did not answer."""
 PATIENCE = 25.0
-"""Seconds that Alertmanager may take to answer; then what is due is done without it."""
+"""Maximum seconds to wait for Alertmanager; after that, due work continues without its answer."""
 ASK = 2.0
-"""Seconds between two questions to it."""
+"""Seconds between two queries."""
 
 
 class UncheckedIncidents:
-    """The incidents that are to be asked about, until Alertmanager has answered or has taken too long."""
+    """The incidents to query, until Alertmanager has answered or has taken too long."""
 
     def __init__(
         self,
@@ -28,31 +28,31 @@ class UncheckedIncidents:
         hold: Callable[[int], Awaitable[None]],
         clock: Clock,
     ) -> None:
-        """`hold`: keeps what is due from being claimed for so many milliseconds."""
+        """`hold`: prevents due work from being claimed for that many milliseconds."""
         self.memory = memory
         self.cache = cache
         self.hold = hold
         self.clock = clock
         self.check: Callable[[Collection[str], datetime], Awaitable[bool]]
-        """Asks Alertmanager about open incidents, by uid; returns whether it has answered."""
+        """Queries Alertmanager about open incidents, by uid; returns whether it answered."""
         self.of_gap = False
-        """Whether it is about every incident that calls, since no replica was there to see what ended."""
+        """Whether every paging incident is queried, because no replica was running to see which ones ended."""
         self._uids: set[str] | None = None
         self._asked: float | None = None
         self._until = 0.0
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to ask."""
+        """Whether there are incidents to query."""
         return self._uids is not None
 
     def add(self, uids: set[str], *, of_gap: bool = False) -> None:
-        """Ask about `uids` from now on."""
+        """Query `uids` from now on."""
         self._uids, self._until, self._asked = uids, self.clock.monotonic() + PATIENCE, None
         self.of_gap = self.of_gap or of_gap
 
     async def ask(self, now: datetime) -> bool:
-        """Ask once if it is time to; return whether nothing is left to be asked. Raises StoreAway."""
+        """Query once if it is time; return whether no incident is left to query. Raises StoreAway."""
         moment = self.clock.monotonic()
         if self._asked is not None and moment - self._asked < ASK:
             return False
@@ -67,5 +67,5 @@ class UncheckedIncidents:
         return await self.check(uids, now)
 
     def clear(self) -> None:
-        """Ask no more."""
+        """Stop querying."""
         self._uids, self.of_gap = None, False

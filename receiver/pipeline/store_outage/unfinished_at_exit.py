@@ -1,4 +1,4 @@
-"""Refused notifications that are pending when this process ends: written to the data folder for the next start."""
+"""Writes refused notifications that are pending when this process ends to the data folder, for the next start."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from receiver.pipeline.store_outage.refused_notifications import RefusedNotifica
 from receiver.store.refused_notifications_file import RefusedNotificationsFile
 
 END_LIMIT = 5.0
-"""Seconds for writing what is pending before the process ends all the same."""
+"""Maximum seconds for writing pending notifications before the process ends."""
 OLDEST = 15 * 60.0
-"""Seconds after which a pending notification is no longer taken over: Alertmanager has sent its group again by then,
-and its end may have come, which nobody tells of what was never delivered."""
+"""Maximum age in seconds of a pending notification that the next start restores: by then Alertmanager has sent its
+group again, or the group has ended, which Alertmanager does not report if it never delivered the beginning."""
 
 log = structlog.get_logger("receiver.refused")
 
@@ -27,14 +27,14 @@ class UnfinishedAtExit:
     """Keeps the file of pending notifications up to date."""
 
     def __init__(self, refused: RefusedNotifications, file: RefusedNotificationsFile | None) -> None:
-        """`file` is None where there is no data folder: then the log gets them."""
+        """`file` is None if there is no data folder: then they are logged."""
         self.refused = refused
         self.file = file
         self._restored = False
         refused.all_settled = self._settled
 
     def restore(self) -> None:
-        """Take over what an earlier process of this folder left pending."""
+        """Restore the notifications that an earlier process left pending in this folder."""
         try:
             owed = self.file.read() if self.file else []
         except OSError as error:
@@ -52,7 +52,10 @@ class UnfinishedAtExit:
             log.warning("owed_notifications_restored", count=len(bodies), too_old=len(owed) - len(bodies))
 
     def save(self) -> None:
-        """Write what is pending. Safe to call from any thread, and raises nothing: the process is ending."""
+        """Write pending notifications.
+
+        Safe to call from any thread, and raises nothing, because the process is ending.
+        """
         bodies = self.refused.owed()
         if not bodies:
             self._settled()
@@ -76,14 +79,14 @@ class UnfinishedAtExit:
 
 
 def _write_line(**record: object) -> None:
-    # Past the logger: its thread may not run anymore.
+    # Not through the logger, because its thread may not run anymore.
     with suppress(OSError):
         os.write(sys.stderr.fileno(), orjson.dumps({"level": "critical", **record}) + b"\n")
 
 
 def end_process(reason: str, owed: UnfinishedAtExit) -> None:
-    """Save what is pending, write why, and end this process at once with exit code 70, without any clean-up."""
-    # A disk that hangs, or a log that nobody reads, must not keep the process alive.
+    """Save pending notifications, write the reason, and end this process at once with exit code 70."""
+    # A disk that hangs, or a log that is not read, must not keep the process alive.
     timer = threading.Timer(END_LIMIT, os._exit, (70,))
     timer.daemon = True
     timer.start()

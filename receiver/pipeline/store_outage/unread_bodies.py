@@ -1,27 +1,27 @@
-"""Bodies that were refused before they were read: nobody knows yet whether they page anybody."""
+"""Bodies that were refused before they were read: it is not known yet whether they page anyone."""
 
 from __future__ import annotations
 
 from receiver.model.alert.sender import ANYBODY, Sender
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Bytes of the bodies that are kept."""
+"""Maximum total size of the bodies in bytes."""
 
 
 class UnreadBodies:
-    """Bodies in the order in which they were refused first; one that is refused again is kept once."""
+    """Bodies in the order of their first refusal; a body that is refused again is kept once."""
 
     def __init__(self) -> None:
-        """None was refused."""
+        """Create it empty."""
         self._since: dict[tuple[bytes, Sender], float] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
-        """Return how many are kept."""
+        """Return the number of bodies."""
         return len(self._since)
 
     def add(self, body: bytes, now: float, sender: Sender = ANYBODY) -> bool:
-        """Keep a body that was refused at monotonic `now`; return False where there is no room for it."""
+        """Keep a body that was refused at monotonic `now`; return False if there is no space for it."""
         if (body, sender) in self._since:
             return True
         if self._bytes + len(body) > MOST_BYTES:
@@ -31,9 +31,9 @@ class UnreadBodies:
         return True
 
     def take(self) -> tuple[bytes, Sender, float]:
-        """Return and forget the oldest, its sender, and when it was refused first.
+        """Remove and return the oldest body, its sender, and when it was first refused.
 
-        Raises StopIteration where there is none.
+        Raises StopIteration if there is none.
         """
         body, sender = next(iter(self._since))
         self._bytes -= len(body)

@@ -1,4 +1,4 @@
-"""The incident of a page that is sent while the store is away: made of the notification alone."""
+"""Builds the incident of a page that is sent while the store is unavailable, from the notification alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from receiver.pipeline.outbox.alert_lines import SHOWN
 
 
 def bare_incident(part: NotificationPart, page: Page, now: datetime, policy: Policy | None = None) -> Incident:
-    """Return an incident that was never stored, for a page sent while the store is away."""
+    """Return an incident that was never stored, for a page sent while the store is unavailable."""
     firing = [alert for alert in part.alerts if alert.firing]
     alert = min(firing, key=lambda a: (part.decisions[a.fingerprint].severity.rank, a.starts_at, a.fingerprint))
     decision = part.decisions[alert.fingerprint]

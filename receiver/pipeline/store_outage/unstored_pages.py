@@ -1,7 +1,7 @@
-"""Pages that were accepted and cannot be read from, or written back to, the store: sent all the same.
+"""Sends accepted pages that cannot be read from, or written back to, the store.
 
-surfaces.md, second part, Delivery: the replica that claimed a page keeps trying for at most 15 minutes while the store
-is away, under the page's own key, and writes the receipt when the store is back.
+The replica that claimed a page keeps trying for at most 15 minutes while the store is away, under the page's own key,
+and writes the receipt when the store is back.
 """
 
 from __future__ import annotations
@@ -33,40 +33,41 @@ from receiver.store.client.store_errors import StoreAway
 from receiver.store.due.due_set import DueSet, LeasedRow, SendingOutcome
 
 LIMIT = 15 * 60.0
-"""Seconds for which a page is tried without the store."""
+"""Maximum seconds for which a page is attempted without the store."""
 MOST = 2000
-"""Pages that are kept."""
+"""Maximum number of pages that are kept."""
 AT_ONCE = 32
-"""Pages under way at once."""
+"""Maximum number of concurrent pages."""
 FIRST = 5.0
-"""Seconds after the store's return for which no page is claimed until the receipts are written."""
+"""Maximum seconds after the store's return for which no page is claimed until the receipts are written."""
 TOGETHER = 50
-"""Receipts that are written at once when the store is back."""
+"""Number of receipts that are written at once when the store is back."""
 CLAIMED_WITHIN = 5.0
-"""Seconds after its time within which a postponed page is claimed again, or the store is known to be away."""
+"""Seconds after its due time within which a postponed page is claimed again, or the store is known to be
+unavailable."""
 LONGEST_WAIT = 30.0
-"""Seconds between two attempts at a page, at most (architecture.md, Delivery)."""
+"""Maximum seconds between two attempts at a page."""
 
 log = structlog.get_logger("receiver.delivery")
 
 
 @dataclass
 class UnstoredPage:
-    """One page and how far it got."""
+    """One page and its progress."""
 
     row: LeasedRow
     latest: float
-    """Monotonic seconds after which its lease is too near its end."""
+    """Monotonic seconds after which its lease is too close to its end."""
     since: float
     next_at: float
     attempts: int
     busy: bool = False
     completion: dict[str, Any] | None = None
-    """What is to be written to the store: the page was sent."""
+    """The result to write to the store: the page was sent."""
 
 
 class UnstoredPages:
-    """The pages of this replica that wait for the store, not for the person."""
+    """This replica's pages that wait for the store."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class UnstoredPages:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`snapshots`: what this replica remembers of incidents."""
+        """`snapshots`: incidents in this replica's memory."""
         self.setting = setting
         self.due = due
         self.monitor = monitor
@@ -85,28 +86,28 @@ class UnstoredPages:
         self.clock = clock
         self.metrics = metrics
         self.spawn: Callable[[str, Callable[[], Awaitable[None]]], None]
-        """Runs a step beside the caller."""
+        """Runs a step in the background."""
         self.resume: Callable[[LeasedRow, float], None]
-        """Sends a row as usual again, if not after a monotonic time."""
+        """Sends a row in the usual way again, but not after a monotonic time."""
         self.stood_still_until: Callable[[float], float] = lambda least: -math.inf
-        """Returns the monotonic end of the last time in which this process stood still for so many seconds or more."""
+        """Returns the monotonic end of the last suspension of this process of at least that many seconds."""
         self._pages: dict[str, UnstoredPage] = {}
         self._postponed: dict[str, UnstoredPage] = {}
-        """Pages that this replica has put off, and whose lease it has given back: the store has them."""
+        """Pages that this replica postponed, with their lease returned: the store has them."""
         self._back_at = 0.0
 
     @property
     def settling(self) -> bool:
-        """Whether receipts are still being written: a page claimed now might be one that has just been sent."""
+        """Whether receipts are still being written: a page claimed now might have just been sent."""
         soon = self.clock.monotonic() - self._back_at < FIRST
         return soon and any(one.completion is not None for one in self._pages.values())
 
     def __len__(self) -> int:
-        """Return how many pages wait to be sent, or to be written down."""
+        """Return how many pages wait to be sent, or for their receipt to be written."""
         return len(self._pages)
 
     def add(self, row: LeasedRow, latest: float, condition: StoreAway) -> None:
-        """Take over a row that `condition` kept from being sent, or from being written down once it was.
+        """Keep a row that could not be sent, or whose result could not be written, because of `condition`.
 
         It may be sent under its lease until `latest`, in monotonic seconds.
         """
@@ -116,7 +117,7 @@ class UnstoredPages:
         channel = self.setting().channels.get(row.to.channel)
         sent = isinstance(condition, ReceiptNotStored) and condition.outcome is not SendingOutcome.AGAIN
         if channel is None or not (channel.keyed or channel.looks_up or sent):
-            return  # a channel that cannot tell a repetition from a new page: its rows wait for the store
+            return  # a channel that cannot distinguish a repetition from a new page: its rows wait for the store
         self.remember(row)
         now = self.clock.monotonic()
         if not isinstance(condition, ReceiptNotStored) and self.has(row, latest):
@@ -132,9 +133,9 @@ class UnstoredPages:
         self._pages[row.member] = made
 
     def has(self, row: LeasedRow, latest: float) -> bool:
-        """Return whether a row that was leased anew is being sent without the store, or was: it is not sent again.
+        """Return whether a row that was leased again is being, or was, sent without the store: it is not sent again.
 
-        What is to be written down of it is written under the newer lease.
+        Its result is written under the newer lease.
         """
         known = self._pages.get(row.member)
         sent = known is not None and (known.busy or known.completion is not None)
@@ -143,7 +144,7 @@ class UnstoredPages:
         return sent
 
     def remember(self, row: LeasedRow) -> Incident | None:
-        """Keep the state that came with a row where none as new is kept; return the incident as it is known here."""
+        """Keep the state read with a row unless a newer one is known; return the incident as known here."""
         known = self.snapshots.get(row.uid)
         if row.snapshot is not None and (known is None or known.version < int(row.snapshot[1])):
             incident = self.snapshots.incidents.read_again(row.uid, *row.snapshot)
@@ -152,13 +153,13 @@ class UnstoredPages:
         return self.snapshots.get(row.uid) if row.uid else None
 
     def postpone(self, row: LeasedRow, wait: float, tried: bool) -> None:
-        """Remember a page that is due again in `wait` seconds: should the store be away then, it is tried without it.
+        """Remember a page that is due again in `wait` seconds, to send it if the store is unavailable then.
 
-        `tried`: the vendor has refused it, or has not answered.
+        `tried`: the vendor refused it or did not answer.
         """
         if row.to.paging and (row.member in self._postponed or len(self._postponed) < MOST):
             now = self.clock.monotonic()
-            # Its lease has ended: it is never sent under it.
+            # Its lease was returned, so it is never sent under it.
             self._postponed[row.member] = UnstoredPage(row, -math.inf, now, now + wait, row.attempts + tried)
 
     def claimed(self, row: LeasedRow) -> None:
@@ -166,14 +167,14 @@ class UnstoredPages:
         self._postponed.pop(row.member, None)
 
     def _take_postponed(self, now: float) -> None:
-        # What is long past its time was claimed by another replica, which remembers it now.
+        # A page long past its due time was claimed by another replica, which remembers it now.
         left = {member: one for member, one in self._postponed.items() if now - one.next_at <= CLAIMED_WITHIN}
         if self.monitor.gone:
             self._pages, left = {**left, **self._pages}, {}
         self._postponed = left
 
     def run_once(self) -> None:
-        """While the store is away: start what is due. Once it is back: write down what was sent, forget the rest."""
+        """Start due pages while the store is unavailable. Once it is back, write the receipts and drop the rest."""
         now = self.clock.monotonic()
         if self._postponed:
             self._take_postponed(now)
@@ -195,8 +196,8 @@ class UnstoredPages:
             self.spawn("unstored", partial(self._send, one))
 
     def _leave_to_others(self) -> None:
-        # What was leased before this process stood still for a whole lease may have been sent, and resolved, by others:
-        # its row has to be read again first.
+        # If this process was suspended for a whole lease, other replicas may have sent and resolved its pages: their
+        # rows must be read again first.
         still = self.stood_still_until(self.setting().lease.total_seconds())
         for member, one in list(self._pages.items()):
             before = one.since < still or -math.inf < one.latest < still
@@ -215,13 +216,13 @@ class UnstoredPages:
                 continue
             if now <= one.latest:
                 self.resume(one.row, one.latest)
-            # Whose lease has ended is claimed anew, by whichever replica sees it first.
+            # A page whose lease has ended is claimed by the first replica that sees it.
             del self._pages[member]
         if sent:
             self.spawn("receipts", partial(self._write_all, sent))
 
     async def _write_all(self, sent: Sequence[UnstoredPage]) -> None:
-        # Those of one batch travel together. What the store does not take is written with the next beat.
+        # Those of one batch share a round trip. Failed writes are retried with the next beat.
         try:
             for first in range(0, len(sent), TOGETHER):
                 part = sent[first : first + TOGETHER]
@@ -274,7 +275,7 @@ class UnstoredPages:
     def _notice(self, one: UnstoredPage, setting: ActiveConfig, now: datetime) -> Notice | None:
         incident = self.snapshots.get(one.row.uid) if one.row.uid else None
         notice = page_notice(one.row, incident, setting, now) if incident is not None else None
-        # Acknowledging and resolving wait for the store: what it knows by then may be something else.
+        # Acknowledgements and resolves wait for the store, because the state may have changed by then.
         if notice is None or notice.action is not Action.TRIGGER:
             return None
         text = f"{notice.text} (the incident store is away)" if notice.text else notice.text

@@ -1,1 +1,1 @@
-"""Mail to people who have subscribed to the status page."""
+"""Sends mail to subscribers of the status page."""

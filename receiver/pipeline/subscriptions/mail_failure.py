@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 AGAIN = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
-"""When a mail is retried (contracts: email, section 1)."""
+"""When a mail is retried."""
 UNKNOWN = ("answered 550", "answered 551", "answered 553")
 """Responses that mean that the address does not exist: mail to it stops at once."""
 FAILURES = 3

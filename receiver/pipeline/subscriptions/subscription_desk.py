@@ -46,7 +46,7 @@ class SubscriptionDesk:
         subscribers: StatusSubscribers,
         mail: SubscriberMail,
     ) -> None:
-        """`config` and `setting` give the configuration in force."""
+        """`config` and `setting` return the current configuration."""
         self.config = config
         self.setting = setting
         self.subscribers = subscribers
@@ -87,7 +87,7 @@ class SubscriptionDesk:
         return SignedUp.TAKEN
 
     async def pending(self, token: str, now: datetime) -> PendingSubscription | None:
-        """Return the sign-up of a confirmation link, None when it is not valid. Raises StoreAway."""
+        """Return the sign-up of a confirmation link; None if it is invalid. Raises StoreAway."""
         return (await self.links()).read_pending(token, now)
 
     async def confirm(self, pending: PendingSubscription, now: datetime) -> Confirmed:
@@ -114,7 +114,7 @@ class SubscriptionDesk:
         return await self.subscribers.get(number) if number else None
 
     async def change(self, one: Subscriber, components: Sequence[str]) -> Subscriber:
-        """Change the chosen components; none: all. Raises StoreAway."""
+        """Change the chosen components; an empty choice means all. Raises StoreAway."""
         return await self._update(one, {"components": self.known(components)})
 
     async def erase(self, number: str) -> bool:

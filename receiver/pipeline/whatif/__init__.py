@@ -1,1 +1,1 @@
-"""What a notification would do, with nothing stored and nothing sent."""
+"""Dry runs: what a notification would cause, with nothing stored and nothing sent."""

@@ -1,4 +1,4 @@
-"""What a notification would do, with nothing stored and nothing sent."""
+"""Dry runs: what a notification would cause, with nothing stored and nothing sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from receiver.store.due.due_set import LeasedRow
 
 
 def dry_run(setting: ActiveConfig, notification: Notification, now: datetime) -> dict[str, Any]:
-    """Return what would happen if nothing were known yet, as JSON: `incidents` has an entry for each."""
+    """Return what would happen with an empty store, as JSON: `incidents` has an entry for each incident."""
     made = []
     for part in judged(notification, setting):
         verdict = on_notification(part, KeyState("", None, {}, {}, {}), setting.policy, "simulated", now)
@@ -34,7 +34,7 @@ def dry_run(setting: ActiveConfig, notification: Notification, now: datetime) ->
         if verdict.incident is not None:
             entry |= _opened(setting, verdict, now)
         made.append(entry)
-    # As in the webhook's answer: when labels split a notification, the most severe incident speaks for it.
+    # As in the webhook's answer: if labels split a notification, the most severe incident represents it.
     foremost = min(made, key=lambda entry: str(entry.get("severity", "SEV-9")), default={})
     return {"at": rfc3339(now), **foremost, "incidents": made}
 
@@ -42,7 +42,7 @@ def dry_run(setting: ActiveConfig, notification: Notification, now: datetime) ->
 def replay_history(
     came: Iterable[tuple[datetime, Notification]], old: ActiveConfig, new: ActiveConfig
 ) -> dict[str, Any]:
-    """Return what would have been otherwise under `new`, as JSON; `came` in the order of time."""
+    """Return the differences under `new`, as JSON; `came`: the notifications in chronological order."""
     lives = RuleReplay(old.policy), RuleReplay(new.policy)
     count, since, until = 0, None, None
     for at, notification in came:
@@ -56,9 +56,9 @@ def replay_history(
 
 
 def notification_of_group(group: Group) -> tuple[Notification | None, int]:
-    """Return the notification that Alertmanager would send of a group, and how many of its alerts are held back.
+    """Return the notification that Alertmanager would send for a group, and how many of its alerts are muted.
 
-    None when all of them are.
+    None if all of them are muted.
     """
     alerts = [
         {
@@ -111,7 +111,7 @@ def _opened(setting: ActiveConfig, verdict: IntakeDecision, now: datetime) -> di
 
 
 def _reaches(setting: ActiveConfig, policy: Policy, person: str) -> bool:
-    # A message reaches a person at their own address, or in a room that others read; a log by itself is no such room.
+    # A message reaches a person at their own address, or in a channel that others read; a log alone is not one.
     card = policy.directory.people.get(person)
     if card is None or any(card.address(channel, kind) for channel, kind in policy.letters):
         return card is not None

@@ -1,1 +1,1 @@
-"""The work loop, and what watches over it."""
+"""The work loop, and its monitoring."""

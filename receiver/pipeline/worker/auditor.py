@@ -1,7 +1,7 @@
 """The auditor: a separate loop that checks whether due work is done, and reports it if not.
 
-It depends on nothing that the work loop does, for a loop that stands still cannot say so of itself: before each look
-it reads what has changed in the store, as the loop would. What has not changed is not read again.
+It does not depend on the work loop, because a hanging loop cannot report itself: before each check, it reads the
+changes in the store, as the loop would. Unchanged data is not read again.
 """
 
 from __future__ import annotations

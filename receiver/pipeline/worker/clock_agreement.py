@@ -158,13 +158,13 @@ class ClockAgreement:
         try:
             await self.intake().writer.commit(verdict, self.setting(), now)
         except StaleVersion:
-            self._repair = True  # somebody works on it, or another replica has done it: looked at once more
+            self._repair = True  # a person works on it, or another replica has done it: checked once more
             return
         log.warning("incident_times_corrected", incident=incident.id, by_s=round(by.total_seconds()))
 
 
 def _lanes(setting: ActiveConfig) -> Mapping[str, int]:
-    # How far ahead a row of each lane is due at most.
+    # How far ahead a row of each lane may be due.
     page = max(PAGE_WAIT, 2 * setting.lease_ms)
     found: dict[str, int] = {}
     for name, channel in setting.channels.items():

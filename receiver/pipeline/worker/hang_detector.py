@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from receiver.clock import Clock
 
 LIMIT = 30.0
-"""Seconds after which an event loop that hangs, or a task that does not run, ends the process (reliability P4)."""
+"""Seconds after which an event loop that hangs, or a task that does not run, ends the process."""
 LOOK = 1.0
 """Seconds between two checks of the thread."""
 COUNTED = 1.5
@@ -22,14 +22,14 @@ TURN = 0.5
 STILL = 5.0
 """Seconds without a sign of life after which waiting requests may be old, and their senders may have given up."""
 LATE = 2.0
-"""Seconds without a sign of life after which cached knowledge of other systems may be out of date."""
+"""Seconds without a sign of life after which cached data from other systems may be outdated."""
 CATCHES_UP = 1.0
-"""Seconds after that in which such requests are read."""
+"""Seconds after that during which such requests are read."""
 
 
 @dataclass
 class HangClock:
-    """Counts for how long the loop has not turned, leaving out the time in which this process did not run. Pure."""
+    """Counts for how long the loop has been blocked, excluding the time in which this process did not run. Pure."""
 
     turn: int = -1
     """The loop's last sign of life."""
@@ -38,7 +38,7 @@ class HangClock:
     """Seconds for which there was no newer one."""
 
     def look(self, now: float, turn: int) -> float:
-        """Take a look at monotonic `now`, with `turn` signs of life so far, and return for how long there was none."""
+        """Check at monotonic `now`, with `turn` signs of life so far, and return for how long there was none."""
         passed = min(now - self.looked_at, COUNTED) if self.looked_at is not None else 0.0
         self.looked_at = now
         self.still = 0.0 if turn != self.turn else self.still + passed
@@ -64,19 +64,19 @@ class HangDetector:
         self._turned_at: float | None = None
         self._caught_up_at = 0.0
         self._stops: deque[tuple[float, float]] = deque(maxlen=100)
-        """The end and the length of each time in which the process stood still, the oldest first."""
+        """The end and the length of each suspension of the process, oldest first."""
         self._timer: asyncio.TimerHandle | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Watch the running loop."""
+        """Start monitoring the running loop."""
         self._turn(asyncio.get_running_loop())
         self._thread = threading.Thread(target=self._watch, name="hang detector", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop monitoring."""
         self._over.set()
         if self._timer is not None:
             self._timer.cancel()
@@ -87,9 +87,9 @@ class HangDetector:
         return now < self._caught_up_at or (self._turned_at is not None and now - self._turned_at > STILL)
 
     def stood_still_until(self, least: float = LATE) -> float:
-        """Return the monotonic end of the last time in which this process stood still for `least` seconds or more.
+        """Return the monotonic end of the last suspension of at least `least` seconds.
 
-        What was found out before it may have changed. It is now where that has only just ended; -inf: never.
+        Results from before it may be outdated. If it has only just ended, the result is now; -inf: never.
         """
         now = self.clock.monotonic()
         if self._turned_at is not None and now - self._turned_at >= max(least, LATE):

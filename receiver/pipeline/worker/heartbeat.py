@@ -1,7 +1,7 @@
 """Sends a heartbeat to an external monitor while paging works; the monitor alerts when it stops (`heartbeat`).
 
-It is a timer of the store, so that it says that the store answers and some replica's loop turns; and it is held back
-while what is owed does not happen.
+It is a timer in the store, so it proves that the store answers and that a replica's loop runs; and it is withheld while
+due work is not done.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ class Heartbeat:
         self.audit = audit
 
     async def beat(self, now: datetime) -> datetime | None:
-        """Beat if all is well, and return when the next one is due; None: it is off. Raises StoreAway."""
+        """Send the heartbeat if all is well, and return when the next one is due; None if it is off.
+
+        Raises StoreAway.
+        """
         asked = self.setting().heartbeat
         if asked is None:
             return None

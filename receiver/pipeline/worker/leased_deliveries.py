@@ -23,7 +23,7 @@ from receiver.store.due.due_set import DueSet, LeasedRow
 from receiver.store.incidents.commit_request import Committed
 
 FETCHED = 200
-"""Leased rows that are read in one round trip, of all the commits that have waited."""
+"""Number of leased rows that are read in one round trip, across all waiting commits."""
 FETCH_AGAIN = 0.2
 """Seconds until leased rows are read again after this process was too busy to read them."""
 
@@ -91,7 +91,7 @@ class LeasedDeliveries:
             self.tasks.spawn("fetch", self._fetch, Lane.BEAT)
 
     def resume(self, row: LeasedRow, latest: float) -> None:
-        """Put a page back into the pool that had waited for the store; `latest`: until when it may be sent."""
+        """Put a page that waited for the store back into the pool; `latest`: until when it may be sent."""
         self.pool.add(row.lane or row.to.channel, row, latest + self.setting().deadline.total_seconds())
 
     def spawn_send(self, send: Callable[[], Awaitable[None]]) -> None:
@@ -172,5 +172,5 @@ class LeasedDeliveries:
             await self.deliver.results.record_spoiled(row, error)
 
     def _is_unsent_page(self, row: LeasedRow) -> bool:
-        # Of an incident that this replica remembers.
+        # It belongs to an incident in this replica's memory.
         return row.to.paging and "sent" not in row.memory and self.unstored.snapshots.get(row.uid) is not None

@@ -1,4 +1,4 @@
-"""Steps that run in tasks of their own: each is guarded and counted, and a store that is away is noticed."""
+"""Runs steps in separate tasks: each is guarded and counted, and an unavailable store is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger("receiver.work")
 
 
 class StepTasks:
-    """Runs steps beside the work loop until `stop`."""
+    """Runs steps in parallel to the work loop until `stop`."""
 
     def __init__(self, monitor: StoreMonitor, metrics: Metrics, probe: Callable[[], Awaitable[None]]) -> None:
         """`probe` raises StoreAway if the store does not respond."""

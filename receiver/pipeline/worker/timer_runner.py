@@ -73,7 +73,7 @@ class TimerRunner:
         self._running = False
 
     def start(self) -> None:
-        """Run the due timers beside the caller, unless they are running already."""
+        """Run the due timers in the background, unless they are already running."""
         if not self._running:
             self._running = True
             self.tasks.spawn("timers", self._run)

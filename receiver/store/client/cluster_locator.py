@@ -1,7 +1,7 @@
-"""A cluster: which node has the one slot that all keys of the namespace are in.
+"""Redis Cluster: finds the node that has the slot of the namespace's keys.
 
-All keys share a hash tag (store/keys.py), so that one node has all of them, and a commit is one script there. A client
-that spreads commands over nodes has nothing to spread.
+All keys share a hash tag (store/keys.py), so one node has all of them, and a commit is one script there. A client that
+distributes commands over nodes is not needed.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from receiver.store.client.store_endpoint import Endpoint
 from receiver.store.keys import Keys
 
 CONNECTIONS = 4
-"""To one node, at most, for questions about the cluster."""
+"""Maximum number of connections to one node for queries about the cluster."""
 MOST = 8
-"""Nodes that are asked at once: those of the address, and those that have had the slot."""
+"""Maximum number of nodes that are queried at once: those of the address, and previous owners of the slot."""
 
 
 def place(error: MovedError, asked: Node | None) -> Node | None:
-    """Return the node that MOVED names; one without a host has that of the node that answered."""
+    """Return the node in a MOVED reply; without a host, the host of the node that answered applies."""
     host = error.host or (asked[0] if asked else "")
     return (host, int(error.port)) if host else None
 
 
 class Cluster:
-    """The nodes of an address, and those that they name."""
+    """The nodes of an address, and the nodes that they report."""
 
     def __init__(self, endpoint: Endpoint, keys: Keys, time: LoopTime) -> None:
-        """Nothing is asked yet. `keys` tell the slot."""
+        """`keys` determine the slot."""
         self._endpoint = endpoint
         self._slot = key_slot(keys.prefix.encode())
         self._first = tuple(endpoint.address.nodes)
@@ -46,7 +46,7 @@ class Cluster:
         self._asked = Asked[tuple[Node, ...]](time)
 
     async def find(self) -> Node:
-        """Return which node has the slot, as most of those who answer say it. Raises RedisError and OSError."""
+        """Return the node that has the slot according to most nodes that answer. Raises RedisError and OSError."""
         nodes = list(dict.fromkeys([*self._known, *self._first]))[:MOST]
 
         def agreed(shards: Sequence[tuple[Node, ...]]) -> bool:
@@ -69,7 +69,7 @@ class Cluster:
             await client.connection_pool.disconnect()
 
     async def _shard(self, node: Node) -> tuple[Node, ...]:
-        # The owner of the slot and its replicas, as `node` knows them; nothing where it knows no owner.
+        # The owner of the slot and its replicas, as `node` reports them; nothing if it knows no owner.
         slots = await self._client(node).execute_command("CLUSTER", "SLOTS")
         for first, last, *servers in slots:
             if first <= self._slot <= last:

@@ -1,8 +1,8 @@
-"""Commands of one lane that wait at the same moment travel together: one round trip, and one write to the socket.
+"""Sends the commands of one lane that wait at the same time together: one round trip, and one write to the socket.
 
 Each write to the store's socket wakes another process, which costs more than the command itself. Requests that arrive
-together (a burst, or a replica that was not given the CPU for a while) ask together, so that the cost of a round trip
-falls as the load rises.
+together (in a burst, or after a pause of the process) share round trips, so that the cost per request falls as the load
+rises.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from receiver.store.client.connection_lanes import Lane, lane
 from receiver.store.client.store_errors import Overloaded, StoreAway
 
 IN_FLIGHT = 4
-"""Batches on their way at once in one lane: a slow store makes nobody wait for the answer of another."""
+"""Maximum number of concurrent batches in one lane, so that requests do not wait for each other's answers."""
 MOST = 64
-"""Commands in one batch."""
+"""Maximum number of commands in one batch."""
 WAITING = 2000
-"""Commands that may wait in one lane."""
+"""Maximum number of commands that wait in one lane."""
 
 Command = Sequence[Any]
 _MGET = "MGET"
 
 
 class Commands(Protocol):
-    """What a batch needs of the connection."""
+    """The methods of the connection that a batch needs."""
 
     def guarded(self) -> AbstractAsyncContextManager[Any]:
-        """Run commands on a connection of the present lane."""
+        """Run commands on a connection of the current lane."""
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands together and return their replies, errors among them; inside `guarded`."""
+        """Send commands together and return their replies, including errors; call it inside `guarded`."""
 
 
 class CommandBatches:
-    """The commands of one lane that wait, and the batches that are on their way."""
+    """The waiting commands of one lane, and the running batches."""
 
     def __init__(self, kind: Lane, connection: Commands) -> None:
-        """Nothing waits."""
+        """Create it empty."""
         self._kind = kind
         self._connection = connection
         self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
@@ -51,9 +51,9 @@ class CommandBatches:
         self._scheduled = False
 
     def call(self, *command: Any) -> asyncio.Future[Any]:
-        """Return a future of the reply to one command; an error reply is returned as the exception that it is.
+        """Return a future of the reply to one command; an error reply is returned as an exception.
 
-        The future raises StoreAway. Raises Overloaded where too many wait.
+        The future raises StoreAway. Raises Overloaded if too many commands wait.
         """
         if len(self._waiting) >= WAITING:
             raise Overloaded("too many commands wait for the store")
@@ -63,12 +63,12 @@ class CommandBatches:
         return future
 
     async def end(self) -> None:
-        """Wait for what is on its way."""
+        """Wait for the running batches."""
         if self._flying:
             await asyncio.wait(self._flying)
 
     def _schedule(self) -> None:
-        # At the end of this turn of the loop: what others ask in the same turn goes with it.
+        # At the end of this loop iteration, so that other commands of the same iteration are included.
         if not self._scheduled and self._waiting and len(self._flying) < IN_FLIGHT:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._start)
@@ -116,7 +116,7 @@ class CommandBatches:
                     future.set_result(reply)
 
     async def _apart(self, batch: Sequence[tuple[Command, asyncio.Future[Any]]], error: Exception) -> None:
-        # One command cannot be encoded: it fails alone, as a mistake of its caller and not of the store.
+        # A command cannot be encoded: it fails alone, as an error of its caller rather than the store.
         if len(batch) == 1:
             future = batch[0][1]
             if not future.done():
@@ -129,20 +129,20 @@ class CommandBatches:
     def _fail(batch: Sequence[tuple[Command, asyncio.Future[Any]]], condition: StoreAway) -> None:
         for _, future in batch:
             if not future.done():
-                # An exception of its own for each: a traceback grows on it wherever it is caught.
+                # A separate exception for each, because a traceback is appended wherever it is caught.
                 future.set_exception(type(condition)(*condition.args))
 
 
 def _merged(batch: Sequence[tuple[Command, asyncio.Future[Any]]]) -> list[Command]:
-    # What a duplicate costs at the store is mostly the client's work for a command, and not the key: one MGET asks for
-    # the keys of all of them. It stands first, so that the replies are easily divided.
+    # The cost of a duplicate at the store is mostly the client's work per command, not per key: one MGET reads the keys
+    # of all GETs. It comes first, so that the replies are easy to split.
     keys = [key for command, _ in batch if command[0] == _MGET for key in command[1:]]
     rest = [command for command, _ in batch if command[0] != _MGET]
     return [(_MGET, *keys), *rest] if keys else rest
 
 
 def _divided(batch: Sequence[tuple[Command, asyncio.Future[Any]]], replies: Sequence[Any]) -> list[Any]:
-    # The reply to each command of a batch, from those to what `_merged` made of it.
+    # The reply to each command of a batch, from the replies to the result of `_merged`.
     others = iter(replies)
     values = next(others) if any(command[0] == _MGET for command, _ in batch) else []
     found, at = [], 0

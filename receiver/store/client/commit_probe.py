@@ -1,4 +1,4 @@
-"""The round trips of a commit without a commit: whether the store answers, writes, and is fast enough."""
+"""The round trips of a commit without a commit: checks whether the store answers, writes, and is fast enough."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from receiver.store.client.store_errors import StoreSlow
 
 
 class CommitProbe:
-    """Asks the store on the connection that is kept for it."""
+    """Probes the store on a reserved connection."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is asked yet."""
+        """Create it before the first probe."""
         self.connection = connection
 
     async def round_trips(self, limit: float) -> None:
-        """Do what a commit costs in round trips: two reads, and a script that writes durably.
+        """Run the round trips of a commit: two reads, and a script that writes durably.
 
-        A server that is read-only or full answers reads, and is away all the same. Raises StoreAway; StoreSlow where
-        all of it takes longer than `limit`, in seconds of loop time.
+        A read-only or full server answers reads, but counts as unavailable. Raises StoreAway; StoreSlow if everything
+        takes longer than `limit`, in seconds of loop time.
         """
         await self._round_trips(limit, PROBE)
 
     async def round_trips_when_full(self, limit: float) -> None:
-        """Do the same with a script that a server whose memory is full runs as well. Raises as `round_trips`."""
+        """Do the same with a script that a server with full memory also runs. Raises as `round_trips` does."""
         await self._round_trips(limit, PROBE_WHEN_FULL)
 
     async def _round_trips(self, limit: float, probe: Script) -> None:

@@ -1,4 +1,4 @@
-"""The client of the store: commands and scripts, without retries, and writes as durable as was asked for."""
+"""The client of the store: commands and scripts without retries, and writes with the configured durability."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from receiver.store.client.store_errors import StoreAway as StoreAway
 from receiver.store.client.write_durability import Settling
 
 BATCHED = 400
-"""Arguments up to which a script travels with other commands: a larger one would hold them up."""
+"""Maximum number of arguments of a script that is batched with other commands: a larger one would delay them."""
 
 
 class Connection(GuardedClient):
-    """The commands and scripts of the store, and the durability that was asked for."""
+    """Runs commands and scripts with the configured durability."""
 
     def __init__(
         self,
@@ -40,15 +40,15 @@ class Connection(GuardedClient):
         replicas: int = 0,
         time: LoopTime | None = None,
     ) -> None:
-        """`where`: an address (`redis.url`), or that and how to speak; the rest as in the configuration."""
+        """`where`: an address (`redis.url`), or an address with options; the rest as in the configuration."""
         super().__init__(endpoint(where) if isinstance(where, str) else where, namespace, time or LoopTime())
         self._settling = Settling(replicas, self.sentinels, several=self.locator is not None)
         self.server = ServerInspection(self, self._settling, durability, replicas)
-        """What the server is and promises."""
+        """The inspection of the server."""
         self._batches = {kind: CommandBatches(kind, self) for kind in Lane}
 
     async def close(self) -> None:
-        """Close every connection, once what is on its way has been answered."""
+        """Close every connection, after running commands were answered."""
         for batches in self._batches.values():
             await batches.end()
         await super().close()
@@ -58,19 +58,19 @@ class Connection(GuardedClient):
         super()._moved()
 
     async def _following(self, act: Callable[[], Awaitable[Any]]) -> Any:
-        # MOVED says where the slot is now, and that nothing was executed.
+        # MOVED contains the new node of the slot, and means that nothing was executed.
         with suppress(StoreSlotMoved):
             return await act()
         return await act()
 
     async def call(self, *command: Any) -> Any:
-        """Return the reply to one command, which travels with what others of this lane ask now. Raises StoreAway."""
+        """Return the reply to one command, batched with other commands of this lane. Raises StoreAway."""
         if self.locator is None:
             return await self._call(command)
         return await self._following(lambda: self._call(command))
 
     def ask(self, *commands: Sequence[Any]) -> asyncio.Future[list[Any]]:
-        """Return a future of the replies to commands that are sent together, for `checked`; it raises StoreAway.
+        """Return a future of the replies to batched commands, for `checked`; it raises StoreAway.
 
         A task for each of them would cost more than the commands do.
         """
@@ -82,8 +82,8 @@ class Connection(GuardedClient):
     async def read(self, kind: Lane, limit: float, *command: Any) -> Any:
         """Return the reply to one command on the connections of `kind`.
 
-        Raises StoreAway; TimeoutError after `limit` seconds of wall-clock time. For what must cost as little as it can:
-        it needs neither a context for the lane nor a timer of its own.
+        Raises StoreAway; TimeoutError after `limit` seconds of wall-clock time. For calls that must be as cheap as
+        possible: it needs neither a context for the lane nor its own timer.
         """
         if self.locator is None:
             return await self._read(kind, limit, command)
@@ -112,7 +112,7 @@ class Connection(GuardedClient):
             batches = self._batches[current_lane()]
             reply = await batches.call("EVALSHA", form.sha, len(keys), *keys, *args)
             if isinstance(reply, NoScriptError):
-                # Its text, which the store keeps: each round trip more would never end with a store that is slow.
+                # Sends its text, which the store keeps: a further round trip might never finish with a slow store.
                 reply = await batches.call("EVAL", form.text, len(keys), *keys, *args)
             if isinstance(reply, Exception):
                 raise self._condition(reply)
@@ -122,7 +122,7 @@ class Connection(GuardedClient):
             return reply
 
     async def write(self, script: Script, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Return the script's reply once what it wrote is as durable as was asked for. Raises StoreAway."""
+        """Return the script's reply once its writes have the configured durability. Raises StoreAway."""
         server = self.server
         if server.level != "waitaof" and not server.replicas:
             if self.locator is None:
@@ -150,7 +150,7 @@ class Connection(GuardedClient):
         return info if isinstance(info, dict) else None
 
     def _stayed(self, moves: int) -> None:
-        # What a server had that is the primary no longer may be nowhere else.
+        # Data of a server that is no longer the primary may exist nowhere else.
         if self.moves != moves:
             raise NotDurable("another server is the primary now")
 
@@ -160,10 +160,10 @@ class Connection(GuardedClient):
         return self.server.level == "waitaof" or bool(self.server.replicas)
 
     async def confirm(self, moves: int) -> None:
-        """Make sure that what was read is durable as well: a write behind it is. Raises NotDurable, StoreAway.
+        """Ensure that data that was read is durable too, through a write after it. Raises NotDurable, StoreAway.
 
-        `moves`: the count of `moves` before it was read. What was read at another server is not confirmed by this one.
-        With fsync before every answer, and no replica asked for, nothing needs to be confirmed.
+        `moves`: the count of `moves` before the read. Data read from another server is not confirmed by this one. With
+        fsync before every answer and no required replica, nothing needs to be confirmed.
         """
         if self.confirms:
             await self.write(PROBE_WHEN_FULL, [self.keys.named("fence")], [])
@@ -172,7 +172,7 @@ class Connection(GuardedClient):
     async def _eval(
         self, form: Form, keys: Sequence[str], args: Sequence[Any], behind: Sequence[Sequence[Any]]
     ) -> list[Any]:
-        # The replies to the script and to the commands behind it; one round trip, unless the script is not known yet.
+        # The replies to the script and to the commands after it; one round trip, unless the server lacks the script.
         commands = [("EVALSHA", form.sha, len(keys), *keys, *args), *behind]
         replies = await self.exchange(commands)
         if isinstance(replies[0], NoScriptError):

@@ -1,4 +1,4 @@
-"""Connections to the store, apart for each kind of work: what floods one kind leaves the others their own."""
+"""Separate connections to the store for each kind of work, so that overload of one kind does not affect the others."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from receiver.store.client.store_endpoint import Endpoint
 from receiver.store.client.store_errors import Overloaded
 
 TURN_LIMIT = 1.2
-"""Seconds of loop time that a command waits for a connection of its kind before it is refused as overloaded."""
+"""Maximum seconds of loop time that a command waits for a connection before it fails as overloaded."""
 
 
 class Lane(StrEnum):
-    """The kinds of work that have connections of their own."""
+    """The kinds of work with separate connections."""
 
     PROBE = "probe"
-    """The store monitor: it must be able to ask whatever else goes on."""
+    """The store monitor, which must always be able to probe."""
     BEAT = "beat"
-    """The work loop: claims, and what changed."""
+    """The work loop: claims and changes."""
     WORKER = "worker"
-    """Timers, and everything else that runs beside the work loop."""
+    """Timers, and everything else that runs in parallel to the work loop."""
     DELIVERIES = "deliveries"
     INGEST = "ingest"
-    """Notifications of Alertmanager."""
+    """Notifications from Alertmanager."""
     REQUESTS = "requests"
     """People and their tools: console, API, Slack, PagerDuty."""
     DEBTS = "debts"
-    """SEV-1 and SEV-2 notifications that were refused (surfaces.md, Delivery)."""
+    """Refused SEV-1 and SEV-2 notifications."""
 
 
 SIZES = {
@@ -50,7 +50,7 @@ SIZES = {
     Lane.REQUESTS: 12,
     Lane.DEBTS: 2,
 }
-"""Connections at most; each carries one command at a time. 55 in all, of the 10,000 clients that a server takes."""
+"""Maximum number of connections; each carries one command at a time. 55 in total, of the 10,000 clients of a server."""
 
 _lane: ContextVar[Lane] = ContextVar("lane", default=Lane.REQUESTS)
 _busy: ContextVar[bool] = ContextVar("busy", default=False)
@@ -58,7 +58,7 @@ _busy: ContextVar[bool] = ContextVar("busy", default=False)
 
 @contextmanager
 def lane(kind: Lane) -> Iterator[None]:
-    """Use the connections of `kind` inside, in tasks that are started inside too."""
+    """Use the connections of `kind` inside the block, including tasks that are started in it."""
     token = _lane.set(kind)
     try:
         yield
@@ -67,7 +67,7 @@ def lane(kind: Lane) -> Iterator[None]:
 
 
 def current_lane() -> Lane:
-    """Return the kind of work that this task does."""
+    """Return the kind of work of this task."""
     return _lane.get()
 
 
@@ -75,13 +75,13 @@ class ConnectionLanes:
     """The connections of one lane."""
 
     def __init__(self, endpoint: Endpoint, size: int, time: LoopTime, locator: Locator | None = None) -> None:
-        """Connections are made to `endpoint` when they are needed, or to where `locator` says that the primary is."""
-        # More connections than turns, so that one that is still being closed keeps nobody waiting.
+        """Connections are opened when needed, to `endpoint` or to the primary that `locator` returns."""
+        # More connections than slots, so that a connection that is still closing delays no command.
         self.pool = pool(endpoint.address.url, size * 2, endpoint.tls, locator)
-        # The client's types allow for bytes everywhere; with decode_responses there are none.
+        # The client's types allow bytes everywhere; with decode_responses there are none.
         self.client: Any = Redis(connection_pool=self.pool)
         self._held: list[Any] = []
-        """Connections that have answered, in the order of their last answers; the pool counts them as in use."""
+        """Connections that have answered, in the order of their last answers; the pool counts them as used."""
         self._dropping: set[asyncio.Task[None]] = set()
         self._time = time
         self._turns = asyncio.Semaphore(size)
@@ -89,7 +89,7 @@ class ConnectionLanes:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Any]:
-        """Wait for a connection and yield the client. Raises Overloaded where none became free within the limit."""
+        """Wait for a connection and yield the client. Raises Overloaded if none becomes free within the limit."""
         if _busy.get():
             raise RuntimeError("a command inside another one's turn: with every connection in use both would wait")
         if self._turns.locked():
@@ -108,11 +108,11 @@ class ConnectionLanes:
             self._turns.release()
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands together and return their replies; one that is an error stands as the exception that it is.
+        """Send commands together and return their replies; an error reply is returned as an exception.
 
-        A pipeline of the client does the same for twice the CPU: it takes a connection from the pool and gives it back
-        through a lock, an event and five counters each time, and encodes in Python. The caller has a turn and a
-        deadline. Raises DataError before anything is sent; RedisError or OSError where the connection fails.
+        A pipeline of the client does the same with twice the CPU: each time, it takes a connection from the pool and
+        returns it through a lock, an event and five counters, and encodes in Python. The caller has a slot and a
+        deadline. Raises DataError before anything is sent; RedisError or OSError if the connection fails.
         """
         packed = _packed(commands)
         connection = await self._connected()
@@ -130,7 +130,7 @@ class ConnectionLanes:
                 replies.append(reply)
             whole = True
         finally:
-            # With an answer that is still to come a connection is of no use to anybody else.
+            # A connection with a pending answer cannot be reused.
             if whole:
                 self._held.append(connection)
             else:
@@ -147,7 +147,7 @@ class ConnectionLanes:
         return await self.pool.get_connection()
 
     def _drop_aside(self, connection: Any) -> None:
-        # Not awaited where a caller's deadline ends: a second one would leave the connection counted as in use.
+        # Not awaited if a caller's deadline ends: a second cancellation would leave the connection counted as used.
         task = asyncio.get_running_loop().create_task(self._drop(connection))
         self._dropping.add(task)
         task.add_done_callback(self._dropping.discard)
@@ -158,7 +158,7 @@ class ConnectionLanes:
         await self.pool.release(connection)
 
     def close_idle(self) -> None:
-        """Close the connections that are not in use: after a failover they lead to the server that was primary."""
+        """Close unused connections: after a failover they are connected to the previous primary."""
         if self._closing is None or self._closing.done():
             self._closing = asyncio.create_task(self._close_idle())
 

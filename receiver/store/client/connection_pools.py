@@ -1,4 +1,4 @@
-"""Pools of connections to one server, to which nothing but the commands of a caller is sent."""
+"""Pools of connections to one server, which send only the caller's commands."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from receiver.store.client.primary_locator import Locator
 
 OPTIONS: dict[str, Any] = {
     "decode_responses": True,
-    # Deadlines are the caller's, in loop time: the client's own would count this process's delays as the server's.
+    # Deadlines are set by the caller, in loop time: the client's own would attribute this process's delays to the
+    # server.
     "socket_timeout": None,
     "socket_connect_timeout": None,
     "retry": Retry(NoBackoff(), 0),
     "retry_on_error": [],
     "health_check_interval": 0,
-    # A connection without a handshake: each of its round trips would come out of the time of the first command, and a
-    # store that takes 300 ms a command would never get one through.
+    # A connection without a handshake: its round trips would use the time of the first command, and with a store that
+    # takes 300 ms per command, no command would succeed.
     "protocol": 2,
     "driver_info": None,
 }
 
 
 class _ClosesAtOnce:
-    """Mixed into a connection: closing it neither waits nor fails.
+    """Mixin for connections: closing neither waits nor fails.
 
-    redis-py waits for the transport to be closed. Callers that fail together then share one future, and the deadline
-    of one cancels all of them with a CancelledError that nobody sent (reliability F1).
+    redis-py waits until the transport is closed. Callers that fail together then share one future, and the deadline of
+    one cancels all of them with a CancelledError that no one requested.
     """
 
     leads_there = True
-    """Whether it leads to the server that is the primary now."""
+    """Whether it is connected to the current primary."""
 
     async def disconnect(self, nowait: bool = False, **more: Any) -> None:
         with suppress(RedisError, OSError):
@@ -45,7 +46,7 @@ class _ClosesAtOnce:
 
 
 class _Located(_ClosesAtOnce):
-    """Mixed into a connection: it leads to the primary, wherever that is, and to no server that is a replica."""
+    """Mixin for connections: connects to the current primary, and never to a replica."""
 
     locator: Locator
     _made_to: Node | None = None
@@ -69,8 +70,8 @@ class _Located(_ClosesAtOnce):
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         await super().on_connect_check_health(check_health)  # type: ignore[misc]
-        # What was the primary before a failover may not know yet that it is one no longer. It says its role to
-        # everybody who may connect, where ROLE is for administrators.
+        # The previous primary may not know about a failover yet. It reports its role to every user who may connect,
+        # while ROLE is only for administrators.
         made: Any = self
         await made.send_command("HELLO", check_health=False)
         said = await made.read_response()
@@ -79,7 +80,7 @@ class _Located(_ClosesAtOnce):
 
 
 def pool(url: str, most: int, tls: Mapping[str, Any], locator: Locator | None = None, **more: Any) -> Any:
-    """Return connections to the server at `url`, or to where `locator` says that it is; at most so many."""
+    """Return a pool of at most `most` connections to the server at `url`, or to the one that `locator` returns."""
     made = ConnectionPool.from_url(url, **tls, **OPTIONS, **more, max_connections=most)
     kind = made.connection_class
     if locator is None:

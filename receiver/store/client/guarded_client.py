@@ -1,4 +1,4 @@
-"""The connections to the store: apart by kind of work, under a deadline, every failure a named condition."""
+"""The connections to the store: separate for each kind of work, with deadlines and named conditions for failures."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from receiver.store.client.store_errors import (
 from receiver.store.keys import Keys
 
 COMMAND_LIMIT = 1.2
-"""Seconds of loop time, and 0.3 for a connection: together below the 2 s of a webhook's answer (surfaces.md)."""
+"""Deadline in seconds of loop time; with 0.3 for a connection, below the 2 s of a webhook's answer."""
 CONNECT_LIMIT = 0.3
 ELSEWHERE = (StoreUnreachable, StoreReadOnly, StorePrimaryDown, StoreSlotMoved)
-"""Conditions of a server that may no longer be the primary: what is connected to it is of no more use."""
+"""Conditions of a server that may no longer be the primary, so that connections to it are useless."""
 
 
 class GuardedClient:
-    """The connections of every lane, to wherever the primary is.
+    """The connections of every lane to the current primary.
 
-    The client's own retries are off: after a lost answer they would apply a command twice (reliability M5).
+    The client's own retries are off: after a lost answer they would apply a command twice.
     """
 
     def __init__(self, endpoint: Endpoint, namespace: str, time: LoopTime) -> None:
-        """Nothing is connected before it is needed."""
+        """Connections are opened when needed."""
         self.keys = Keys(namespace)
         self.endpoint = endpoint
         self.url = endpoint.address.url
@@ -49,16 +49,16 @@ class GuardedClient:
         self.sentinels = Sentinels(endpoint, time) if kind is StoreKind.SENTINEL else None
         self._guide = Cluster(endpoint, self.keys, time) if self.in_cluster else self.sentinels
         self.locator = Locator(self._guide.find) if self._guide else None
-        """Where the primary is; None where the address is that of one server."""
+        """Locates the primary; None if the address is a single server."""
         if self.locator is not None:
             self.locator.moved = self._moved
         self.moves = 0
-        """How often another server has become the primary."""
+        """The number of changes of the primary."""
         self._bulkheads = {kind: ConnectionLanes(endpoint, size, time, self.locator) for kind, size in SIZES.items()}
 
     @property
     def client(self) -> Any:
-        """The client of the present lane, without deadlines."""
+        """The client of the current lane, without deadlines."""
         return self._bulkheads[current_lane()].client
 
     async def close(self) -> None:
@@ -71,9 +71,9 @@ class GuardedClient:
 
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[Any]:
-        """Run commands on a connection of the present lane.
+        """Run commands on a connection of the current lane.
 
-        Raises StoreAway, by its subclass, for every failure, and for every delay beyond the limit in loop time.
+        Raises a subclass of StoreAway for every failure, and for every delay beyond the limit in loop time.
         """
         async with self._bulkheads[current_lane()].turn() as client:
             try:
@@ -83,11 +83,11 @@ class GuardedClient:
                 raise self._condition(error) from None
 
     async def exchange(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Send commands together and return their replies, errors among them; to be called inside `guarded`."""
+        """Send commands together and return their replies, including errors; call it inside `guarded`."""
         return await self._bulkheads[current_lane()].exchange(commands)
 
     async def read_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
-        """Return the replies to commands that are sent together; to be called inside `guarded`.
+        """Return the replies to commands that are sent together; call it inside `guarded`.
 
         Raises the first error among them. It takes half the CPU of a pipeline (ConnectionLanes.exchange).
         """
@@ -98,14 +98,14 @@ class GuardedClient:
         return replies
 
     def checked(self, replies: Sequence[Any]) -> Sequence[Any]:
-        """Return `replies`. Raises StoreAway where one of them is an error."""
+        """Return `replies`. Raises StoreAway if one of them is an error."""
         for reply in replies:
             if isinstance(reply, Exception):
                 raise self._condition(reply)
         return replies
 
     def pipeline(self, client: Any) -> Any:
-        """Return a pipeline without MULTI: one round trip, no promise."""
+        """Return a pipeline without MULTI: one round trip, not atomic."""
         return client.pipeline(transaction=False)
 
     def _condition(self, error: Exception) -> StoreAway:

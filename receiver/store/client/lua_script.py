@@ -1,4 +1,4 @@
-"""The Lua files of this package, as they are sent to a server."""
+"""The Lua scripts of this package, in the form that is sent to a server."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from importlib import resources
 GUARD = "redis.call('EXISTS', string.match(KEYS[1], '^{.-}:') .. 'nowhere')\n"
 """The first statement of every script in a cluster.
 
-While a slot is carried to another node key by key, a command on a key that is not there is refused. In the middle of a
-script that would leave its earlier writes. This key is never there, so the script is refused before it has begun.
+While a slot migrates to another node key by key, a command on a missing key is refused. In the middle of a script, that
+would leave its earlier writes in place. This key never exists, so the script is refused before it writes.
 """
 
 
 @dataclass(frozen=True)
 class Form:
-    """A text, and the hash by which it is called."""
+    """The text of a script, and the hash by which it is called."""
 
     text: str
     sha: str
@@ -30,7 +30,7 @@ class Script:
     """A Lua file of this package, called by its hash."""
 
     def __init__(self, name: str, *, when_full: bool = False) -> None:
-        """`name` is a file of `store/lua` without its ending; `when_full`: it runs even when the memory is full."""
+        """`name`: a file in `store/lua` without its extension. `when_full`: it runs even if the memory is full."""
         self.name = name
         text = resources.files("receiver.store").joinpath("lua", f"{name}.lua").read_text("utf-8")
         if when_full:
@@ -41,5 +41,5 @@ class Script:
 
 
 PROBE = Script("probe")
-"""Writes to one key, as a commit would."""
+"""Writes to one key, like a commit."""
 PROBE_WHEN_FULL = Script("probe", when_full=True)

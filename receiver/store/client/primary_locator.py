@@ -1,4 +1,4 @@
-"""Where the primary is: asked of those who know, followed, and doubted after each failure."""
+"""Locates the primary: queries Sentinels or the cluster, follows changes, and checks again after each failure."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from redis.exceptions import RedisError
 from receiver.model.store_address import Node
 
 EVERY = 1.0
-"""Seconds between two questions while nothing is wrong: a failover that nobody has run into is noticed as soon."""
+"""Seconds between two queries in normal operation, so that a failover is noticed within this time."""
 
 log = structlog.get_logger("receiver.store")
 
 
 class Locator:
-    """The place of the primary, as far as it is known; one question at a time, whose answer is for all who ask."""
+    """The last known address of the primary; one query runs at a time, and all callers share its answer."""
 
     def __init__(self, find: Callable[[], Awaitable[Node]]) -> None:
-        """`find` asks, and raises RedisError or OSError where nobody says it. Nothing is asked before it is needed."""
+        """`find` queries, and raises RedisError or OSError if no server answers. It is first called when needed."""
         self.where: Node | None = None
         self.moved: Callable[[], None] = lambda: None
-        """Called when the primary is another one."""
+        """Called when the primary has changed."""
         self._find = find
         self._doubtful = True
         self._asking: asyncio.Task[Node] | None = None
         self._closed = False
 
     async def node(self) -> Node:
-        """Return where to connect. Raises RedisError and OSError where nobody says it."""
+        """Return the address to connect to. Raises RedisError and OSError if it is unknown."""
         if self.where is not None and not self._doubtful:
             return self.where
         return await self.ask()
 
     async def ask(self) -> Node:
-        """Ask, or wait for the answer to a question that is under way. Raises as `node`."""
+        """Query, or wait for the answer to a running query. Raises as `node` does."""
         return await asyncio.shield(self._question())
 
     def doubt(self) -> None:
-        """Ask again, for those who have a connection as well: a command has failed."""
+        """Query again, also for callers with a connection, because a command has failed."""
         self._doubtful = True
         if not self._closed:
             self._question()
 
     def take(self, node: Node) -> None:
-        """Believe that the primary is there: who was the primary before has said so, or those who know."""
+        """Accept this address of the primary, reported by the previous primary, Sentinels or the cluster."""
         self._doubtful = False
         before, self.where = self.where, node
         if before not in (None, node):
@@ -55,14 +55,14 @@ class Locator:
             self.moved()
 
     async def follow(self) -> None:
-        """Ask for ever, each second."""
+        """Query each second until canceled."""
         while True:
-            with suppress(RedisError, OSError):  # the next command says what is wrong
+            with suppress(RedisError, OSError):  # the next command reports the problem
                 await self.ask()
             await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
-        """Wait for the question that is under way."""
+        """Wait for the running query."""
         self._closed = True
         if self._asking is not None:
             await asyncio.wait([self._asking])
@@ -74,7 +74,7 @@ class Locator:
         return self._asking
 
     async def _ask(self) -> Node:
-        self._doubtful = False  # what fails from now on is not answered by this
+        self._doubtful = False  # failures from now on are not covered by this query
         try:
             node = await self._find()
         except (RedisError, OSError):
@@ -87,6 +87,6 @@ class Locator:
 
 
 def _retrieved(task: asyncio.Task[Node]) -> None:
-    # Everybody who asked may have gone meanwhile.
+    # All callers may have been canceled meanwhile.
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Redis Sentinel: who is the primary, by the newest configuration that any of the Sentinels has."""
+"""Redis Sentinel: finds the primary in the newest configuration that any of the Sentinels has."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from receiver.store.client.server_poll import Asked
 from receiver.store.client.store_endpoint import Endpoint
 
 CONNECTIONS = 4
-"""To one Sentinel, at most: a question is asked once for everybody."""
+"""Maximum number of connections to one Sentinel: all callers share a query."""
 RECENT = 3.0
-"""Seconds after its last answer for which a Sentinel that is silent may be the one that starts a failover."""
+"""Seconds after its last answer for which a silent Sentinel may be starting a failover."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What one Sentinel says of the primary."""
+    """The answer of one Sentinel about the primary."""
 
     node: Node
     epoch: int
-    """Rises with each failover: who has a higher one knows more."""
+    """Increases with each failover: a Sentinel with a higher one has newer information."""
     failing_over: bool
-    """Whether this Sentinel is about to make another server the primary, and has not yet done so."""
+    """Whether this Sentinel is about to promote another server, and has not done so yet."""
     replicas: frozenset[Node] = frozenset()
-    """Servers that it might make the primary."""
+    """Servers that it might promote."""
     by: int = 0
-    """Which Sentinel says it: its place in the address."""
+    """The index of this Sentinel in the address."""
 
 
 def told_by(number: int, said: Any, address: Sequence[Any], replicas: Sequence[Any]) -> Told:
-    """Return what the answers of a Sentinel to the questions about primary, address and replicas mean."""
+    """Parse the answers of a Sentinel about the primary, its address and its replicas."""
     fields, node = _fields(said), (address[0], int(address[1]))
-    # Once the two addresses differ, the failover is decided: the other replicas only have yet to follow.
+    # Once the two addresses differ, the failover is decided: only the other replicas still have to follow.
     decided = node != (fields.get("ip"), int(fields.get("port", 0)))
     listed = map(_fields, replicas)
     return Told(
@@ -53,20 +53,20 @@ def told_by(number: int, said: Any, address: Sequence[Any], replicas: Sequence[A
 
 
 def newest(told: Sequence[Told]) -> Told:
-    """Return the word that counts of several."""
+    """Return the answer that counts among several."""
     return max(told, key=lambda one: one.epoch)
 
 
 def agreed(told: Sequence[Told], of: int) -> bool:
-    """Return whether more than half of `of` Sentinels say the same, so that the others need not be waited for."""
+    """Return whether more than half of `of` Sentinels agree, so that waiting for the others is unnecessary."""
     return any(sum((other.node, other.epoch) == (one.node, one.epoch) for other in told) * 2 > of for one in told)
 
 
 def quiet(told: Sequence[Told], node: Node | None, of: int, recent: Collection[int]) -> bool:
-    """Return whether `node` is the primary to all of `told`, who are most of `of` Sentinels, and none replaces it.
+    """Return whether `node` is the primary for all of `told`, a majority of `of` Sentinels, and none is replacing it.
 
-    `recent`: Sentinels that have answered a moment ago. A planned failover needs no vote: the one that runs it may be
-    the only one that knows of it, so their silence counts as a failover.
+    `recent`: Sentinels that answered recently. A planned failover needs no vote: the Sentinel that runs it may be the
+    only one that knows about it, so silence of a recent one counts as a failover.
     """
     undisturbed = all(one.node == node and not one.failing_over for one in told)
     return undisturbed and len(told) * 2 > of and {one.by for one in told}.issuperset(recent)
@@ -76,7 +76,7 @@ class Sentinels:
     """The Sentinels of an address."""
 
     def __init__(self, endpoint: Endpoint, time: LoopTime) -> None:
-        """Nothing is asked yet."""
+        """Create it before the first query."""
         address = endpoint.address
         self._name = address.primary
         scheme = "rediss" if address.tls else "redis"
@@ -91,18 +91,18 @@ class Sentinels:
         self._asked = Asked[Told](time)
         self._time = time
         self._answered: dict[int, float] = {}
-        """When each Sentinel answered last (monotonic)."""
+        """When each Sentinel last answered (monotonic)."""
         self._silent: set[int] = set()
-        """Sentinels that have not answered the last question: nobody waits for them."""
+        """Sentinels that did not answer the last query: they are not waited for."""
         self._round: asyncio.Task[list[Told]] | None = None
         self._next: asyncio.Task[list[Told]] | None = None
         self.promotable: frozenset[Node] = frozenset()
-        """Servers that any of them might make the primary in the place of `primary`, by the last answers."""
+        """Servers that any of them might promote in place of `primary`, by the last answers."""
         self.primary: Node | None = None
         """The primary, by the last answers."""
 
     async def find(self) -> Node:
-        """Return where the primary is. Raises RedisError and OSError where no Sentinel says it."""
+        """Return the address of the primary. Raises RedisError and OSError if no Sentinel has it."""
         told, failures = await self._asked.ask(self._questions(), lambda told: agreed(told, len(self._clients)))
         if not told:
             raise _failure(failures, self._name)
@@ -110,9 +110,9 @@ class Sentinels:
         return newest(told).node
 
     async def undisturbed(self, node: Node | None) -> bool:
-        """Return whether `node` is the primary to all Sentinels that answer, most of them, and none replaces it.
+        """Return whether `node` is the primary for all answering Sentinels, a majority, and none is replacing it.
 
-        They are asked after the call: one question serves all who call before it.
+        The query starts after the call, and serves all calls before it.
         """
         if self._round is None or self._round.done():
             self._round = asyncio.get_running_loop().create_task(self._all())
@@ -126,9 +126,9 @@ class Sentinels:
         return quiet(told, node, len(self._clients), recent)
 
     def all_have(self, replicas: int, node: Node | None) -> bool:
-        """Return whether what so many replicas of `node` have acknowledged outlives a failover to any of them.
+        """Return whether a write that this many replicas of `node` acknowledged survives a failover to any of them.
 
-        What is promotable is so in the place of one primary: once that is another one, it is a replica fewer.
+        The promotable servers are replicas of one primary: after a change of the primary, there is one fewer.
         """
         return self.primary == node and replicas >= len(self.promotable)
 
@@ -148,7 +148,7 @@ class Sentinels:
     def _keep(self, told: Sequence[Told]) -> None:
         if told:
             self.primary = newest(told).node
-            # One that was promoted is still a replica to those who have not heard of it.
+            # A promoted server is still a replica for Sentinels that do not know about the promotion.
             self.promotable = frozenset[Node]().union(*(one.replicas for one in told)) - {self.primary}
 
     def _questions(self) -> list[Awaitable[Told]]:
@@ -175,7 +175,7 @@ class Sentinels:
     async def _tell(self, number: int) -> Told:
         pipe = self._clients[number].pipeline(transaction=False)
         pipe.execute_command("SENTINEL", "MASTER", self._name)
-        # In the middle of a failover the one who leads it knows the new address here first.
+        # During a failover, the leading Sentinel has the new address here first.
         pipe.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
         pipe.execute_command("SENTINEL", "REPLICAS", self._name)
         return told_by(number, *await pipe.execute())
@@ -190,7 +190,7 @@ def _host(host: str) -> str:
 
 
 def _failure(failures: Sequence[Exception], name: str) -> Exception:
-    # A wrong name or password is said before that nobody could be reached.
+    # A wrong name or password is reported before unreachable servers.
     for failure in failures:
         if isinstance(failure, ResponseError) and "No such master" in str(failure):
             return MasterDownError(f"the Sentinels know no primary called {name!r}")

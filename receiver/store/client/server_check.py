@@ -1,4 +1,4 @@
-"""What kind of server the store is, and what it promises: asked at the start, and when it comes back."""
+"""Checks the store's software and its durability at startup, and when it becomes available again."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from receiver.model.store_address import StoreAddress, StoreKind
 from receiver.store.client.store_errors import NEEDED
 
 OLDEST = (7, 0)
-"""The first Redis whose scripts have flags. Valkey counts from 7.2."""
+"""The first Redis version with script flags. Valkey starts at 7.2."""
 DURABILITY, EVICTS, UNSEEN, FAILOVER, REPLICAS = "not_durable", "evicts", "unseen", "failover_loses", "few_replicas"
 WARNINGS = (DURABILITY, EVICTS, UNSEEN, FAILOVER, REPLICAS)
-"""What a server may be warned about."""
+"""The kinds of warnings about a server."""
 DURABLE = ("fsync", "waitaof")
-"""Levels at which an answer means that it is on disk."""
+"""Levels at which an answer means that the write is on disk."""
 CANNOT_BE_SEEN = "unseen"
-"""The level of a server whose settings this user may not read."""
+"""The level of a server whose settings the user may not read."""
 
 
 @dataclass(frozen=True)
 class ServerWarning:
-    """Something about the server that people should know."""
+    """A warning about the server."""
 
     kind: str
     why: str
@@ -33,18 +33,18 @@ class ServerWarning:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the server said of itself; None where this user may not ask."""
+    """The server's answers about itself; None if the user may not query it."""
 
     hello: Mapping[str, Any] | None
     info: Mapping[str, Any] | None
     appendfsync: str | None
     min_replicas: int | None
     waits: bool
-    """Whether it can be asked to wait for its disk (WAITAOF)."""
+    """Whether it can wait for its disk (WAITAOF)."""
 
     @property
     def version(self) -> str:
-        """The version that counts: Valkey says that of the Redis that it stands for as well."""
+        """The relevant version: Valkey also reports the version of Redis that it is compatible with."""
         info, hello = self.info or {}, self.hello or {}
         return str(info.get("valkey_version") or info.get("redis_version") or hello.get("version") or "")
 
@@ -56,26 +56,26 @@ class Answers:
 
     @property
     def mode(self) -> str:
-        """`standalone`, `cluster`, `sentinel`, or nothing where it cannot be seen."""
+        """`standalone`, `cluster`, `sentinel`, or empty if it cannot be determined."""
         info, hello = self.info or {}, self.hello or {}
         return str(info.get("redis_mode") or info.get("server_mode") or hello.get("mode") or "")
 
     @property
     def evicts(self) -> str:
-        """The policy by which it evicts keys when its memory is full; nothing where it does not, or cannot be seen."""
+        """The policy by which it evicts keys when its memory is full; empty if it does not, or if unknown."""
         info = self.info or {}
         policy = str(info.get("maxmemory_policy", ""))
         return policy if int(info.get("maxmemory", 0) or 0) > 0 and policy not in ("", "noeviction") else ""
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """What this user may not ask."""
+        """The commands that the user may not run."""
         refused = (("INFO", self.info), ("CONFIG GET", self.appendfsync))
         return tuple(f"{command} is refused" for command, answer in refused if answer is None)
 
 
 async def ask(client: Any) -> Answers:
-    """Ask a server what it is, in two round trips. Raises RedisError and OSError where it does not answer at all."""
+    """Query a server about itself, in two round trips. Raises RedisError and OSError if it does not answer at all."""
     pipe = client.pipeline(transaction=False)
     pipe.execute_command("HELLO")
     pipe.info()
@@ -103,7 +103,7 @@ def _pairs(hello: Any) -> Mapping[str, Any] | None:
 
 
 async def _waits(client: Any) -> bool:
-    # One local copy: refused where nothing is appended to a file, and where the command is not known or not allowed.
+    # One local copy: refused if there is no append-only file, or the command is unknown or not allowed.
     try:
         await client.execute_command("WAITAOF", 1, 0, 1)
     except ResponseError:
@@ -112,7 +112,7 @@ async def _waits(client: Any) -> bool:
 
 
 def unfit(answers: Answers, address: StoreAddress) -> str:
-    """Return why this server cannot be the store, with what would be right; nothing where it can."""
+    """Return why this server cannot be the store, with a correction; empty if it can."""
     parts = answers.version.split(".")[:2]
     known = len(parts) == len(OLDEST) and all(part.isdecimal() for part in parts)
     if known and tuple(map(int, parts)) < OLDEST:
@@ -129,7 +129,7 @@ def unfit(answers: Answers, address: StoreAddress) -> str:
 
 
 def level(durability: str, answers: Answers) -> str:
-    """Return what the server promises: fsync, waitaof, everysec, memory, or unseen where that cannot be told."""
+    """Return the durability of the server: fsync, waitaof, everysec, memory, or unseen if it cannot be determined."""
     if durability == "memory":
         return "memory"
     appends = None if answers.info is None else str(answers.info.get("aof_enabled", "0")) == "1"
@@ -143,7 +143,7 @@ def level(durability: str, answers: Answers) -> str:
 
 
 def warnings(durability: str, replicas: int, answers: Answers, kind: StoreKind) -> list[ServerWarning]:
-    """Return what people should know of the server, for what the configuration asks of it."""
+    """Return warnings about the server, compared with what the configuration requires."""
     found = []
     given = level(durability, answers)
     if durability == "fsync" and given not in (*DURABLE, CANNOT_BE_SEEN):

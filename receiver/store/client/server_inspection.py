@@ -1,4 +1,4 @@
-"""What the server of the store is and promises, as it was last seen."""
+"""The software and durability of the store's server, as last inspected."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from receiver.store.client.write_durability import Settling
 
 
 class ServerInspection:
-    """Looks at the server, and keeps how it compares with what the configuration asks for."""
+    """Inspects the server, and compares it with the configuration."""
 
     def __init__(self, client: GuardedClient, settling: Settling, durability: str, replicas: int) -> None:
-        """`settling` is told of the replicas that are seen; `durability` and `replicas` as in the configuration."""
+        """`settling` receives the number of replicas; `durability` and `replicas` as in the configuration."""
         self.durability = durability
         self.replicas = replicas
         self.level = "unknown"
-        """What the server really promises: fsync, waitaof, everysec, memory; unseen where it may not be asked."""
+        """The actual durability of the server: fsync, waitaof, everysec, memory; unseen if it may not be queried."""
         self.evicts = False
         """Whether the server drops keys when its memory is full."""
         self.warnings: tuple[ServerWarning, ...] = ()
-        """What people should know of the server."""
+        """Warnings about the server."""
         self._client = client
         self._settling = settling
         self._looked_at: Node | None = None
@@ -35,20 +35,20 @@ class ServerInspection:
 
     @property
     def met(self) -> bool:
-        """Whether nothing is known to fall short of what was asked for; replicas are waited for with each write."""
+        """Whether the server meets the required durability as far as known; each write waits for replicas."""
         durable = (*server_check.DURABLE, server_check.CANNOT_BE_SEEN)
         return not self.evicts and (self.durability != "fsync" or self.level in durable)
 
     @property
     def is_another(self) -> bool:
-        """Whether the server is another one than that which was inspected."""
+        """Whether the server is a different one than the inspected one."""
         locator = self._client.locator
         return locator is not None and self._looked_at != locator.where
 
     async def inspect(self) -> str:
-        """Find out what the server is and promises; keep it as `level`, `evicts` and `warnings`, and return the level.
+        """Inspect the server; store `level`, `evicts` and `warnings`, and return the level.
 
-        Raises StoreAway; StoreUnsupported where it is a server that cannot be the store.
+        Raises StoreAway; StoreUnsupported if the server cannot be the store.
         """
         locator, address = self._client.locator, self._client.endpoint.address
         async with self._client.guarded() as client:
@@ -67,14 +67,14 @@ class ServerInspection:
         return self.level
 
     async def count_replicas(self) -> None:
-        """Look how many replicas there are, where that matters. Raises StoreAway."""
+        """Count the replicas, if the number matters. Raises StoreAway."""
         if self._settling.counts and self._may_ask:
             async with self._client.guarded() as client:
                 self._settling.seen(await client.info("replication"))
 
 
 async def _try_script(client: Any) -> None:
-    # A server that does not say its version: whether it reads the scripts is what the version tells.
+    # A server that does not report its version: the version determines whether it can run the scripts.
     try:
         await client.script_load(PROBE_WHEN_FULL.plain.text)
     except RedisError as error:

@@ -1,4 +1,4 @@
-"""A question to several servers at once, whose answers decide together."""
+"""A query to several servers at once, whose answers are combined."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from redis.exceptions import RedisError
 from receiver.loop_time import LoopTime
 
 LIMIT = 0.5
-"""Seconds of loop time that one of them may take to answer."""
+"""Maximum seconds of loop time for one answer."""
 
 Answer = TypeVar("Answer")
 
 
 class Asked(Generic[Answer]):
-    """The questions that are under way: those who are late are left to their own deadline."""
+    """The running queries: late ones run until their own deadline."""
 
     def __init__(self, time: LoopTime) -> None:
-        """Deadlines are counted in `time`."""
+        """Deadlines are measured with `time`."""
         self._time = time
         self._tasks: set[asyncio.Task[Answer]] = set()
 
     async def ask(
         self, questions: Iterable[Awaitable[Answer]], enough: Callable[[Sequence[Answer]], bool]
     ) -> tuple[list[Answer], list[Exception]]:
-        """Return answers, once they are `enough` or nobody else answers, and why others gave none."""
+        """Return the answers, once they are `enough` or no more arrive, and the errors of the other servers."""
         waiting = {asyncio.get_running_loop().create_task(self._one(question)) for question in questions}
         self._tasks |= waiting
         answers: list[Answer] = []
@@ -47,7 +47,7 @@ class Asked(Generic[Answer]):
         return answers, failures
 
     async def end(self) -> None:
-        """Wait for those who are late."""
+        """Wait for the late ones."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 

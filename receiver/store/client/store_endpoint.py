@@ -1,4 +1,4 @@
-"""Where the store is and how it is spoken to: the address, TLS, and who this service is at Sentinels."""
+"""How to connect to the store: the address, TLS, and the credentials for Sentinels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from receiver.model.store_address import StoreAddress, parse_store_address
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What is needed to connect."""
+    """The data needed to connect."""
 
     address: StoreAddress
     tls: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the client for TLS; none without it."""
+    """TLS options of the client; empty without TLS."""
     sentinel_username: str = ""
     sentinel_password: str = field(default="", repr=False)
 
@@ -29,7 +29,7 @@ def endpoint(
     sentinel_username: str = "",
     sentinel_password: str = "",
 ) -> Endpoint:
-    """Return where `url` leads. Raises ValueError for what is not an address of a store."""
+    """Parse `url`. Raises ValueError if it is not the address of a store."""
     address = parse_store_address(url)
     named = {"ssl_ca_certs": ca_file, "ssl_certfile": cert_file, "ssl_keyfile": key_file}
     tls = {name: path for name, path in named.items() if path} if address.tls else {}

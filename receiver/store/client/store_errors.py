@@ -1,4 +1,4 @@
-"""Why the store did not take something: one exception for each condition that has a name of its own."""
+"""Why a request to the store failed: one exception for each named condition."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import ClassVar
 from redis import exceptions as redis_errors
 
 NEEDED = "Redis 7.0 or later, or Valkey,"
-"""The servers that do: scripts have had flags since Redis 7.0."""
+"""The supported servers: scripts have flags since Redis 7.0."""
 
 
 class StoreAway(Exception):
-    """The store did not take it, or did not answer in time: nothing is known to be durable."""
+    """The store refused the request, or did not answer in time: nothing is known to be durable."""
 
     condition: ClassVar[str] = "store_away"
     """The name in logs."""
     ours: ClassVar[bool] = False
-    """Whether this process is the cause: then it says nothing about the store."""
+    """Whether this process is the cause, so that it says nothing about the store."""
 
 
 class StoreUnreachable(StoreAway):
@@ -32,37 +32,40 @@ class StoreRefused(StoreAway):
 
 
 class StoreFull(StoreRefused):
-    """The server's memory is full (`maxmemory`): it takes nothing new, and what frees or marks all the same."""
+    """The server's memory is full (`maxmemory`).
+
+    It refuses new data, and accepts writes that free memory or mark rows.
+    """
 
     condition = "store_full"
 
 
 class StoreUnsupported(StoreRefused):
-    """The server is too old, or of another kind than the address says."""
+    """The server is too old, or of a different kind than the address requires."""
 
     condition = "store_unsupported"
 
 
 class StoreLoading(StoreRefused):
-    """The server reads its file and answers once it has (LOADING)."""
+    """The server is loading its data, and answers afterward (LOADING)."""
 
     condition = "store_loading"
 
 
 class StorePrimaryDown(StoreRefused):
-    """A replica whose primary is away (MASTERDOWN), or no primary that anybody knows of."""
+    """A replica whose primary is unavailable (MASTERDOWN), or no known primary."""
 
     condition = "store_primary_down"
 
 
 class StoreReadOnly(StoreRefused):
-    """The server is a replica (READONLY): after a failover, the one that was the primary before."""
+    """The server is a replica (READONLY): after a failover, the previous primary."""
 
     condition = "store_read_only"
 
 
 class StoreShortOfReplicas(StoreRefused):
-    """The primary has fewer replicas than `min-replicas-to-write` (NOREPLICAS): it took nothing."""
+    """The primary has fewer replicas than `min-replicas-to-write` (NOREPLICAS): nothing was written."""
 
     condition = "store_short_of_replicas"
 
@@ -74,13 +77,13 @@ class StoreCannotPersist(StoreRefused):
 
 
 class StoreOccupied(StoreRefused):
-    """A script of somebody else holds the server (BUSY)."""
+    """Another client's script blocks the server (BUSY)."""
 
     condition = "store_busy"
 
 
 class StoreDenied(StoreRefused):
-    """A wrong password, or a user without the right to a command or a key (NOAUTH, WRONGPASS, NOPERM)."""
+    """A wrong password, or a user without permission for a command or a key (NOAUTH, WRONGPASS, NOPERM)."""
 
     condition = "store_denied"
 
@@ -98,7 +101,7 @@ class StoreSlotMoved(StoreRefused):
 
 
 class StoreSlotMigrating(StoreRefused):
-    """The keys of the slot are being carried to another node, one by one (ASK, TRYAGAIN): nothing was executed."""
+    """The slot is migrating to another node, key by key (ASK, TRYAGAIN): nothing was executed."""
 
     condition = "store_slot_migrating"
 
@@ -123,16 +126,16 @@ class Overloaded(StoreAway):
 
 
 class Contended(StoreAway):
-    """Others committed first each time: the sender must send it again, but the store is there."""
+    """Others committed first each time: the sender must retry, but the store is available."""
 
     condition = "contended"
     ours = True
 
 
 class StoreLostData(StoreAway):
-    """The store answers, and does not have a commit that this replica knows.
+    """The store answers, but lacks a commit that this replica knows.
 
-    Nothing is written until the next beat has begun to write back what was lost.
+    Nothing is written until the next beat has started to write back the lost data.
     """
 
     condition = "store_lost_data"
@@ -140,7 +143,7 @@ class StoreLostData(StoreAway):
 
 
 class IncidentUnreadable(StoreAway):
-    """An incident that a later version has written: this version cannot read it, and a replica of that one can."""
+    """A later version wrote the incident: this version cannot read it, but a replica of that version can."""
 
     condition = "incident_unreadable"
     ours = True
@@ -167,7 +170,7 @@ _BY_TYPE: tuple[tuple[type[Exception], type[StoreAway]], ...] = (
     (redis_errors.NoPermissionError, StoreDenied),
     (redis_errors.AuthenticationError, StoreDenied),
 )
-"""What the client has a type for; more special types stand first."""
+"""Conditions for exception types of the client; more specific types come first."""
 _BY_CODE: tuple[tuple[str, type[StoreAway]], ...] = (
     ("LOADING ", StoreLoading),
     ("MASTERDOWN ", StorePrimaryDown),
@@ -177,24 +180,23 @@ _BY_CODE: tuple[tuple[str, type[StoreAway]], ...] = (
     ("BUSY ", StoreOccupied),
     ("CLUSTERDOWN ", StoreClusterDown),
     ("OOM ", StoreFull),
-    # A write waited for its replicas (WAIT) while the server became one itself.
+    # A write was waiting for replicas (WAIT) when the server became a replica itself.
     ("UNBLOCKED ", StoreReadOnly),
     ("NOAUTH ", StoreDenied),
     ("WRONGPASS ", StoreDenied),
 )
-"""What it has none for, by the code with which the server's answer begins."""
+"""Conditions without such a type, by the code at the start of the server's answer."""
 _BY_WORDS: tuple[tuple[str, type[StoreAway]], ...] = (
-    # Of a script that was stopped before its first write, by the look at a key that is nowhere
-    # (store/client/cluster_locator.py).
+    # From a script that was stopped before its first write, by reading a nonexistent key (store/client/lua_script.py).
     ("attempted to access a non local key", StoreSlotMigrating),
     ("attempted to execute a write command while the cluster is down", StoreClusterDown),
     ("attempted to execute a command while the cluster is down", StoreClusterDown),
 )
-"""What a script was stopped with, by the words of the server."""
+"""Conditions that stopped a script, by the text of the server's error."""
 
 
 def condition_of(error: Exception) -> StoreAway:
-    """Return the condition that an error of the client, or of its socket, stands for."""
+    """Return the condition for an error of the client or its socket."""
     said = str(error)
     text = f"{type(error).__name__}: {said[:120]}"
     if "Error compiling script" in said and "near '#'" in said:

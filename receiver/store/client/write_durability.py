@@ -1,4 +1,4 @@
-"""What is sent behind a write, so that its answer means what `redis.durability` and `redis.replicas` say."""
+"""The commands after a write that make its answer meet `redis.durability` and `redis.replicas`."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from receiver.store.client.sentinel_locator import Sentinels
 from receiver.store.client.store_errors import NotDurable
 
 PATIENCE_MS = 800
-"""How long a write may take to reach the disk, or the replicas."""
+"""Maximum time for a write to reach the disk or the replicas."""
 LATE = 2
-"""Seconds since its last acknowledgement after which a replica is not waited for: it sends one each second."""
+"""Seconds since its last acknowledgement after which a replica is ignored: it sends one each second."""
 
 Info = Callable[[], Awaitable[Mapping[str, Any] | None]]
-"""Asks the primary about its replicas; None where it does not say."""
+"""Queries the primary about its replicas; None if it does not report them."""
 
 
 class Settling:
-    """The disk and the replicas that a write waits for.
+    """Determines the disk and the replicas that a write waits for.
 
-    Where the server is one of several, a write waits for every replica that it has, and for `replicas` at least: those
-    who choose a new primary do not ask which of them have acknowledged.
+    If the server is one of several, a write waits for every replica that it has, and at least for `replicas`: a
+    failover does not check which replicas have acknowledged.
 
-    Sentinels, besides, make a replica the primary while the old one still takes writes, which the replicas that are
-    left acknowledge and lose. So what not all servers that might be made the primary have acknowledged is durable only
-    if the Sentinels, asked after it, say that they make none of them the primary. A replica that follows the primary
-    and is only slow is not left out at all: Sentinels choose by what it reported up to a second ago.
+    Sentinels also promote a replica while the old primary still accepts writes, which the remaining replicas
+    acknowledge and then lose. Therefore a write that not all promotable servers have acknowledged is durable only if
+    the Sentinels, queried after it, are not promoting any of them. A slow replica that follows the primary is never
+    ignored: Sentinels choose by its report of up to a second ago.
     """
 
     def __init__(self, replicas: int, sentinels: Sentinels | None, *, several: bool = False) -> None:
-        """`replicas` as in the configuration; `several`: Sentinels or a cluster may put another server in its place."""
+        """`replicas` as in the configuration; `several`: Sentinels or a cluster may replace the server."""
         self.replicas = replicas
         self.on_disk = False
-        """Whether the disk is waited for (WAITAOF)."""
+        """Whether a write waits for the disk (WAITAOF)."""
         self._sentinels = sentinels
         self._several = several
         self._online = 0
 
     @property
     def counts(self) -> bool:
-        """Whether it matters how many replicas there are."""
+        """Whether the number of replicas matters."""
         return self._several and self.replicas > 0
 
     @property
     def waited_for(self) -> int:
-        """How many replicas a write waits for."""
+        """The number of replicas that a write waits for."""
         return max(self.replicas, self._online) if self.counts else self.replicas
 
     def seen(self, info: Mapping[str, Any]) -> None:
-        """Take into account what the primary says of its replicas."""
+        """Apply the primary's report about its replicas."""
         replicas = [value for name, value in info.items() if name[:5] == "slave" and name[5:].isdecimal()]
         self._online = sum(isinstance(one, dict) and _follows(one) for one in replicas)
 
     def begin_anew(self) -> None:
-        """Forget how many replicas there were: the primary is another one."""
+        """Forget the number of replicas, because the primary has changed."""
         self._online = 0
 
     def commands(self) -> list[tuple[Any, ...]]:
-        """Return what is sent behind a write, on the same connection."""
+        """Return the commands that are sent after a write on the same connection."""
         disk = [("WAITAOF", 1, 0, PATIENCE_MS)] if self.on_disk else []
         return [*disk, *([("WAIT", self.waited_for, PATIENCE_MS)] if self.replicas else [])]
 
     async def check(self, replies: Sequence[Any], primary: Node | None, info: Info) -> None:
-        """Look at the replies of `primary` to `commands`. Raises NotDurable, and the error that a reply is."""
+        """Check the replies of `primary` to `commands`. Raises NotDurable, or the error in a reply."""
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply

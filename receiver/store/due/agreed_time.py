@@ -1,4 +1,4 @@
-"""The key `clock`: what replicas have agreed about time, and what is dated too far ahead of it."""
+"""The key `clock`: the time that replicas have agreed on, and work that is dated too far ahead of it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ AGREE = Script("due/agree_on_time")
 CAP = Script("due/cap_due_times")
 FIELDS = ("offset", "shown", "slewed", "steps")
 MOST = 1000
-"""Timers that are looked at in one round trip."""
+"""Number of timers that are read in one round trip."""
 
 
 def agreed_of(values: Sequence[str | None]) -> AgreedTime:
-    """Return what the values of FIELDS say."""
+    """Parse the values of FIELDS."""
     offset, shown, slewed, steps = values
     was = stored_number(shown)
     return AgreedTime(stored_number(offset), was or None, stored_number(slewed), stored_number(steps))
@@ -28,12 +28,12 @@ class AgreedTimes:
     """The agreement of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys: Keys = connection.keys
 
     async def read(self) -> tuple[int, AgreedTime]:
-        """Return the store's clock in milliseconds, and what was agreed. Raises StoreAway."""
+        """Return the store's clock in milliseconds, and the agreed time. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.time()
@@ -42,16 +42,16 @@ class AgreedTimes:
         return seconds * 1000 + micro // 1000, agreed_of(values)
 
     async def agree(self, before: AgreedTime, on: AgreedTime) -> bool:
-        """Agree on `on` unless others have agreed on something else than `before`; return whether. Raises StoreAway."""
+        """Agree on `on` if the current agreement is still `before`; return whether it succeeded. Raises StoreAway."""
         args = (before.offset_ms, before.steps, on.offset_ms, on.shown_ms, on.slewed_ms, on.steps)
         return bool(await self.connection.run(AGREE, [self.keys.named("clock")], args))
 
     async def show(self, now_ms: int) -> None:
-        """Write what this replica's clock shows. Raises StoreAway."""
+        """Write the time of this replica's clock. Raises StoreAway."""
         await self.connection.call("HSET", self.keys.named("clock"), "shown", now_ms)
 
     async def quiet(self, lanes: Sequence[str], until_ms: int) -> bool:
-        """Return whether nothing but timers of the service itself is due until then. Raises StoreAway."""
+        """Return whether only timers of the service itself are due until then. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for lane in lanes:
@@ -61,7 +61,7 @@ class AgreedTimes:
         return not any(rows) and all(member.startswith("sys ") for member in timers)
 
     async def cap_rows(self, lanes: Mapping[str, int], now_ms: int) -> int:
-        """Let rows that are due further ahead than their lane's longest wait (ms) be due now; return how many were.
+        """Make rows due now that are due further ahead than their lane's longest wait (ms); return how many.
 
         Raises StoreAway.
         """
@@ -71,7 +71,7 @@ class AgreedTimes:
         return found
 
     async def _far(self, lanes: Mapping[str, int], now_ms: int) -> list[str]:
-        # Most of the time there are none, in any lane: one round trip, and no script.
+        # Usually there are none in any lane: one round trip, and no script.
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for lane, longest_ms in lanes.items():
@@ -80,7 +80,7 @@ class AgreedTimes:
         return [lane for lane, count in zip(lanes, counts, strict=True) if count]
 
     async def cap_timers(self, longest_ms: Mapping[str, int], now_ms: int) -> list[str]:
-        """Let the timers that are due further ahead than their own longest wait (ms) be due now; return which were.
+        """Make timers due now that are due further ahead than their longest wait (ms); return them.
 
         Raises StoreAway.
         """

@@ -1,4 +1,4 @@
-"""The due set: work that is due at a time, claimed with a lease, done only when it is done."""
+"""The due set: work that is due at a time, claimed with a lease, and kept until it is completed."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ log = structlog.get_logger("receiver.due")
 
 
 class SendingOutcome(StrEnum):
-    """How one sending ended."""
+    """The outcome of one sending."""
 
     DONE = "done"
     AGAIN = "again"
     PARKED = "parked"
     LATER = "later"
-    """Not tried at all: it counts as no attempt."""
+    """Not attempted, so it does not count as an attempt."""
 
 
 class KeyReused(Exception):
-    """A key against repetition comes again with something else than it came with before: nothing was written."""
+    """An idempotency key was used before with a different request: nothing was written."""
 
 
 class DueSet:
@@ -56,10 +56,10 @@ class DueSet:
         self.lease_ms = lease_ms
 
     async def beat(self, after: int, now_ms: int, me: str = "", commit: int = 0) -> StoreBeat:
-        """Return the store's time, what changed after commit `after`, and which lanes have due rows.
+        """Return the store's time, the changes after commit `after`, and the lanes with due rows.
 
-        `me`: the name under which this replica has written a number; `commit`: the number of a commit whose mark is
-        wanted. One round trip, and no write.
+        `me`: the name under which this replica writes its number. `commit`: the number of a commit whose mark to
+        return. One round trip, and no write.
         """
         lanes = (TIMERS, *self.lanes)
         async with self.connection.guarded() as client:
@@ -83,24 +83,24 @@ class DueSet:
         return beat_of(lanes, now_ms, replies)
 
     async def claim_timers(self, now_ms: int, most: int = 50) -> list[str]:
-        """Return timers that are due; each comes back after the lease unless a commit or `drop` ends it."""
+        """Return due timers; each is due again after the lease unless a commit or `drop_timer` removes it."""
         reply: list[str] = await self.connection.run(
             CLAIM, [self.keys.due(TIMERS)], [self.keys.prefix, now_ms, self.lease_ms, "", most, 1]
         )
         return reply
 
     async def drop_timer(self, member: str) -> None:
-        """Take a timer away that has nothing more to say."""
+        """Remove a timer that is no longer needed."""
         async with self.connection.guarded() as client:
             await client.zrem(self.keys.due(TIMERS), member)
 
     async def later(self, member: str, at_ms: int) -> None:
-        """Let a timer come back then."""
+        """Postpone a timer until then."""
         async with self.connection.guarded() as client:
             await client.zadd(self.keys.due(TIMERS), {member: at_ms})
 
     async def seed(self, member: str, at_ms: int) -> None:
-        """Set a timer that is not there yet."""
+        """Set a timer that does not exist yet."""
         async with self.connection.guarded() as client:
             await client.zadd(self.keys.due(TIMERS), {member: at_ms}, nx=True)
 
@@ -113,9 +113,9 @@ class DueSet:
         return await self.rows([(member, token) for member in members], snapshots=snapshots)
 
     async def rows(self, leases: Sequence[tuple[str, str]], *, snapshots: bool = False) -> list[LeasedRow]:
-        """Return the rows of `leases`, pairs of member and token, that are leased under that token: one round trip.
+        """Return the rows of `leases` (pairs of member and token) that are leased under that token, in one round trip.
 
-        `snapshots`: with the state of their incidents, so that they can be sent should the store go away now.
+        `snapshots`: with the state of their incidents, so that they can be sent if the store becomes unavailable.
         """
         if not leases:
             return []
@@ -131,7 +131,7 @@ class DueSet:
             try:
                 row = parse_row(member, token, value, states.get(uid_of(member), ()))
             except (TypeError, ValueError) as error:
-                # Of a later version: it must not keep those behind it from being sent.
+                # From a later version: it must not prevent the rows after it from being sent.
                 log.error("row_unreadable", id=member, why=str(error)[:200])
                 row = parse_row_partly(member, token, value)
             rows += [row] if row is not None else []
@@ -153,8 +153,8 @@ class DueSet:
     ) -> str:
         """End the lease of `row`.
 
-        Returns done, more, again, parked, or lost when the lease was somebody else's by now. `triggered`: a trigger was
-        sent; where the lease was lost the row is due again, so that the newest state follows it (reliability P3).
+        Returns done, more, again, parked, or lost if the lease has moved to another replica. `triggered`: a trigger was
+        sent; if the lease was lost, the row is due again, so that the newest state follows it.
         """
         reply: str = await self.connection.write(
             COMPLETE,
@@ -177,7 +177,7 @@ class DueSet:
         return reply
 
     async def late(self, before_ms: int) -> tuple[int, int | None]:
-        """Return how many rows of all lanes were due before then and are not done, and when the oldest was due."""
+        """Return how many rows of all lanes were due before then and are not completed, and when the oldest was due."""
         count, oldest = 0, None
         lanes = (TIMERS, *self.lanes)
         async with self.connection.guarded() as client:
@@ -199,30 +199,30 @@ class DueSet:
         return value
 
     async def unhold(self, group: str, text: str) -> None:
-        """Forget what is held for `group`, with its timer, if it still is `text`."""
+        """Delete the notification held for `group`, with its timer, if it is still `text`."""
         async with self.connection.guarded() as client:
             if await client.hget(self.keys.named("held"), group) == text:
                 await client.hdel(self.keys.named("held"), group)
                 await client.zrem(self.keys.due(TIMERS), f"held {group}")
 
     async def free(self, now_ms: int) -> int:
-        """End every lease and return how many there were: only where whoever held them is known to be gone."""
+        """End every lease and return how many there were; only if their owner is known to have ended."""
         freed: int = await self.connection.run(
             FREE, [self.keys.due(lane) for lane in self.lanes], [self.keys.prefix, now_ms]
         )
         return freed
 
     async def probe(self) -> None:
-        """Write something: a server that is read-only or full answers reads, and is away all the same."""
+        """Write something, because a read-only or full server answers reads but counts as unavailable."""
         async with self.connection.guarded() as client:
             await client.set(self.keys.named("fence"), "1")
 
     async def refuse(
         self, head: dict[str, Any], now_ms: int, rows: Sequence[tuple[str, str, Destination, dict[str, Any]]]
     ) -> bool:
-        """Keep the head of a refused body; make `rows` unless people were told in the last 10 minutes.
+        """Store the head of a refused body; add `rows` unless people were notified in the last 10 minutes.
 
-        Returns whether rows were made.
+        Returns whether rows were added.
         """
         args: list[Any] = [self.keys.prefix, orjson.dumps(head), now_ms, 600_000]
         for member, lane, to, memory in rows:
@@ -236,9 +236,9 @@ class DueSet:
         once: str | None = None,
         what: str = "",
     ) -> bool:
-        """Make rows that belong to no incident, durably, and return whether they are new.
+        """Add rows that belong to no incident, durably, and return whether they are new.
 
-        `once`: a caller's key against repetition, kept for 7 days with `what`. Raises KeyReused where it was kept with
+        `once`: a caller's idempotency key, stored for 7 days with `what`. Raises KeyReused if it was stored with
         something else.
         """
         made, _ = await self._owe([(row, "") for row in rows], now_ms, once, what)
@@ -251,9 +251,9 @@ class DueSet:
         once: str | None = None,
         what: str = "",
     ) -> frozenset[int]:
-        """Make rows as `owe` does, of those with one pacing key one in a minute; return the indexes of the others.
+        """Add rows as `owe` does, one per pacing key and minute; return the indexes of the others.
 
-        Each row comes with its pacing key. Raises KeyReused as `owe` does.
+        Each row has its pacing key. Raises KeyReused as `owe` does.
         """
         _, too_soon = await self._owe(rows, now_ms, once, what)
         return too_soon

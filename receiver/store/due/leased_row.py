@@ -1,4 +1,4 @@
-"""A row of the due set that is leased to us."""
+"""A row of the due set that is leased to this replica."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from receiver.model.incident.event import Destination
 
 
 class UnreadableRow(ValueError):
-    """A row that a later version has written, of which this version cannot tell what is to be sent."""
+    """A row that a later version wrote, whose content this version cannot read."""
 
 
 @dataclass(frozen=True)
 class LeasedRow:
-    """A row that is leased to us under `token`."""
+    """A row that is leased to this replica under `token`."""
 
     member: str
     token: str
@@ -26,23 +26,24 @@ class LeasedRow:
     cursor: int
     last: int
     tries: int
-    """How often it was claimed so far, this time included: above 1 an earlier attempt may have arrived."""
+    """How often it was claimed, including this time: above 1, an earlier attempt may have arrived."""
     attempts: int
-    """How often it failed since something was last accepted."""
+    """Number of failures since the last accepted delivery."""
     since_ms: int
     memory: dict[str, Any]
     lane: str = ""
-    """The lane in which it is due: its channel's, or the urgent one of that channel."""
+    """The lane in which it is due: the lane of its channel, or that channel's urgent lane."""
     snapshot: tuple[str, str, str] | None = None
-    """State (or the incident compressed), version and id of its incident, where they were read with it, as text."""
+    """State (or the compressed incident), version and id of its incident as text, if they were read with it."""
     whole: bool = True
-    """Whether it could be read as it is; false for one of a later version, of which the rest is left as it stands."""
+    """Whether it could be read completely; false for a row of a later version, whose other fields are left
+    unchanged."""
 
 
 def parse_row(member: str, token: str, values: Sequence[Any], snapshot: Sequence[Any] = ()) -> LeasedRow | None:
-    """Return a row as it is stored, None when it is somebody else's by now. Raises TypeError or ValueError.
+    """Return a stored row; None if it is leased to another replica by now. Raises TypeError or ValueError.
 
-    `snapshot`: state, version, id and compressed text of its incident, where they were read.
+    `snapshot`: state, version, id and compressed text of its incident, if they were read.
     """
     uid, to, cursor, last, tries, attempts, since, memory, held, lane = values
     if to is None or held != token:
@@ -64,14 +65,17 @@ def parse_row(member: str, token: str, values: Sequence[Any], snapshot: Sequence
 
 
 def uid_of(member: str) -> str:
-    """Return the uid of the incident whose row is named `member`; of a row without an incident, what is no uid."""
+    """Return the uid of the incident whose row is named `member`.
+
+    For a row without an incident, the result is no uid.
+    """
     return member.partition(" ")[0]
 
 
 def parse_row_partly(member: str, token: str, values: Sequence[Any]) -> LeasedRow | None:
-    """Return what can be read of a row that `parse_row` cannot read: its destination by its name and lane, its counts.
+    """Return the readable parts of a row that `parse_row` cannot read: its destination by name and lane, its counts.
 
-    None when it is somebody else's by now, or when not even that can be read.
+    None if it is leased to another replica by now, or if not even these parts can be read.
     """
     uid, to, _, last, tries, attempts, since, memory, held, lane = values
     channel = str(lane or "").removesuffix("!")

@@ -1,4 +1,4 @@
-"""Quotas of vendors, shared by all replicas: each call asks whether it may go now, or when to come back."""
+"""Quotas of vendors, shared by all replicas: each call checks whether it may run now, or when to check again."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class RateLimits:
     """The quotas of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here: the store has it."""
+        """All state is in the store."""
         self.connection = connection
         self.keys = connection.keys
 
     async def draw(
         self, channel: str, quotas: Sequence[Quota], now_ms: int, turn: int = 0, most_ms: int = 300_000
     ) -> tuple[int, int]:
-        """Return the milliseconds after which to ask again, and the turn to ask with then; a wait of 0: now.
+        """Return the milliseconds after which to check again, and the slot to check with; a wait of 0: run now.
 
-        `turn`: what was returned when the same was asked before; 0: it is asked for the first time. `most_ms`: the
-        longest wait, since those before it may not need their turn anymore.
+        `turn`: the slot from the previous check; 0: it is the first check. `most_ms`: the longest wait, because earlier
+        calls may no longer need their slot.
         """
         args: list[object] = [self.keys.prefix, now_ms, turn, most_ms]
         for one in quotas:

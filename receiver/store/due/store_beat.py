@@ -1,4 +1,4 @@
-"""One look at the store: its time, what changed, and what is due."""
+"""One read of the store's state: its time, the changes, and the due work."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from receiver.store.stored_numbers import stored_number
 
 @dataclass(frozen=True)
 class StoreBeat:
-    """What one look at the store shows."""
+    """The result of one beat."""
 
     time_ms: int
     changed: tuple[tuple[str, int], ...]
-    """(uid, number of the commit) for what changed since the last look."""
+    """(uid, number of the commit) of each change since the last beat."""
     due: dict[str, int]
     """Lanes with due rows, and how many are waiting in each."""
     depth: int
-    """Delivery rows that are not done."""
+    """Number of delivery rows that are not completed."""
     oldest_ms: int | None
     """When the oldest of them is due."""
     overdue: int
     dead: int
     commits: int
-    """How many commits there were; fewer than before: the store has lost its memory."""
+    """The number of commits; if it is lower than before, the store has lost data."""
     documents_revision: int = 0
     """The revision of the shared documents."""
     clock: AgreedTime = field(default_factory=AgreedTime)
-    """What replicas have agreed about time."""
+    """The time that the replicas have agreed on."""
     epoch: str = ""
-    """Changes whenever the store has lost its memory."""
+    """Changes whenever the store has lost data."""
     until_ms: int = 0
-    """Until when nobody claims what is due: what was forgotten is being made good."""
+    """Until when no replica claims due work, because lost data is being restored."""
     number: int = 0
-    """The number that this replica has written last, as the store knows it."""
+    """The last number that this replica wrote, as stored."""
     same: CommitMark | None = None
-    """The commit that the store has under the number asked about; None where it does not say."""
+    """The stored commit with the requested number; None if it has no mark."""
     newest: CommitMark | None = None
     """Its newest commit, unless an earlier release wrote it."""
 
 
 def beat_of(lanes: Sequence[str], now_ms: int, replies: Sequence[Any]) -> StoreBeat:
-    """Return what the replies to the commands of `DueSet.beat` about `lanes` say at `now_ms`."""
+    """Parse the replies to the commands of `DueSet.beat` about `lanes` at `now_ms`."""
     (seconds, micro), changed, dead, commits, documents_revision, clock, memory, number, marks, *rest = replies
     due: dict[str, int] = {}
     depth, oldest, overdue = 0, None, 0

@@ -1,7 +1,7 @@
-"""A store of our own, for a service that was given none: a Valkey server as a child process.
+"""The embedded store, for a service without a configured one: a Valkey server as a child process.
 
 It keeps an append-only file, synced before each answer, in a folder that survives restarts, and listens on a unix
-socket only. docs/adr/0002 says why its program is started here and not by the package that carries it.
+socket only. docs/adr/0002 explains why its program is started here and not by the package that contains it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from receiver.store.embedded.folder_lock import StoreBusy as StoreBusy
 log = structlog.get_logger("receiver.store")
 
 LOCK_PATIENCE = 10.0
-"""Seconds for the server of a killed service to end, with a rewrite of its file that may be under way."""
+"""Maximum seconds for the server of a killed service to end, including a running rewrite of its file."""
 START_LIMIT = 10.0
-"""Seconds for a new server to open its socket."""
+"""Maximum seconds for a new server to open its socket."""
 LOAD_LIMIT = 60.0
-"""Seconds for a server that answers, to read a big file."""
+"""Maximum seconds for an answering server to load a large file."""
 STOP_LIMIT = 10.0
 POLL = 0.02
 PING_LIMIT = 0.2
@@ -43,19 +43,19 @@ SOCKET_PATH_LIMIT = 100
 
 
 def is_open_to_others(folder: Path) -> bool:
-    """Return whether any user of this machine may rename what is in `folder`; a sticky bit keeps them from it."""
+    """Return whether any user of this machine may rename files in `folder`; a sticky bit prevents that."""
     mode = folder.stat().st_mode
     return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 class EmbeddedStore:
-    """A Valkey server on `data_dir`, which ends with this process, also when that is killed.
+    """A Valkey server on `data_dir`, which ends with this process, even if the process is killed.
 
     Every method blocks for as long as it takes: call them from the main thread, or through `asyncio.to_thread`.
     """
 
     def __init__(self, data_dir: Path, *, program: str | None = None, patience: float = LOCK_PATIENCE) -> None:
-        """`program` is the server's; None looks for it. `patience` are seconds to wait for the folder."""
+        """`program`: the server's program; None: search for it. `patience`: seconds to wait for the folder."""
         self.data_dir = data_dir.absolute()
         self._program = program
         self._patience = patience
@@ -73,14 +73,14 @@ class EmbeddedStore:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None while there is none."""
+        """The server's process id; None if it is not running."""
         return self._process.pid if self._process and self.alive() else None
 
     def start(self) -> str:
-        """Start the server on this folder's data and return its url once it has loaded them.
+        """Start the server on this folder's data and return its URL once it has loaded the data.
 
-        Raises StoreBusy when another service uses the folder, EmbeddedStoreError when no server can be found, the
-        folder cannot be written, or the server does not come up.
+        Raises StoreBusy if another service uses the folder; EmbeddedStoreError if no server is found, the folder is not
+        writable, or the server does not start.
         """
         program = self._program or find_program()
         try:
@@ -106,18 +106,18 @@ class EmbeddedStore:
         return self.url
 
     def alive(self) -> bool:
-        """Return whether the server's process runs; whether it answers is another question."""
+        """Return whether the server's process is running, which does not mean that it answers."""
         return self._process is not None and self._process.poll() is None
 
     def restart(self) -> None:
-        """Start the server again on the same socket, ending it first if it hangs. Raises EmbeddedStoreError."""
+        """Restart the server on the same socket, ending it first if it hangs. Raises EmbeddedStoreError."""
         if self._lock.fd is None:
             raise EmbeddedStoreError("The embedded store was not started.")
         self._end()
         self._run(self._program or find_program())
 
     def stop(self) -> None:
-        """End the server, let go of the folder. May be called twice."""
+        """End the server and release the folder. May be called twice."""
         self._end()
         if self._socket is not None:
             self._socket.unlink(missing_ok=True)
@@ -137,7 +137,8 @@ class EmbeddedStore:
         """Start the program and wait until it has loaded its file."""
         launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("exec_child.py")), str(os.getpid()), program]
         started: SimpleQueue[subprocess.Popen[bytes] | OSError] = SimpleQueue()
-        # The kernel ends the server when the *thread* that made it ends (prctl(2)), so it gets one that lives as long.
+        # The kernel ends the server when the *thread* that started it ends (prctl(2)), so it gets a thread that lives
+        # as long.
         threading.Thread(
             target=_keep, args=(launch + self._settings(), self._lock.fd, started), name="embedded-store", daemon=True
         ).start()
@@ -152,14 +153,14 @@ class EmbeddedStore:
         return [
             *("--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700"),
             *("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes", "--save", ""),
-            # An incident is some small hashes of a few long values. As lists they take a tenth less memory.
+            # An incident consists of small hashes with a few long values. Stored as lists, they need 10 % less memory.
             *("--hash-max-listpack-entries", "64", "--hash-max-listpack-value", "2048"),
             *("--maxmemory-policy", "noeviction", "--dir", str(self.data_dir / "store"), "--daemonize", "no"),
             *("--loglevel", "warning", "--logfile", str(self.data_dir / "store.log")),
         ]
 
     def _wait_until_loaded(self) -> None:
-        """Ask until it answers; counted in polls, since only clock.py reads a clock."""
+        """Poll until it answers; the limit is a number of polls, because only clock.py reads a clock."""
         waited, limit = 0.0, START_LIMIT
         while waited < limit:
             answer, took = self._ping()
@@ -173,7 +174,7 @@ class EmbeddedStore:
         raise EmbeddedStoreError(f"The embedded store does not respond.{self._last_words()}")
 
     def _ping(self) -> tuple[bytes, float]:
-        """Return what the server says, nothing when it says nothing, and the seconds spent on waiting for it."""
+        """Return the server's reply (empty if there is none), and the seconds spent waiting for it."""
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(PING_LIMIT)
             try:
@@ -206,7 +207,7 @@ class EmbeddedStore:
 
 
 def find_program() -> str:
-    """Return the path of a Valkey server: the wheel's, else valkey-server or redis-server on PATH.
+    """Return the path of a Valkey server: from the wheel, else valkey-server or redis-server on PATH.
 
     Raises EmbeddedStoreError, saying what to install.
     """
@@ -227,7 +228,7 @@ def find_program() -> str:
 
 def _keep(command: list[str], lock: int | None, started: SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
     try:
-        # A session of its own: Ctrl-C in a terminal is for the service, which still has work to put away.
+        # A separate session: Ctrl-C in a terminal is for the service, which still has work to finish.
         process = subprocess.Popen(  # noqa: S603 - the program was found by us, nobody's input is in the command
             command,
             stdin=subprocess.DEVNULL,

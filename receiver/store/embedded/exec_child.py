@@ -1,8 +1,8 @@
-"""Becomes the store's server, after asking the kernel to end it together with the service.
+"""Becomes the store's server, after requesting that the kernel ends it together with the service.
 
-Run as a file of its own, `python -I -S exec_child.py PARENT PROGRAM ARGUMENT...`: the request has to be made in the new
-process before the server's program replaces it, and between fork and exec of a process with threads no Python code
-is safe (subprocess warns of `preexec_fn` for that reason).
+It is run as a separate file, `python -I -S exec_child.py PARENT PROGRAM ARGUMENT...`: the request must be made in the
+new process before the server's program replaces it, and no Python code is safe between fork and exec of a process with
+threads (the reason for subprocess's warning about `preexec_fn`).
 """
 
 import ctypes
@@ -11,15 +11,15 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
-"""prctl(2), Linux only: a signal for this process when the thread that made it ends. It survives execve."""
+"""prctl(2), Linux only: a signal for this process when the thread that started it ends. It survives execve."""
 
 
 def main() -> None:
-    """Replace this process by PROGRAM; end at once when the service is gone already."""
+    """Replace this process with PROGRAM; end at once if the service has already ended."""
     parent, program = int(sys.argv[1]), sys.argv[2]
     os.umask(0o077)
     if sys.platform == "linux":
-        # Nothing is lost by SIGKILL: the server answers only what its append-only file has on disk.
+        # SIGKILL loses nothing: the server answers a write only once its append-only file is on disk.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit(1)

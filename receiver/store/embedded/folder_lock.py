@@ -1,4 +1,4 @@
-"""The lock on a data folder: whoever serves its files holds it, and so does the server that was started on them."""
+"""The lock on a data folder, held by the service that uses its files and by the server started on them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from pathlib import Path
 
 POLL = 0.05
 IN_USE = 2.0
-"""Seconds to wait for a service that runs: it may be about to end, but most often it is not."""
+"""Maximum seconds to wait for a running service: it may be about to end, but usually is not."""
 
 
 class EmbeddedStoreError(Exception):
-    """The embedded store cannot be had. The message is for a person: what is wrong, and what to do."""
+    """The embedded store is not available. The message is for a person: the problem, and what to do."""
 
 
 class StoreBusy(EmbeddedStoreError):
-    """Another process serves this data folder."""
+    """Another process uses this data folder."""
 
 
 class FolderLock:
     """An exclusive flock(2) on DATA/lock.
 
-    It belongs to the open file, so the server, which inherits `fd`, holds it as well: it is free when the service
-    *and* its server are gone, however they ended, and two servers never write the same files.
+    It belongs to the open file, so the server, which inherits `fd`, holds it too: it is free once the service *and* its
+    server have ended in any way, so that two servers never write the same files.
     """
 
     def __init__(self, folder: Path) -> None:
-        """`folder` exists; nothing is opened yet."""
+        """`folder` must exist; the file is opened later."""
         self.folder = folder
         self.path = folder / "lock"
         self.fd: int | None = None
 
     def acquire(self, patience: float) -> int:
-        """Return the descriptor that a server is to inherit. Waits `patience` seconds, then raises StoreBusy.
+        """Return the descriptor that a server must inherit. Waits `patience` seconds, then raises StoreBusy.
 
-        While the service that holds it runs, it waits at most two seconds: a person may be waiting for the message.
+        If the service that holds it is running, it waits at most two seconds, because a person may be waiting for the
+        message.
         """
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         tries = max(1, round(patience / POLL))
@@ -56,19 +57,22 @@ class FolderLock:
         raise StoreBusy(self._who())
 
     def sign(self, *pids: int) -> None:
-        """Note who holds it, the service first: read only to tell a person."""
+        """Write who holds it, the service first; only used in messages."""
         if self.fd is not None:
             os.pwrite(self.fd, (" ".join(map(str, pids)) + "\n").encode(), 0)
             os.ftruncate(self.fd, len(" ".join(map(str, pids))) + 1)
 
     def release(self) -> None:
-        """Let go of it; it is free once a server that inherited it has ended."""
+        """Release it; it is free once a server that inherited it has ended."""
         if self.fd is not None:
             os.close(self.fd)
             self.fd = None
 
     def _runs(self) -> bool:
-        """Return whether the service that holds it runs; in a container it may have had the number of this one."""
+        """Return whether the service that holds it is running.
+
+        In a container, it may have had the process id of this one.
+        """
         pids = self._pids()
         return bool(pids) and pids[0] != os.getpid() and _is_alive(pids[0])
 
@@ -99,7 +103,7 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     try:
-        # Whoever started it has not asked yet how it ended (proc(5)).
+        # Its parent has not read its exit status yet (proc(5)).
         return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[:1] != ["Z"]
     except OSError:
         return True

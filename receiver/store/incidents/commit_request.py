@@ -1,4 +1,4 @@
-"""What one decision wants written, and what became of it."""
+"""The request to write one decision, and its result."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from receiver.model.incident.incident_summary import IncidentSummary
 
 
 class StaleVersion(Exception):
-    """Another replica committed first: decide again on fresh state."""
+    """Another replica committed first: decide again with the new state."""
 
 
 class RepeatedNotification(Exception):
-    """This was done before, under the same key: nothing was written now."""
+    """The request was carried out before under the same key: nothing was written now."""
 
     def __init__(self, uid: str, number: str, version: int, what: str) -> None:
-        """`what` is the text that was kept with it the first time."""
+        """`what`: the text that was stored with it the first time."""
         super().__init__(f"taken before, by {number}")
         self.uid = uid
         self.id = number
@@ -31,91 +31,91 @@ class RepeatedNotification(Exception):
 
 @dataclass(frozen=True)
 class OutboxRow:
-    """One destination with something to send: `last` is the sequence number of the last event addressed to it."""
+    """One destination with a pending message: `last` is the sequence number of the last event addressed to it."""
 
     member: str
     lane: str
     to: Destination
     last: int
     memory: dict[str, Any] | None = None
-    """Set when something is known to have been sent before (an adopted emergency page)."""
+    """Set if it is known that a message was sent before (an adopted emergency page)."""
     tries: int = 0
     receipt: dict[str, Any] | None = None
-    """Of what was sent before."""
+    """The receipt of the earlier message."""
     done: bool = False
-    """Whether nothing is left to be sent: the row is not due, unless somebody is just sending it."""
+    """Whether nothing is left to send: the row is not due, unless a replica is currently sending it."""
     put_off_ms: int = 0
-    """Milliseconds after which it is due, instead of being leased to who commits; 0: at once."""
+    """Milliseconds after which it is due, instead of being leased to the committing replica; 0: at once."""
 
 
 @dataclass(frozen=True)
 class CommitRequest:
-    """What one decision wants written. `incident` None: only tombs and digests."""
+    """The data that one decision writes. `incident` None: only tombstones and digests."""
 
     incident: Incident | None
     about: Incident | None = None
-    """With no incident to write: the one that the notification repeats, so that its next copy is answered from it."""
+    """If no incident is written: the one that the notification repeats, so that its next copy is answered from it."""
     events: Sequence[Event] = ()
     records: Mapping[str, AlertRecord] = field(default_factory=dict)
     bodies: Mapping[str, bytes] = field(default_factory=dict)
     gone: Sequence[str] = ()
     owners: Mapping[str, str] = field(default_factory=dict)
-    """Firing fingerprints and who held them when the decision was made; "" is claimed for this incident."""
+    """Firing fingerprints and their owners when the decision was made; "" is claimed for this incident."""
     freed: Sequence[str] = ()
     pointers: Mapping[str, str] = field(default_factory=dict)
-    """Correlation keys that shall lead to this incident, and where they led when the decision was made."""
+    """Correlation keys that will point to this incident, and where they pointed when the decision was made."""
     turn: tuple[str, int] | None = None
-    """The correlation key that was decided about, and its turn when it was read."""
+    """The correlation key of the decision, and its counter when it was read."""
     seen: Mapping[str, str] = field(default_factory=dict)
     tombs: Mapping[str, int] = field(default_factory=dict)
     untomb: Sequence[str] = ()
     rows: Sequence[OutboxRow] = ()
     timers: Mapping[str, int] = field(default_factory=dict)
-    """Members of the timer lane and when (ms); 0 takes one away."""
+    """Members of the timer lane and their due times (ms); 0 removes one."""
     held: Sequence[tuple[str, str, int]] = ()
     unheld: Sequence[str] = ()
     once: Sequence[str] = ()
-    """Idempotency keys of a caller; `what` is kept under them for 7 days."""
+    """Idempotency keys of a caller; `what` is stored under them for 7 days."""
     what: str = ""
     storm: tuple[int, int] | None = None
-    """For an incident that is new or calls anew: it is stale once so many have opened since that ms."""
+    """For an incident that is new or pages again: it is stale once this many have opened since that time (ms)."""
     again: bool = False
-    """Whether it fires again and calls people anew, which counts in a storm as an opening does."""
+    """Whether it fires again and pages people again, which counts toward a storm like an opening."""
     into: str = ""
-    """Where a merged incident's keys and owners lead from now on."""
+    """Where a merged incident's keys and owners point from now on."""
     supersedes: str = ""
-    """For an incident that is new: the uid of the one that it is opened for, which cannot be read."""
+    """For a new incident: the uid of the unreadable one that it supersedes."""
     unpoint: Sequence[str] = ()
-    """Correlation keys that lead to this incident no longer."""
+    """Correlation keys that no longer point to this incident."""
     frees: bool = False
-    """Whether it answers, ends or escalates what the store has: it is written even when the store's memory is full."""
+    """Whether it answers, ends or escalates a stored incident: it is written even if the store's memory is full."""
     summary: IncidentSummary | None = None
-    """Of the incident as it is written; what is kept of it while it is open."""
+    """The summary of the written incident, which is stored while it is open."""
 
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit gave: the incident with its id and version, and the rows leased to who committed."""
+    """The result of a commit: the incident with its id and version, and the rows leased to the committing replica."""
 
     incident: Incident | None
     leased: tuple[str, ...]
     token: str
     number: int = 0
-    """Which commit it was, counted from the first; 0 when no incident was written."""
+    """The number of the commit, counted from the first; 0 if no incident was written."""
 
 
 def committed_as(incident: Incident | None, reply: Sequence[Any], token: str) -> Committed:
-    """Return what `commit.lua` has answered to a commit of `incident` under `token` that was written."""
+    """Parse the answer of `commit.lua` to a written commit of `incident` under `token`."""
     _, number, version, commits, *leased = reply
     done = incident.model_copy(update={"id": number, "version": int(version)}) if incident else None
     return Committed(incident=done, leased=tuple(leased), token=token, number=int(commits))
 
 
 def new_uid() -> str:
-    """Return an identity that nobody else draws."""
+    """Return a unique id."""
     return secrets.token_hex(12)
 
 
 def new_token() -> str:
-    """Return the name of one commit, and of what it leases."""
+    """Return the unique token of a commit and its leases."""
     return secrets.token_hex(8)

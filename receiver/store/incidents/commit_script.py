@@ -1,4 +1,4 @@
-"""How the script that writes a commit is told what to write."""
+"""Builds the arguments of the script that writes a commit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_INCIDENT: dict[str, Any] = {
     "uid": "", "version": 0, "severity": "", "opened": 0, "open": False, "split": "", "past": "",
     "promised": False, "uncounted": False, "team": "", "parent": [], "apart": "",
 }  # fmt: skip
-"""What `commit.lua` reads in place of an incident when a commit writes none."""
+"""The value that `commit.lua` reads in place of an incident if a commit writes none."""
 
 
 def script_arguments(
@@ -35,9 +35,9 @@ def script_arguments(
 ) -> list[Any]:
     """Return the arguments of `commit.lua` for `change`: a header that counts what follows it, then each part in turn.
 
-    `number` is prefix, width and suffix of an id, used when the incident is new; `token` marks leased rows.
-    `floor`: the highest number that is known to exist; a higher one is drawn. `mark`: the newest known commit; a store
-    that does not have it writes nothing.
+    `number`: prefix, width and suffix of an id, used if the incident is new. `token` marks leased rows. `floor`: the
+    highest number that is known to exist; a higher one is used. `mark`: the newest known commit; a store that lacks it
+    writes nothing.
     """
     header = {
         "prefix": prefix,
@@ -60,7 +60,7 @@ def script_arguments(
 
 
 def _add_parts(args: list[Any], change: CommitRequest) -> None:
-    # In the order in which the script counts them off.
+    # In the order in which the script reads them.
     args.append(state_text(change.incident) if change.incident else "")
     args.extend(map(event_text, change.events))
     for name, record in change.records.items():
@@ -85,7 +85,7 @@ def _counts(change: CommitRequest) -> dict[str, int]:
 
 
 def _incident_fields(incident: Incident | None) -> dict[str, Any]:
-    # What the script reads of the incident that is written: it does not parse the incident's own text.
+    # The fields of the incident that the script needs, because it does not parse the incident's text.
     if incident is None:
         return NO_INCIDENT
     return {

@@ -1,7 +1,7 @@
-"""An incident that is over as one compressed text: snapshot, records, log and alerts, each byte for byte.
+"""A finished incident as one compressed text: snapshot, records, log and alerts, each byte for byte.
 
-A text of 1 KB hardly shrinks by itself. Here all parts are one text, since they repeat labels and titles, and a
-dictionary holds what every incident says. An incident of one alert goes from 6 KB to 1 KB.
+A text of 1 KB alone hardly shrinks. Therefore all parts, which repeat labels and titles, form one text, and a
+dictionary contains the strings that every incident has. An incident with one alert shrinks from 6 KB to 1 KB.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from typing import NamedTuple
 import orjson
 
 FORMAT = "z1 "
-"""The first characters of a text: the number of its format and dictionary. Other texts of the store are JSON."""
+"""The first characters of a compressed text: the number of its format and dictionary. Other texts are JSON."""
 _KIND = "z"
 _DICTIONARY = "incident-dictionary-1.txt"
-"""Never changed: what was compressed with it could not be read anymore. Another one is another format."""
+"""It must never change, because texts compressed with it would become unreadable. A different one is a new format."""
 LARGEST = 8 * 1024 * 1024
-"""Bytes of an incident's texts. A larger one, of some 8,000 alerts, stays as it is: one look at it would stop the event
-loop for too long."""
+"""Maximum total size of an incident's texts in bytes. A larger one, with some 8,000 alerts, is not compressed, because
+reading it would block the event loop for too long."""
 _LEVEL = 9
 _BREAK = "\n"
-"""Between two parts. JSON has no line breaks of its own as it is written here."""
+"""The separator of parts. JSON contains no line breaks as it is written here."""
 
 
 class StoredTexts(NamedTuple):
-    """What the store holds of an incident, as it is stored."""
+    """The stored texts of an incident."""
 
     state: str
     """The snapshot."""
     past: str
-    """The review record; "": it has none."""
+    """The review record; "" if it has none."""
     similar: str
-    """The record by which it is compared with others (model/incident/similar_record.py); "": it has none."""
+    """The record for comparisons with other incidents (model/incident/similar_record.py); "" if it has none."""
     events: Sequence[str]
     alerts: Mapping[str, str]
     """Fingerprint -> record."""
@@ -45,12 +45,12 @@ class StoredTexts(NamedTuple):
 
 
 def is_compressed(text: str | bytes | None) -> bool:
-    """Return whether a text of the store is an incident compressed by this release or a later one, and not JSON."""
+    """Return whether a stored text is a compressed incident (by this or a later release) rather than JSON."""
     return (text.startswith(_KIND) if isinstance(text, str) else text.startswith(_KIND.encode())) if text else False
 
 
 def compress(texts: StoredTexts) -> str | None:
-    """Return `texts` as one text; None where it is too large, or where a part has a line break."""
+    """Return `texts` as one text; None if it is too large, or a part has a line break."""
     head = orjson.dumps([len(texts.events), list(texts.alerts), list(texts.bodies)]).decode()
     parts = [head, *texts[:3], *texts.events, *texts.alerts.values(), *texts.bodies.values()]
     whole = _BREAK.join(parts)
@@ -60,17 +60,17 @@ def compress(texts: StoredTexts) -> str | None:
     if len(raw) > LARGEST:
         return None
     packer = zlib.compressobj(_LEVEL, zdict=_dictionary())
-    # The client reads text, and a quarter of 1 KB is not worth another way to read.
+    # The client reads text, and saving a quarter of 1 KB is not worth a second way of reading.
     return FORMAT + base64.b64encode(packer.compress(raw) + packer.flush()).decode()
 
 
 def expand(text: str | bytes) -> StoredTexts:
-    """Return the texts that `compress` made one of. Raises ValueError where it is damaged or of a later release."""
+    """Return the texts that `compress` combined. Raises ValueError if the text is damaged or from a later release."""
     told = text.decode() if isinstance(text, bytes) else text
     if not told.startswith(FORMAT):
         raise ValueError("the incident is compressed in another format")
     try:
-        # The checksum of zlib covers all of it, and its header names the dictionary.
+        # The checksum of zlib covers everything, and its header identifies the dictionary.
         unpacker = zlib.decompressobj(zdict=_dictionary())
         raw = unpacker.decompress(base64.b64decode(told[len(FORMAT) :], validate=True), LARGEST + 1)
         if not unpacker.eof:
@@ -91,7 +91,7 @@ def expand(text: str | bytes) -> StoredTexts:
 
 
 def state_in(text: str | bytes) -> str | bytes:
-    """Return the snapshot in `text`, which is one or is compressed. Raises ValueError as `expand` does."""
+    """Return the snapshot in `text`, which may be compressed. Raises ValueError as `expand` does."""
     return expand(text).state if is_compressed(text) else text
 
 

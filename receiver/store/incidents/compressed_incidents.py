@@ -1,4 +1,4 @@
-"""Reads the log, records and bodies of an incident, compressed or not, and gives a compressed one its keys back."""
+"""Reads the log, records and bodies of an incident, compressed or not, and expands a compressed one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ EXPAND = Script("incidents/expand_incident")
 
 
 class CompressedIncidents:
-    """The incidents of one namespace, as far as they are compressed.
+    """The compressed incidents of one namespace.
 
-    An open incident never is, so nothing is asked twice for it: only where its own keys hold nothing is the compressed
-    text looked at.
+    An open incident is never compressed, so it needs no second read: the compressed text is read only if its own keys
+    are empty.
     """
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
 
@@ -49,16 +49,16 @@ class CompressedIncidents:
         texts = await self.texts(uid)
         if texts is not None:
             return part(texts)
-        # There is nothing, or another replica has expanded it between the two reads.
+        # There is nothing, or another replica expanded it between the two reads.
         return await self.connection.call(*command)
 
     async def texts(self, uid: str) -> StoredTexts | None:
-        """Return what is compressed of `uid`; None where it is not. Raises StoreAway, IncidentUnreadable."""
+        """Return the compressed texts of `uid`; None if it is not compressed. Raises StoreAway, IncidentUnreadable."""
         known = await self._text(uid)
         return self._expanded(uid, known) if known else None
 
     async def expand(self, uid: str) -> bool:
-        """Give `uid` its keys back, so that it can be changed; return whether it was compressed.
+        """Expand `uid`, so that it can be changed; return whether it was compressed.
 
         Raises StoreAway, IncidentUnreadable.
         """

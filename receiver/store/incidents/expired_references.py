@@ -1,4 +1,4 @@
-"""What still points to incidents that have expired is dropped: indexes, owners of alerts, places in chat, timers."""
+"""Removes references to expired incidents: indexes, owners of alerts, chat channels, timers."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from receiver.store.keys import TIMERS
 
 TIDY = Script("incidents/drop_expired_references")
 PART = 500
-"""Entries that are looked at in one step, so that nobody else waits for long."""
+"""Number of entries that are checked in one step, so that other work does not wait for long."""
 HASHES = ("ids", "owner", "rooms")
-"""Hashes that lead from a name to a uid."""
+"""Hashes from a name to a uid."""
 SETS = ("index", "uncounted", "open", "changed", "again")
 """Sorted sets of uids."""
 _UID = re.compile(r"[0-9a-f]{1,48}")
-"""Of an incident; other timers begin with `sys` or `held`."""
+"""The timers of incidents; other timers begin with `sys` or `held`."""
 
 Entry = tuple[str, str, str]
-"""Where it stands, its name there, and the uid that it points to."""
+"""Its key, its name in it, and the uid that it points to."""
 
 
 class ExpiredReferences:
-    """Looks at all of it, a part at a time."""
+    """Checks all references, in steps."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
 
     async def run(self, before_ms: int) -> int:
-        """Drop what points to incidents that have expired, and return how many entries. Raises StoreAway.
+        """Remove references to expired incidents, and return the number of entries. Raises StoreAway.
 
-        `before_ms`: of the index, only what opened before then is looked at.
+        `before_ms`: only index entries of incidents that opened before then are checked.
         """
         dropped = 0
         async for part in self._parts(before_ms):
@@ -64,7 +64,7 @@ class ExpiredReferences:
             yield [("promised", uid, uid) for uid in found]
         for name in SETS:
             async for found in self._scanned("zscan", name):
-                # A score of the index is when it opened, and one of `open` too: what is young cannot have expired.
+                # The score in `index` and `open` is the opening time: recent incidents cannot have expired.
                 old = [uid for uid, score in found if name not in ("index", "open") or score < before_ms]
                 yield [(name, uid, uid) for uid in old]
         lane = f"due:{TIMERS}"

@@ -1,4 +1,4 @@
-"""Whole incidents, out of the store and back: each is one document that carries its ids and its times."""
+"""Exports whole incidents from the store and imports them: each is one document with its ids and times."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from receiver.store.incidents.whole_incident import read_whole
 RESTORE = Script("incidents/restore_archived")
 FORGET = Script("incidents/delete_archived")
 FORMAT = 1
-"""Of the documents; a later one is refused by name."""
+"""The version of the documents; a later one is rejected with its number."""
 _TIME = 12
-"""Digits of a time in the place of an incident."""
+"""Number of digits of the time in an incident's position."""
 _UID = re.compile(r"[0-9a-f]{1,48}")
 _EVENTS = TypeAdapter(list[Event])
 
 
 class BadDocument(ValueError):
-    """A document that is no incident that was exported here."""
+    """The document is not an incident that was exported here."""
 
 
 class Archive:
-    """The way of whole incidents."""
+    """Exports, imports and removes whole incidents."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
 
     async def opened(self, since_ms: int, until_ms: int, after: str = "", most: int = 50) -> list[tuple[str, int]]:
-        """Return uid and time (ms) of incidents that opened then, oldest first; `after`: the place of the last one.
+        """Return uid and time (ms) of incidents opened in a period, oldest first.
 
-        The last one need not be there anymore.
+        `after`: the position of the last one, which need not exist anymore.
         """
         index, found, offset = self.keys.named("index"), list[tuple[str, int]](), 0
         mark = (int(after[:_TIME] or "0", 16), after[_TIME:])
@@ -58,12 +58,12 @@ class Archive:
         return found[:most]
 
     async def restored(self, uid: str) -> int:
-        """Return when the incident `uid` was put back, in ms; 0: never. Raises StoreAway."""
+        """Return when the incident `uid` was imported, in ms; 0: never. Raises StoreAway."""
         async with self.connection.guarded() as client:
             return int(await client.hget(self.keys.incident(uid), "restored") or 0)
 
     async def document(self, uid: str) -> dict[str, Any] | None:
-        """Return the incident `uid` as a document, None when it is gone. No address of a pager is in it."""
+        """Return the incident `uid` as a document; None if it does not exist. It contains no pager addresses."""
         whole = await read_whole(self.connection, uid)
         if whole is None:
             return None
@@ -88,10 +88,10 @@ class Archive:
         now_ms: int,
         remind_ms: int = 0,
     ) -> str:
-        """Put an incident back: `restored`, `known` or `taken`. Raises BadDocument, StoreAway.
+        """Import an incident: `restored`, `known` or `taken`. Raises BadDocument, StoreAway.
 
-        `remind_ms`: when the owner of an open action item is next reminded; 0: there is none.
-        `number`: prefix, width and suffix of ids at the time of its opening: the next new one is drawn above it.
+        `remind_ms`: when the owner of an open action item is next reminded; 0: there is none. `number`: prefix, width
+        and suffix of ids at the time of its opening; the next new id is higher.
         """
         incident, events = read(document)
         drawn = _number(incident.id, number)
@@ -119,18 +119,18 @@ class Archive:
         return str(await self.connection.write(RESTORE, [self.keys.incident(incident.uid)], args))
 
     async def forget(self, document: Mapping[str, Any]) -> bool:
-        """Take an incident out of the store as it is in `document`; False when it has changed. Raises StoreAway."""
+        """Remove an incident that is stored as in `document`; return False if it has changed. Raises StoreAway."""
         args = [self.keys.prefix, document["uid"], document["id"], str(document["version"])]
         return bool(await self.connection.write(FORGET, [self.keys.incident(document["uid"])], args))
 
 
 def place_of(row: tuple[str, int]) -> str:
-    """Return the place of an incident among all, by which the next page is asked for."""
+    """Return the position of an incident, which the request for the next page contains."""
     return f"{row[1]:0{_TIME}x}{row[0]}"
 
 
 def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
-    """Return the incident and its log. Raises BadDocument with what is wrong."""
+    """Return the incident and its log. Raises BadDocument with the reason."""
     if document.get("format") != FORMAT:
         raise BadDocument(f"format: not {FORMAT} (give a file that `receiver export` wrote)")
     for name, kind in (("state", dict), ("events", list), ("alerts", dict), ("bodies", dict), ("receipts", list)):
@@ -158,7 +158,7 @@ def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
 
 
 def _bare(value: Any) -> Any:
-    # The routing key that a page rang with is a secret of the channel.
+    # The routing key of a page is a secret of the channel.
     if isinstance(value, dict):
         page = "ring" in value and "contact" in value and "address" in value
         return {name: "" if page and name == "address" else _bare(inner) for name, inner in value.items()}

@@ -1,4 +1,4 @@
-"""Compresses incidents that are over and have not changed for a while, in the order of their last commits."""
+"""Compresses finished incidents that have not changed for a while, in the order of their last commits."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from receiver.store.stored_numbers import stored_number
 
 COMPRESS = Script("incidents/compress_incident")
 PART = 100
-"""Incidents whose age one round trip reads."""
+"""Number of incidents whose age is read in one round trip."""
 
 
 class IncidentCompressor:
-    """The cursor is kept in the store: the number of the last commit up to which everything has been looked at.
+    """Compresses incidents up to a cursor in the store: the number of the last commit that was checked.
 
-    What changes later has a commit with a higher number (`changed`), so it comes up again.
+    Incidents that change later have a commit with a higher number (`changed`), so they are checked again.
     """
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
         self.compressed = CompressedIncidents(connection)
         self._place = self.keys.named("compressed")
 
     async def begun_ms(self, now_ms: int) -> int:
-        """Return when a release that compresses first looked at this store, in ms: now, if it is the first look.
+        """Return when a compressing release first used this store, in ms: now, if this is the first time.
 
         Raises StoreAway.
         """
         known = stored_number(await self.connection.call("HGET", self._place, "since"))
-        if not 0 < known <= now_ms:  # a time ahead was written by a clock that was wrong
+        if not 0 < known <= now_ms:  # a time in the future was written by a wrong clock
             known = now_ms
             await self.connection.call("HSET", self._place, "since", known)
         return known
 
     async def compress(self, before_ms: int, most: int) -> tuple[int, bool]:
-        """Compress what is over and has not changed since `before_ms`, looking at `most` incidents.
+        """Compress finished incidents that have not changed since `before_ms`, checking at most `most`.
 
-        Returns how many were compressed, and whether there is more to look at. Raises StoreAway.
+        Returns how many were compressed, and whether there are more to check. Raises StoreAway.
         """
         upto = await self._upto()
         async with self.connection.guarded() as client:
@@ -68,20 +68,20 @@ class IncidentCompressor:
         return count, len(rows) == most
 
     async def restore(self, most: int) -> tuple[int, bool]:
-        """Expand what was compressed, the newest first, looking at `most` incidents.
+        """Expand compressed incidents, newest first, checking at most `most`.
 
-        Returns how many were expanded, and whether there is more to look at. Raises StoreAway.
+        Returns how many were expanded, and whether there are more to check. Raises StoreAway.
         """
         upto, changed = await self._upto(), self.keys.named("changed")
         async with self.connection.guarded() as client:
-            # The part behind the cursor may have been left in its middle.
+            # A run may have been interrupted after the cursor.
             part = await client.zrange(changed, f"({upto}", "+inf", byscore=True, offset=0, num=PART)
             rows = await client.zrange(
                 changed, upto, "-inf", desc=True, byscore=True, withscores=True, offset=0, num=most
             )
         count = 0
         for uid in (*part, *(uid for uid, _ in rows)):
-            with suppress(IncidentUnreadable):  # said in the log; the others are expanded all the same
+            with suppress(IncidentUnreadable):  # logged; the others are still expanded
                 count += await self.compressed.expand(uid)
         more = len(rows) == most
         if upto:
@@ -93,14 +93,14 @@ class IncidentCompressor:
             upto, commits = await self.connection.read_all(
                 [("HGET", self._place, "upto"), ("GET", self.keys.named("commits"))]
             )
-        # A store that has lost its memory counts commits anew.
+        # A store that has lost its data counts commits from the start.
         return known if (known := stored_number(upto)) <= stored_number(commits) else 0
 
     async def _reached(self, number: int) -> None:
         await self.connection.call("HSET", self._place, "upto", number)
 
     async def _changed_ms(self, uids: Sequence[str]) -> list[int | None]:
-        # When each changed last; None where it is open, is compressed, or does not say.
+        # When each last changed; None if it is open, compressed, or has no time.
         commands: list[tuple[str | int, ...]] = [("ZSCORE", self.keys.named("open"), uid) for uid in uids]
         commands += [("LINDEX", self.keys.log(uid), -1) for uid in uids]
         async with self.connection.guarded():
@@ -112,7 +112,7 @@ class IncidentCompressor:
         try:
             whole = await read_whole(self.connection, uid)
         except ValueError:
-            return False  # it is compressed already
+            return False  # it is already compressed
         if whole is None or whole.is_compressed or not whole.texts.events or _fires(whole.texts.state):
             return False
         text = await asyncio.to_thread(compress, whole.texts)
@@ -131,7 +131,7 @@ def _at_ms(event: str | None) -> int | None:
 
 
 def _fires(state: str) -> bool:
-    # A person has closed it while its alerts fire: their ends are still to come. So is what cannot be read.
+    # A person closed it while its alerts fire: their ends will still arrive. Unreadable incidents are also skipped.
     try:
         return bool(orjson.loads(state).get("firing"))
     except (ValueError, AttributeError):

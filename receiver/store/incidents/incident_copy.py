@@ -1,4 +1,4 @@
-"""A copy of a stored incident in a replica, so that it can be written back."""
+"""A replica's copy of a stored incident, which can be written back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class IncidentCopy:
-    """Texts as they are stored: nothing is parsed before it is needed, nor decoded, since the store takes bytes."""
+    """The stored texts: they are parsed only when needed, and not decoded, because the store accepts bytes."""
 
     uid: str
     id: str
@@ -19,12 +19,12 @@ class IncidentCopy:
     bodies: dict[str, str | bytes] = field(default_factory=dict)
     """Fingerprint -> labels and annotations."""
     lean: bool = False
-    """Whether it is stored without the bodies of its alerts, because it has many."""
+    """Whether it lacks the bodies of its alerts, because it has many."""
     over: bool = False
 
     @property
     def last_event(self) -> str:
-        """The text of the newest entry of its log; "" without one."""
+        """The text of the newest entry of its log; "" if the log is empty."""
         last = self.events[-1] if self.events else ""
         return last.decode() if isinstance(last, bytes) else last
 

@@ -1,4 +1,4 @@
-"""The labels of many incidents, without the rest of their snapshots: a filter by label looks at thousands."""
+"""Reads the labels of many incidents without parsing their snapshots, because a filter by label checks thousands."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.stepped_loop import in_steps
 
 PARSED = 100
-"""Snapshots of which the labels are read in one step: about 2 ms. Making an Incident of one costs ten times as much."""
+"""Number of snapshots whose labels are read in one step: about 2 ms. Parsing an Incident would cost ten times as
+much."""
 
 
 async def read_labels(incidents: IncidentStore, uids: Sequence[str]) -> dict[str, Mapping[str, str]]:
-    """Return the labels of each of `uids` that exists, by uid, 100 in a round trip. Raises StoreAway.
+    """Return the labels of each existing incident of `uids`, by uid, 100 per round trip. Raises StoreAway.
 
-    An incident that this version cannot read has none.
+    An incident that this version cannot read has no labels.
     """
     found: dict[str, Mapping[str, str]] = {}
     connection = incidents.connection
@@ -34,7 +35,7 @@ async def read_labels(incidents: IncidentStore, uids: Sequence[str]) -> dict[str
 
 
 def labels_in(state: str | bytes) -> Mapping[str, str]:
-    """Return the labels in the text of a snapshot, compressed or not; none where it has none that can be read."""
+    """Return the labels in the text of a snapshot, compressed or not; empty if they cannot be read."""
     try:
         labels = orjson.loads(state_in(state)).get("labels", {})
     except (ValueError, AttributeError):

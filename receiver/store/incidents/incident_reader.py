@@ -1,4 +1,4 @@
-"""Incidents as they lie in the store: their snapshots, logs, alerts and receipts."""
+"""Reads incidents from the store: snapshots, logs, alerts and receipts."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from receiver.store.stepped_loop import PARSED, in_steps, next_step
 from receiver.store.stored_numbers import stored_number
 
 TOGETHER = 100
-"""Snapshots that one round trip reads."""
+"""Number of snapshots that one round trip reads."""
 
 
 class IncidentReader:
     """Reads the incidents of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is read yet."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
         self.readings: Callable[[str], Sequence[str]] = lambda number: (number,)
-        """The ids that an id which somebody typed may mean, itself first."""
+        """Returns the ids that a typed id may stand for, itself first."""
         self._written = WrittenIncidents()
         self.compressed = CompressedIncidents(connection)
 
     async def incident(self, uid: str) -> Incident | None:
         """Return the snapshot of `uid`, or None.
 
-        Raises StoreAway; IncidentUnreadable: a later version wrote it, or another one was opened in its place, to which
-        it has not given way yet.
+        Raises StoreAway; IncidentUnreadable: a later version wrote it, or another one was opened in its place and has
+        not taken over yet.
         """
         return self._current(uid, await self._snapshot(uid))
 
@@ -54,7 +54,7 @@ class IncidentReader:
         return incident
 
     async def superseded(self, uid: str) -> tuple[Incident, str] | None:
-        """Return the snapshot of `uid` and the uid of what was opened in its place; None where nothing was.
+        """Return the snapshot of `uid` and the uid of its successor; None if it has no successor.
 
         Raises StoreAway; IncidentUnreadable: it still cannot be read.
         """
@@ -67,7 +67,7 @@ class IncidentReader:
         return incident, heir
 
     async def stands(self, uid: str) -> None:
-        """Let `uid` be read again: it has given way to what was opened in its place. Raises StoreAway."""
+        """Make `uid` readable again, because its successor has taken over. Raises StoreAway."""
         await self.connection.call("HDEL", self.keys.incident(uid), "superseded")
 
     async def _snapshot(self, uid: str) -> tuple[Incident | None, str]:
@@ -81,7 +81,7 @@ class IncidentReader:
         return known
 
     def read_again(self, uid: str, state: str, version: str, number: str) -> Incident | None:
-        """Return the snapshot of these fields of the store; None, with a line in the log, where it cannot be read."""
+        """Return the snapshot of these stored fields; None, with a log line, if it cannot be read."""
         known = self._written.get(uid, state, version, number) or readable(uid, state, version, number)
         if known is not None:
             self._written.add(state, known)
@@ -100,7 +100,7 @@ class IncidentReader:
             raise unreadable(uid, number or "", error) from None
 
     def ask_page(self, uid: str) -> asyncio.Future[list[Any]]:
-        """Return a future, for `page_of`, of all that a page of `uid` is made of: one round trip, without a task."""
+        """Return a future, for `page_of`, of all data for a page of `uid`: one round trip, without a task."""
         return self.connection.ask(
             self._state(uid), ("HGETALL", self.keys.alerts(uid)), ("HGETALL", self.keys.bodies(uid))
         )
@@ -116,7 +116,7 @@ class IncidentReader:
         return incident, records_of(uid, records), bodies_of(uid, bodies)
 
     async def partial(self, uid: str, now: datetime) -> Incident | None:
-        """Return what can be read of the snapshot of `uid`, whichever version wrote it; None without one."""
+        """Return the readable parts of the snapshot of `uid`, from any version; None without a snapshot."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             pipe.hmget(self.keys.incident(uid), ["state", "version", "id", "compressed"])
@@ -130,7 +130,7 @@ class IncidentReader:
         return partial_incident(uid, number or "", version, state or "", is_open=is_open, now=now)
 
     async def many(self, uids: Sequence[str]) -> list[Incident]:
-        """Return the snapshots of `uids` that exist and can be read, 100 in a round trip. Raises StoreAway."""
+        """Return the snapshots of `uids` that exist and can be read, 100 per round trip. Raises StoreAway."""
         found: list[Incident] = []
         for first in range(0, len(uids), TOGETHER):
             part = uids[first : first + TOGETHER]
@@ -147,20 +147,20 @@ class IncidentReader:
         return found
 
     async def commits(self) -> int:
-        """Return how many commits there were."""
+        """Return the number of commits."""
         async with self.connection.guarded() as client:
             return int(await client.get(self.keys.named("commits")) or 0)
 
     async def children(self, uid: str) -> dict[str, int]:
-        """Return the incidents that the storm `uid` holds back, with the rank of each one's severity."""
+        """Return the incidents that the storm `uid` holds, with the rank of each one's severity."""
         async with self.connection.guarded() as client:
             rows = await client.hgetall(self.keys.named(f"children:{uid}"))
         return {name: stored_number(rank, 1) for name, rank in rows.items()}
 
     async def opened_since(self, since_ms: int, team: str = "") -> int:
-        """Return how many of `team` have opened, or fired again and called people anew, since then.
+        """Return how many incidents of `team` have opened, or fired and paged again, since then.
 
-        Drills and what a maintenance window held are left out.
+        Drills and incidents held by a maintenance window are excluded.
         """
         if team:
             return int(await self.connection.call("ZCOUNT", self.keys.named(f"opened:{team}"), since_ms, "+inf"))
@@ -172,7 +172,7 @@ class IncidentReader:
         return int(every) + int(again) - int(uncounted)
 
     async def owners(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the uid of the open incident that holds each fingerprint, "" where none does."""
+        """Return the uid of the open incident that owns each fingerprint; "" if none does."""
         if not names:
             return {}
         async with self.connection.guarded() as client:
@@ -180,18 +180,18 @@ class IncidentReader:
         return {name: owner or "" for name, owner in zip(names, found, strict=True)}
 
     async def keep_room(self, place: str, uid: str) -> None:
-        """Keep which incident a place in chat belongs to."""
+        """Store which incident a chat channel belongs to."""
         async with self.connection.guarded() as client:
             await client.hset(self.keys.named("rooms"), place, uid)
 
     async def within(self, place: str) -> Incident | None:
-        """Return the incident that a place in chat belongs to; None for a place of nobody's."""
+        """Return the incident that a chat channel belongs to; None if it belongs to none."""
         async with self.connection.guarded() as client:
             uid: str | None = await client.hget(self.keys.named("rooms"), place)
         return await self.incident(uid) if uid else None
 
     async def uid_of(self, number: str) -> str | None:
-        """Return the uid of `INC-2026-0001`, or of a shorter form of it (`readings`); None when there is none."""
+        """Return the uid of `INC-2026-0001`, or of a shorter form of it (`readings`); None if there is none."""
         async with self.connection.guarded() as client:
             found: list[str | None] = await client.hmget(self.keys.named("ids"), self.readings(number))
         return next((uid for uid in found if uid), None)
@@ -209,7 +209,7 @@ class IncidentReader:
         return [event_of(row) for row in await self.compressed.events(uid, after)]
 
     async def led(self, keys: Sequence[str]) -> dict[str, tuple[str, bool]]:
-        """Return for each correlation key the uid that it leads to, "" for none, and whether that incident is open."""
+        """Return the uid that each correlation key points to ("" for none), and whether that incident is open."""
         async with self.connection.guarded() as client:
             uids = [uid or "" for uid in await client.mget([self.keys.named(f"key:{key}") for key in keys])]
             pipe = self.connection.pipeline(client)
@@ -219,14 +219,14 @@ class IncidentReader:
         return {key: (uid, score is not None) for key, uid, score in zip(keys, uids, scores, strict=True)}
 
     async def lost(self, incident: Incident) -> frozenset[str]:
-        """Return the keys of an incident that is over that lead to another one, which is open, by now."""
+        """Return the keys of a finished incident that now point to another, open incident."""
         if not incident.state.over or not incident.keys:
             return frozenset()
         led = await self.led(incident.keys)
         return frozenset(key for key, (uid, is_open) in led.items() if is_open and uid != incident.uid)
 
     async def bodies(self, uid: str) -> dict[str, dict[str, Any]]:
-        """Return labels, annotations and generatorURL of every alert that is kept, by fingerprint."""
+        """Return labels, annotations and generatorURL of every stored alert, by fingerprint."""
         return bodies_of(uid, await self.compressed.bodies(uid))
 
     async def records_of(self, uids: Sequence[str]) -> list[dict[str, AlertRecord]]:
@@ -236,26 +236,26 @@ class IncidentReader:
             for uid in uids:
                 pipe.hgetall(self.keys.alerts(uid))
             found = await pipe.execute()
-        # Where there is nothing it may be compressed.
+        # If there is nothing, it may be compressed.
         texts = [rows or await self.compressed.alerts(uid) for uid, rows in zip(uids, found, strict=True)]
         return [records_of(uid, rows) for uid, rows in zip(uids, texts, strict=True)]
 
     async def records(self, uid: str) -> dict[str, AlertRecord]:
-        """Return the record of every alert that is kept, by fingerprint. Raises StoreAway."""
+        """Return the record of every stored alert, by fingerprint. Raises StoreAway."""
         return records_of(uid, await self.compressed.alerts(uid))
 
     async def receipts(self, uid: str) -> list[dict[str, Any]]:
-        """Return what vendors answered, oldest first."""
+        """Return the receipts of vendors, oldest first."""
         async with self.connection.guarded() as client:
             rows = await client.lrange(self.keys.receipts(uid), 0, -1)
         return [orjson.loads(row) for row in rows]
 
     async def add_receipt(self, uid: str, receipt: Mapping[str, Any]) -> None:
-        """Keep what a vendor reports later; nothing where no receipt is kept anymore. Raises StoreAway."""
+        """Store a later report of a vendor, unless the incident's receipts have expired. Raises StoreAway."""
         await self.connection.call("RPUSHX", self.keys.receipts(uid), orjson.dumps(dict(receipt)))
 
     async def receipts_of(self, uids: Sequence[str]) -> list[list[dict[str, Any]]]:
-        """Return what vendors answered about each of `uids`, in one round trip: a page of them, not all.
+        """Return the receipts of each of `uids`, in one round trip: for one page of incidents, not all.
 
         Raises StoreAway.
         """
@@ -266,7 +266,7 @@ class IncidentReader:
         return [[orjson.loads(row) for row in rows] for rows in replies]
 
     async def listing(self, *, open_only: bool = False, before: float | None = None, most: int = 100) -> list[Incident]:
-        """Return incidents, newest first; `before` is the opened_at (ms) after which a page starts, exclusive."""
+        """Return incidents, newest first; `before`: the opened_at (ms) at which the page starts, exclusive."""
         async with self.connection.guarded() as client:
             top = "+inf" if before is None else f"({before:.0f}"
             index = self.keys.named("open" if open_only else "index")

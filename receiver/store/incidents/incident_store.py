@@ -1,4 +1,4 @@
-"""Load what a decision needs, and commit what it decided."""
+"""Loads the state that a decision needs, and commits the decision."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ COMMIT = Script("incidents/commit")
 COMMIT_WHEN_FULL = Script("incidents/commit", when_full=True)
 
 LONGEST = 12
-"""Digits of an id's number."""
+"""Maximum number of digits in an id."""
 
 
 class IncidentStore(IncidentReader):
     """The incidents of one namespace."""
 
     def __init__(self, connection: Connection, *, history_s: int) -> None:
-        """`history_s`: seconds that an incident is kept after its last change."""
+        """`history_s`: seconds for which an incident is kept after its last change."""
         super().__init__(connection)
         self.history_s = history_s
         self.committed: list[Callable[[CommitRequest, Sequence[Any], str, int], None]] = []
-        """Told of each commit: what was to be written, the script's arguments, the id and the version."""
+        """Called with each commit: the request, the script's arguments, the id and the version."""
         self.newest: CommitMark | None = None
-        """The newest commit that is known here; a store that does not have it has lost data."""
+        """The newest commit known here; a store that lacks it has lost data."""
         self.epoch = ""
-        """The epoch of the store's memory that this replica knows; in another one the store has lost data."""
+        """The epoch of the store that this replica knows; a different one means that the store has lost data."""
         self._drawn: dict[str, int] = {}
-        """The highest number that was seen of each prefix of ids: no lower one is drawn."""
+        """The highest number seen for each prefix of ids: no lower one is used."""
 
     async def seen(self, groups: Sequence[str]) -> list[Seen | None]:
-        """Return, for each group, what it last said: one read, which is all that a duplicate costs."""
+        """Return the last state of each group: one read, which is the whole cost of a duplicate."""
         values = await self.connection.call("MGET", *(self.keys.seen(group) for group in groups))
         return [seen_of(value) for value in values]
 
     async def seen_texts(self, groups: Sequence[str], limit: float) -> list[str | None]:
-        """Return the same as the store has it, for `seen_of`, within `limit` seconds of wall-clock time.
+        """Return the same as stored text, for `seen_of`, within `limit` seconds of wall-clock time.
 
         Raises StoreAway and TimeoutError.
         """
@@ -68,10 +68,11 @@ class IncidentStore(IncidentReader):
     async def known(
         self, key: str, group: str, firing: Sequence[str], since_ms: int = 0, ended: Sequence[str] = (), team: str = ""
     ) -> Known:
-        """Return what is known about a correlation key, a group and the fingerprints that fire, in one round trip.
+        """Return the known state of a correlation key, a group and its firing fingerprints, in one round trip.
 
-        `since_ms`: openings from then on are counted as recent. `ended`: fingerprints that have ended; where they were
-        split off is known too. `team`: who owns them by the configuration in force; each team has storms of its own.
+        `since_ms`: openings from then on count as recent. `ended`: fingerprints that have ended; the result includes
+        where they were split off to. `team`: their owner by the current configuration, because each team has its own
+        storms.
         """
         said = await self.connection.run(
             LOAD,
@@ -108,12 +109,11 @@ class IncidentStore(IncidentReader):
     async def commit(
         self, change: CommitRequest, *, now_ms: int, lease_ms: int, number: tuple[str, int, str], token: str = ""
     ) -> Committed:
-        """Write `change`, or nothing. Raises StaleVersion; StoreAway when it may or may not have been written.
+        """Write `change`, or nothing. Raises StaleVersion; StoreAway if it may or may not have been written.
 
-        Raises StoreLostData, and writes nothing, where the store does not have the newest known commit.
-
-        `number` is prefix, width and suffix of an id, used when the incident is new. `token` names the commit and what
-        it leases; drawn where it is not given.
+        Raises StoreLostData, and writes nothing, if the store lacks the newest known commit. `number`: prefix, width
+        and suffix of an id, used if the incident is new. `token` identifies the commit and its leases; generated if not
+        given.
         """
         token = token or new_token()
         incident = change.incident
@@ -129,7 +129,7 @@ class IncidentStore(IncidentReader):
             await self.compressed.expand(incident.uid)
             reply = await self.connection.write(script, [key], args)
         if reply[0] == "repeated":
-            await self.connection.confirm(moves)  # this time nothing was written that could have been waited for
+            await self.connection.confirm(moves)  # this time nothing was written, so there is nothing to wait for
             raise RepeatedNotification(*orjson.loads(reply[1]))
         if reply[0] == "lost":
             raise StoreLostData("the store does not have a commit that this replica has seen")
@@ -145,19 +145,19 @@ class IncidentStore(IncidentReader):
         return done
 
     def passed(self, mark: CommitMark | None) -> None:
-        """Keep the mark of a commit that is in the store, where it is the newest known."""
+        """Keep the mark of a stored commit, if it is the newest known."""
         if mark is not None and mark.number > (self.newest.number if self.newest else 0):
             self.newest = mark
 
     def saw(self, number: str, parts: tuple[str, int, str]) -> None:
-        """Keep that an id exists: a store that has lost its memory must not draw its number once more."""
+        """Remember that an id exists, because a store that has lost data must not use its number again."""
         prefix, _, suffix = parts
         inner = number.removeprefix(prefix).removesuffix(suffix)
         if number.startswith(prefix) and inner.isascii() and inner.isdigit() and len(inner) <= LONGEST:
             self._drawn[prefix] = max(self._drawn.get(prefix, 0), int(inner))
 
     async def taken(self, once: str) -> RepeatedNotification | None:
-        """Return what was done under this idempotency key, or None. Raises StoreAway."""
+        """Return the result stored under this idempotency key, or None. Raises StoreAway."""
         moves = self.connection.moves
         async with self.connection.guarded() as client:
             text = await client.get(self.keys.named(f"once:{once}"))

@@ -1,4 +1,4 @@
-"""What is known about a correlation key when a notification is decided about."""
+"""The known state of a correlation key for the decision about a notification."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from receiver.model.incident.incident import Incident
 from receiver.store.client.store_errors import IncidentUnreadable
 
 SEEN_PARTS = 4
-"""Parts of what a group's last notification led to."""
+"""Number of parts in the stored text."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a group's last durable notification led to."""
+    """The result of a group's last durable notification."""
 
     digest: str
     severity: str
@@ -25,36 +25,36 @@ class Seen:
 
 @dataclass(frozen=True)
 class Known:
-    """Everything about one correlation key at one moment."""
+    """The state of one correlation key at one moment."""
 
     key: str
     pointer: str
-    """The uid that the key led to, or "": checked again by the commit."""
+    """The uid that the key pointed to, or ""; the commit checks it again."""
     incident: Incident | None
     records: Mapping[str, AlertRecord]
     owners: Mapping[str, str]
-    """Of the firing fingerprints: the uid that holds each, or ""."""
+    """The uid of the owner of each firing fingerprint, or ""."""
     tombs: Mapping[str, int]
-    """Of the firing fingerprints: startsAt (ms) of an end that came without its beginning."""
+    """For firing fingerprints: startsAt (ms) of an end that arrived without its beginning."""
     held: str
-    """The notification that is held for the group, as JSON, or ""."""
+    """The notification held for the group, as JSON, or ""."""
     turn: int
-    """How many commits there were about this key: checked again by the commit."""
+    """The number of commits for this key; the commit checks it again."""
     recent: int = 0
-    """How many incidents have opened since the moment that was asked about."""
+    """How many incidents have opened since the requested time."""
     storm: str = ""
-    """The uid of the storm that is open, or ""."""
+    """The uid of the open storm, or ""."""
     apart: Mapping[str, str] = field(default_factory=dict)
-    """Fingerprints that a person has split off, that end while another incident holds them, or that fire and were told
-    to another team, and the correlation key where each belongs now."""
+    """Fingerprints that a person split off, that end while another incident owns them, or that fire and belong to
+    another team's incident, each with its current correlation key."""
     seen: Seen | None = None
-    """What the group's last durable notification led to."""
+    """The result of the group's last durable notification."""
     unreadable: IncidentUnreadable | None = None
-    """The incident that it is about, where this version cannot read it; `incident` is None then."""
+    """The error if this version cannot read the incident; `incident` is None then."""
 
 
 def seen_of(text: str | None) -> Seen | None:
-    """Return what a text of the store says that a group has said last; None where nothing is known."""
-    # In another form it is of a later version: then nothing is known, and the notification is decided about.
+    """Parse the stored text of a group's last notification; None if there is none."""
+    # A different form is from a later version: then nothing is known, and the notification is decided again.
     parts = text.split("|", 3) if text else []
     return Seen(*parts) if len(parts) == SEEN_PARTS else None

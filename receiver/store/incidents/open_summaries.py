@@ -1,4 +1,4 @@
-"""The summaries of open incidents: read in pages, by which a replica fills and follows its cache."""
+"""The summaries of open incidents, read in pages, with which a replica fills and updates its cache."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from receiver.store.stored_numbers import stored_number
 
 SUMMARIES = Script("incidents/read_summaries")
 PAGE = 200
-"""Incidents that one call reads."""
+"""Maximum number of incidents that one call reads."""
 
 
 class OpenSummaries:
-    """What is kept of each incident for listing, counting and paging it."""
+    """The data of each incident for listing, counting and paging."""
 
     def __init__(self, incidents: IncidentStore) -> None:
-        """`incidents` reads the snapshot where there is no summary that this version can read."""
+        """`incidents` reads the snapshot if there is no summary that this version can read."""
         self.incidents = incidents
         self.connection = incidents.connection
         self.keys = incidents.keys
 
     async def open_from(self, opened_ms: float, most: int) -> list[tuple[str, float]]:
-        """Return uid and opened_ms of at most `most` open incidents that opened then or later, the oldest first.
+        """Return uid and opened_ms of at most `most` open incidents that opened then or later, oldest first.
 
         Raises StoreAway.
         """
@@ -47,13 +47,13 @@ class OpenSummaries:
         return [(uid, int(score)) for uid, score in rows]
 
     async def newest(self, most: int) -> list[str]:
-        """Return the uids of the newest incidents, open or over. Raises StoreAway."""
+        """Return the uids of the newest incidents, open or finished. Raises StoreAway."""
         async with self.connection.guarded() as client:
             uids: list[str] = await client.zrange(self.keys.named("index"), 0, most - 1, desc=True)
         return uids
 
     async def opened_before(self, opened_ms: int | None, most: int) -> list[tuple[str, int]]:
-        """Return uid and opened_ms of at most `most` incidents that opened before then, the newest first; None: of all.
+        """Return uid and opened_ms of at most `most` incidents opened before then (None: of all), newest first.
 
         Raises StoreAway.
         """
@@ -65,7 +65,7 @@ class OpenSummaries:
         return [(uid, int(score)) for uid, score in rows]
 
     async def read(self, uids: Sequence[str]) -> list[IncidentSummary | Incident]:
-        """Return each of `uids` that exists and can be read: its summary, or its snapshot where that has none yet.
+        """Return each existing, readable incident of `uids`: its summary, or its snapshot if it has none.
 
         Raises StoreAway.
         """

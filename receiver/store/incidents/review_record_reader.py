@@ -1,4 +1,4 @@
-"""What is kept of incidents beside their snapshots, in bulk, for whoever looks back over months."""
+"""Reads the review records of incidents in bulk, for reports over months."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ log = structlog.get_logger("receiver.store")
 
 PASTS = Script("incidents/read_review_records")
 PART = 200
-"""Incidents of one round trip: to read them takes some milliseconds, in which nobody else's turn comes."""
+"""Number of incidents per round trip: reading them takes some milliseconds, during which no other task runs."""
 PAGE = 1000
-"""Ids that are read at once: a month may have hundreds of thousands."""
+"""Number of ids that are read at once: a month may have hundreds of thousands."""
 
 
 class ReviewRecordReader:
-    """The incidents of one namespace, looked back at."""
+    """Reads the review records of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
 
     async def since(self, begins_ms: int) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
-        """Yield id and what is kept of every incident that has opened since, is open, or was promised something.
+        """Yield id and review record of every incident that has opened since then, is open, or has action items.
 
         Each once, in no order. Raises StoreAway.
         """
@@ -46,7 +46,7 @@ class ReviewRecordReader:
                 for one in await self._part([uid for uid, _ in page[first : first + PART]]):
                     yield one
             if page:
-                # The next page begins with the last score of this one, behind those of them that were read.
+                # The next page begins with the last score of this one, after those that were read.
                 last = page[-1][1]
                 offset = sum(score == last for _, score in page) + (offset if last == after else 0)
                 after = last
@@ -54,7 +54,7 @@ class ReviewRecordReader:
             yield one
 
     async def _older(self, begins_ms: int) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
-        """Yield what is open, or was promised something, and opened before `begins_ms`."""
+        """Yield incidents that are open, or have action items, and opened before `begins_ms`."""
         async with self.connection.guarded() as client:
             uids = dict.fromkeys(await client.zrange(self.keys.named("open"), 0, -1))
             uids |= dict.fromkeys(await client.smembers(self.keys.named("promised")))
@@ -68,7 +68,7 @@ class ReviewRecordReader:
                 yield one
 
     async def promised(self) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
-        """Yield id and what is kept of every incident that was promised something. Raises StoreAway."""
+        """Yield id and review record of every incident with action items. Raises StoreAway."""
         async with self.connection.guarded() as client:
             every = sorted(await client.smembers(self.keys.named("promised")))
         for first in range(0, len(every), PART):
@@ -82,16 +82,16 @@ class ReviewRecordReader:
             try:
                 known = _record(text)
             except (ValueError, TypeError) as error:
-                # One that cannot be read must not keep the figures of all others away.
+                # An unreadable one must not hide the figures of all others.
                 log.error("past_unreadable", uid=uid, id=number, error=type(error).__name__)
                 continue
             found.append((number, known))
-            # A snapshot takes a fifth of a millisecond, and one that is compressed, with thousands of alerts, far more.
+            # A snapshot takes a fifth of a millisecond, and a compressed one with thousands of alerts far more.
             await steps.pause()
         return found
 
     async def absorbed(self, counts: Mapping[str, int]) -> None:
-        """Count duplicates on, by month. Raises StoreAway."""
+        """Add to the counts of duplicates by month. Raises StoreAway."""
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
             for month, count in counts.items():
@@ -99,15 +99,16 @@ class ReviewRecordReader:
             await pipe.execute()
 
     async def absorbed_in(self, month: str) -> int:
-        """Return how many duplicates a month had."""
+        """Return the number of duplicates in a month."""
         async with self.connection.guarded() as client:
             return int(await client.hget(self.keys.named("absorbed"), month) or 0)
 
 
 def _record(text: str) -> Mapping[str, Any]:
-    """Return a review record as it is stored or as its snapshot says it.
+    """Return a stored review record, or one built from the snapshot.
 
-    An open incident has no record of its own, nor has one of before it was kept. Raises ValueError, TypeError.
+    An open incident has no record of its own, nor has one from before records were stored. Raises ValueError,
+    TypeError.
     """
     if is_compressed(text):
         texts = expand(text)

@@ -1,8 +1,8 @@
-"""The index of past incidents, by which similar ones are found: lists of the newest incidents for each term.
+"""The index for finding similar past incidents: a list of the newest incidents for each term.
 
-A term is an alert's fingerprint, its name with the service, a label, or a word, hashed. A list holds 64 incidents, and
-the lists of an incident are bounded by its record (model/incident/similar_record.py). The index follows the commits of
-every release, so what an earlier release closes is found too.
+A term is an alert's fingerprint, its name with the service, a label, or a word, hashed. A list has at most 64
+incidents, and the record of an incident limits the number of its lists (model/incident/similar_record.py). The index
+follows the commits of every release, so incidents that an earlier release closes are found too.
 """
 
 from __future__ import annotations
@@ -31,71 +31,71 @@ WRITE = Script("incidents/index_similar")
 FIND = Script("incidents/find_similar")
 FIRED = Script("incidents/count_fired")
 PART = 100
-"""Incidents that one step indexes."""
+"""Number of incidents that one step indexes."""
 SAMPLE = 32
-"""Alerts of a larger incident that stand for all of them."""
+"""Number of alerts that represent a larger incident."""
 LISTED = 64
-"""Incidents of one term that are kept and looked at, the newest."""
+"""Maximum number of incidents that are stored and checked per term, the newest."""
 BUDGET = 2000
-"""Incidents of all terms that one query looks at: about 2 ms of the store's time."""
+"""Maximum number of incidents of all terms that one query checks: about 2 ms of the store's time."""
 CANDIDATES = 40
-"""Incidents that are compared in full."""
+"""Maximum number of incidents that are compared in full."""
 MOST_FIRED = 1000
-"""Incidents of one alert that are counted, the newest."""
+"""Maximum number of incidents that are counted per alert, the newest."""
 MONTH_MS = 30 * 24 * 3600 * 1000
 _FINGERPRINT, _ALERT, _PAIR, _WORD = "f", "a", "p", "w"
 _WEIGHTS = {_FINGERPRINT: 4, _ALERT: 3, _PAIR: 2, _WORD: 1}
-"""By kind: what counts more is found before a common word is."""
+"""Weights by kind: more significant terms are searched before common words."""
 
 
 @dataclass(frozen=True)
 class Changed:
-    """An incident that the index does not know in its present state."""
+    """An incident whose current state is not indexed."""
 
     uid: str
     past: Mapping[str, Any]
-    """Its review record, or those of its fields that the index needs (model/incident/review_record.py); empty where
-    neither can be read."""
+    """Its review record, or the fields that the index needs (model/incident/review_record.py); empty if neither can be
+    read."""
     incident: Incident | None
-    """None while it is open, and where it cannot be read."""
+    """None while it is open, and if it cannot be read."""
     records: Mapping[str, AlertRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What the index has found."""
+    """The result of a query of the index."""
 
     records: list[SimilarRecord]
     total: int
-    """Incidents in the index."""
+    """Number of incidents in the index."""
     pairs: Mapping[str, int]
     words: Mapping[str, int]
-    """How many incidents of the index have each label and each word of the one that was asked about."""
+    """How many indexed incidents have each label and each word of the queried one."""
 
 
 class Fired(NamedTuple):
-    """How many incidents an alert has opened."""
+    """The number of incidents that an alert has opened."""
 
     month: int
-    """Those that everybody sees."""
+    """Number of incidents that everyone can see."""
     day: int
-    """Of these, how many lately."""
+    """Number of these that are recent."""
     private: list[tuple[int, Sequence[str]]]
-    """Of each private one: when it opened (ms), and the teams that see it."""
+    """For each private one: when it opened (ms), and the teams that can see it."""
 
 
 class SimilarIndex:
     """The index of one namespace."""
 
     def __init__(self, connection: Connection) -> None:
-        """Nothing is kept here."""
+        """It has no state of its own."""
         self.connection = connection
         self.keys = connection.keys
         self.name = secrets.token_hex(8)
-        """By which the store knows whose turn it is to index."""
+        """The name of this replica, which the store uses to assign the turn to index."""
 
     async def unindexed(self, turn_ms: int) -> tuple[int, list[Changed], bool] | None:
-        """Return the last commit's number, at most 100 incidents that changed, and whether there may be more.
+        """Return the last commit's number, at most 100 changed incidents, and whether there may be more.
 
         None while another replica has the turn, which lasts `turn_ms`. Raises StoreAway.
         """
@@ -113,9 +113,9 @@ class SimilarIndex:
     async def write(
         self, upto: int, items: Iterable[tuple[str, int, SimilarRecord | None, str]], ttl_s: int, now_ms: int
     ) -> int:
-        """Index `items`: uid, when it opened (ms), its record (None: it is not to be found), and its alert's term.
+        """Index `items`: uid, when it opened (ms), its record (None: it must not be found), and its alert's term.
 
-        Returns how many are new. `upto`: the number of the last commit that is known then. Raises StoreAway.
+        Returns how many are new. `upto`: the number of the last commit that is indexed then. Raises StoreAway.
         """
         header = {
             "prefix": self.keys.prefix, "upto": upto, "ttl": ttl_s, "oldest": now_ms - ttl_s * 1000, "listed": LISTED,
@@ -128,7 +128,7 @@ class SimilarIndex:
         return int(await self.connection.write(WRITE, [self.keys.named("similar")], [orjson.dumps(header)]))
 
     async def find(self, record: SimilarRecord) -> Candidates:
-        """Return the past incidents that have most in common with `record`, at most 40. Raises StoreAway."""
+        """Return the past incidents that have the most in common with `record`, at most 40. Raises StoreAway."""
         terms = terms_of(record)
         args: list[Any] = [self.keys.prefix, CANDIDATES, LISTED, BUDGET, record.uid]
         for term, (kind, _) in terms.items():
@@ -136,7 +136,7 @@ class SimilarIndex:
         total, counts, *rows = await self.connection.run(FIND, [self.keys.named("similar")], args)
         known, found, steps = dict(zip(terms.values(), counts, strict=True)), list[SimilarRecord](), TimedSteps()
         for row in zip(*[iter(rows)] * 3, strict=True):
-            # Some of them are compressed: one of thousands of alerts takes tens of milliseconds.
+            # Some of them are compressed: one with thousands of alerts takes tens of milliseconds.
             if (one := _record(*row)) is not None:
                 found.append(one)
             await steps.pause()
@@ -148,9 +148,9 @@ class SimilarIndex:
         )
 
     async def fired(self, term: str, since_ms: int, day_ms: int, own: str) -> Fired:
-        """Return how many incidents an alert has opened since then, at most the newest 1,000, `own` not among them.
+        """Return how many incidents an alert has opened since then, at most the newest 1,000, without `own`.
 
-        `day_ms`: from when on they are counted apart. Raises StoreAway.
+        `day_ms`: since when they are counted as recent. Raises StoreAway.
         """
         args = [self.keys.prefix, since_ms, MOST_FIRED, day_ms, own]
         month, day, *flat = await self.connection.run(FIRED, [self.keys.named(f"fired:{term}")], args)
@@ -183,7 +183,7 @@ def _record(uid: str, number: str, text: str) -> SimilarRecord | None:
     try:
         return unpack_similar(uid, number, expand(text).similar if is_compressed(text) else text)
     except ValueError:
-        return None  # it is damaged: whoever reads the incident itself is told so
+        return None  # it is damaged: reading the incident itself reports that
 
 
 def _changed(uid: str, number: str, version: str, past: str, state: str, alerts: Sequence[str]) -> Changed:

@@ -1,4 +1,4 @@
-"""What the store is expected to remember, and the way back of what it has forgotten."""
+"""Detects data that the store has lost, and writes it back."""
 
 from __future__ import annotations
 
@@ -29,61 +29,61 @@ GIVE_BACK = Script("incidents/write_back_incident")
 BOARD = Script("documents/write_back_documents")
 NEWER = sys.maxsize
 COUNTED = 24 * 3600
-"""Seconds for which it is known that the losses before an epoch were counted."""
+"""Seconds for which the store records that the losses before an epoch were counted."""
 CHECKED = 30
-"""Seconds for which one replica alone asks Alertmanager."""
+"""Seconds for which only one replica queries Alertmanager."""
 
 
 class StoreMemory:
-    """The memory of one namespace, as one replica checks it."""
+    """Checks the data of one namespace for one replica."""
 
     def __init__(self, connection: Connection) -> None:
-        """The replica draws a name that no other has."""
+        """The replica generates a unique name."""
         self.connection = connection
         self.keys = connection.keys
         self.me = replica_name()
         self.compressed = CompressedIncidents(connection)
 
     async def say(self, number: int) -> None:
-        """Write a number that rises: a store that shows a lower one has lost its memory. Raises StoreAway."""
+        """Write an increasing number: a store with a lower one has lost data. Raises StoreAway."""
         await self.connection.call("SET", self.keys.named(f"replica:{self.me}"), number, "EX", KEPT)
 
     async def recover(self, known: Sequence[str], seen: int, until_ms: int) -> str:
-        """Begin to make good what was forgotten, or join those who have begun; return the epoch that counts.
+        """Start to restore lost data, or join replicas that have started; return the current epoch.
 
-        `known`: the epochs that were known so far; `seen`: the last commit that was seen. Raises StoreAway.
+        `known`: the epochs known so far. `seen`: the last known commit. Raises StoreAway.
         """
         args = [self.keys.prefix, secrets.token_hex(8), seen, until_ms, *known]
         return str(await self.connection.run(RECOVER, [self.keys.named("memory")], args))
 
     async def extend(self, epoch: str, until_ms: int) -> None:
-        """Let nobody claim what is due before then. Raises StoreAway."""
+        """Prevent all replicas from claiming due work before then. Raises StoreAway."""
         args = [self.keys.prefix, epoch, 0, until_ms]
         await self.connection.run(RECOVER, [self.keys.named("memory")], args)
 
     async def recovered(self) -> set[str]:
-        """Return the ids of what was written back since the store lost its memory last. Raises StoreAway."""
+        """Return the ids of the incidents that were written back since the last loss. Raises StoreAway."""
         async with self.connection.guarded() as client:
             return set(await client.smembers(self.keys.named("recovered")))
 
     async def lift(self, now_ms: int) -> None:
-        """Let what is due be claimed from now on. Raises StoreAway."""
+        """Allow due work to be claimed from now on. Raises StoreAway."""
         await self.connection.call("HSET", self.keys.named("memory"), "until", now_ms)
 
     async def checker(self) -> bool:
-        """Return whether this replica is the one that asks Alertmanager now. Raises StoreAway."""
+        """Return whether this replica is the one that queries Alertmanager now. Raises StoreAway."""
         name = self.keys.named("checker")
         return bool(await self.connection.call("SET", name, self.me, "NX", "EX", CHECKED))
 
     async def counts(self, epoch: str) -> bool:
-        """Return whether this replica is the one that counts what was lost before `epoch`. Raises StoreAway."""
+        """Return whether this replica is the one that counts the losses before `epoch`. Raises StoreAway."""
         name = self.keys.named(f"counted:{epoch}")
         return bool(await self.connection.call("SET", name, self.me, "NX", "EX", COUNTED))
 
     async def versions(self, uids: Sequence[str]) -> dict[str, int]:
-        """Return the version of each of `uids` in the store, 0 where it is unknown. Raises StoreAway.
+        """Return the stored version of each of `uids`; 0 if it is not stored. Raises StoreAway.
 
-        One that only a later version can read is newer than any.
+        A version that only a later release can read counts as the newest.
         """
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
@@ -97,7 +97,7 @@ class StoreMemory:
     async def diverged(self, copies: Sequence[IncidentCopy]) -> set[str]:
         """Return the uids of `copies` whose last event is not in the store's log at its place. Raises StoreAway.
 
-        Another event was committed there after the loss, by a replica that did not know of the lost one.
+        Another event was committed there after the loss, by a replica that did not have the lost one.
         """
         async with self.connection.guarded() as client:
             pipe = self.connection.pipeline(client)
@@ -115,14 +115,14 @@ class StoreMemory:
         return texts is not None and [*texts.events[len(copy.events) - 1 :]][:1] == [copy.last_event]
 
     async def copies(self, uids: Sequence[str], *, lean: bool = False) -> list[IncidentCopy]:
-        """Return the incidents of `uids` that exist, as they lie in the store. Raises StoreAway.
+        """Return copies of the existing incidents of `uids` as stored. Raises StoreAway.
 
-        `lean`: without the bodies of their alerts, of which there may be megabytes.
+        `lean`: without the bodies of their alerts, which may have megabytes.
         """
         return [copy for copy in await asyncio.gather(*(self._copy(uid, lean) for uid in uids)) if copy is not None]
 
     async def _copy(self, uid: str, lean: bool) -> IncidentCopy | None:
-        # All of it at one moment: what is written back must agree with itself.
+        # All of it at one moment, because the written data must be consistent.
         try:
             whole = await read_whole(self.connection, uid, bodies=not lean)
         except ValueError as error:
@@ -145,16 +145,16 @@ class StoreMemory:
         ttl_s: int,
         now_ms: int,
     ) -> str:
-        """Write `copy`, which is `incident`, back; return its id, "" where the store knows it as well or better.
+        """Write `copy` of `incident` back; return its id, "" if the store has the same or a newer version.
 
-        `rows`: member, lane and destination of its pages, and of what it was told to. Raises StoreAway.
+        `rows`: member, lane and destination of its pages and messages. Raises StoreAway.
         """
         await self._expand_older(copy)
         records = {name: record_of(name, text) for name, text in copy.alerts.items()}
         firing = [name for name, record in records.items() if record.firing]
         alerts: dict[str, Any] = dict(copy.alerts)
         if copy.lean:
-            # Without its digest what an alert says is written anew as soon as somebody says it.
+            # Without its digest, an alert's text is written again with the next notification.
             alerts = {name: packed(record._replace(digest="")) for name, record in records.items()}
         pages, informs = ([[member, lane, to.model_dump_json()] for member, lane, to in part] for part in rows)
         header = {
@@ -175,17 +175,14 @@ class StoreMemory:
         return str(await self.connection.write(GIVE_BACK, [self.keys.incident(copy.uid)], args))
 
     async def _expand_older(self, copy: IncidentCopy) -> None:
-        # The store's version of it may be compressed: what a lean copy lacks is kept from there.
+        # The stored version may be compressed: the parts that a lean copy lacks are kept from it.
         with suppress(IncidentUnreadable):
             await self.compressed.expand(copy.uid)
 
     async def put_shared_documents(
         self, revision: int, documents: Mapping[str, Mapping[str, Mapping[str, Any]]]
     ) -> bool:
-        """Write the shared documents as they are known here, where the store's are older; return whether.
-
-        Raises StoreAway.
-        """
+        """Write this replica's shared documents if the store's are older; return whether it did. Raises StoreAway."""
         args: list[Any] = [self.keys.named("board:rev"), revision]
         for kind, found in documents.items():
             for key, document in found.items():

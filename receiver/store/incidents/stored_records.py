@@ -1,4 +1,4 @@
-"""Incidents, events and alert records as the store has them: made into text, and read as far as this version can."""
+"""Converts incidents, events and alert records to stored text, and reads them as far as this version can."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from receiver.store.client.store_errors import IncidentUnreadable
 from receiver.store.incidents.compressed_incident import state_in
 
 SENT_BY = "@"
-"""Stands between the digest of a body, which is hexadecimal, and the name of its sender."""
+"""The separator between the digest of a body, which is hexadecimal, and the name of its sender."""
 _BESIDE = ("id", "version", "plan")
-"""Fields that stand beside the snapshot, or behind the others."""
+"""Fields that are stored outside the snapshot, or after the others."""
 PLANS = 64
-"""Plans whose text is kept, each with the plan itself: about 4 KB."""
+"""Number of plans whose text is cached, each with the plan itself: about 4 KB."""
 _plans: dict[int, tuple[Plan, str]] = {}
 
 log = structlog.get_logger("receiver.store")
 
 
 def event_of(row: str | bytes) -> Event:
-    """Return an event as it is stored. One that only a later version can read is a note here, with its reason and text.
+    """Parse a stored event.
 
-    Raises ValidationError, a ValueError.
+    An event that only a later version can read becomes a note with its reason and text. Raises ValidationError, a
+    ValueError.
     """
     try:
         return Event.model_validate_json(row)
@@ -44,7 +45,7 @@ def event_of(row: str | bytes) -> Event:
         known = isinstance(actor, dict) and actor.get("kind") in list(ActorKind)
         if written.get("kind") in list(Kind) and known:
             raise
-        # Somebody used an interface that only the later version has: what was done is known, and by whom.
+        # A person used an interface that only the later version has: the action and the person are known.
         changed: dict[str, Any] = {} if known else {"actor": {**dict(actor or {}), "kind": ActorKind.API}}
         if written.get("kind") not in list(Kind):
             changed |= {"kind": Kind.NOTE, "data": {}}
@@ -52,9 +53,9 @@ def event_of(row: str | bytes) -> Event:
 
 
 def readable(uid: str, *row: str) -> Incident | None:
-    """Return the snapshot of state, version and id; None, with a line in the log, where it cannot be read.
+    """Return the snapshot of state, version and id; None, with a log line, if it cannot be read.
 
-    It is read among others: it must not take them all from those who call people for them.
+    It is read together with others: one unreadable snapshot must not prevent pages for the others.
     """
     try:
         return incident_of(*row)
@@ -64,7 +65,7 @@ def readable(uid: str, *row: str) -> Incident | None:
 
 
 def unreadable(uid: str, number: str, error: Exception) -> IncidentUnreadable:
-    """Return the condition that `error` stands for, after a line in the log that names the fields."""
+    """Return the condition for `error`, and log the names of the invalid fields."""
     places = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else ()
     log.error("incident_unreadable", uid=uid, id=number, fields=[one["loc"] for one in places])
     return IncidentUnreadable(uid, number)
@@ -82,7 +83,7 @@ def records_of(uid: str, rows: Mapping[str, str]) -> dict[str, AlertRecord]:
 
 
 def incident_of(state: str, version: str | int, number: str) -> Incident:
-    """Return the snapshot that `state` is, or holds compressed. Raises ValueError."""
+    """Return the snapshot in `state`, which may be compressed. Raises ValueError."""
     written = orjson.loads(state_in(state))
     if not isinstance(written, dict):
         raise ValueError("the snapshot is no object")
@@ -101,9 +102,9 @@ def bodies_of(uid: str, rows: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def record_of(name: str, text: str | bytes) -> AlertRecord:
-    """Return the record of the alert `name` from the text that `packed` made of it. Raises ValueError.
+    """Return the record of the alert `name` from the text that `packed` created. Raises ValueError.
 
-    What a later version has added behind it is passed over.
+    Additions of a later version at the end are ignored.
     """
     firing, starts, ends, severity, alert, body, seen, *more = orjson.loads(text)
     digest, _, sender = str(body).partition(SENT_BY)
@@ -121,17 +122,17 @@ def record_of(name: str, text: str | bytes) -> AlertRecord:
 
 
 def state_text(incident: Incident) -> str:
-    """Return what stands for an incident in the store, as JSON without its empty fields and the defaults of its plan.
+    """Return the stored text of an incident: JSON without its empty fields and the defaults of its plan.
 
-    The plan was half of the bytes of an open incident, nine tenths of them defaults. Every release reads a plan without
-    them, so replicas of two releases understand each other.
+    The plan was half of the bytes of an open incident, 90 % of them defaults. Every release can read a plan without
+    them, so replicas of two releases are compatible.
     """
     text = incident_text(incident, _BESIDE).decode()
     return f'{text[:-1]},"plan":{_plan_text(incident.plan)}}}'
 
 
 def _plan_text(plan: Plan) -> str:
-    # Incidents that open under one configuration have one and the same plan.
+    # Incidents that open under one configuration share the same plan.
     known = _plans.get(id(plan))
     if known is None or known[0] is not plan:
         if len(_plans) >= PLANS:
@@ -141,9 +142,9 @@ def _plan_text(plan: Plan) -> str:
 
 
 def event_text(event: Event) -> str | bytes:
-    """Return what stands for an event in the log: the same JSON as the model's own, in a fifth of the time.
+    """Return the stored text of an event: the same JSON as the model's own, in a fifth of the time.
 
-    The model looks at the type of each value of `data`; orjson knows them all but a few.
+    The model inspects the type of each value of `data`; orjson supports almost all of them directly.
     """
     if not (
         event.__pydantic_extra__ or event.actor.__pydantic_extra__ or any(to.__pydantic_extra__ for to in event.to)
@@ -156,10 +157,10 @@ def event_text(event: Event) -> str | bytes:
 
 
 def packed(record: AlertRecord) -> bytes:
-    """Return what stands for `record` in the store: seven parts in order, as JSON.
+    """Return the stored text of `record`: seven parts in order, as JSON.
 
-    Earlier releases read seven parts and no more, and they page from what this one wrote. The sender therefore stands
-    behind the digest, which they only compare.
+    Earlier releases read exactly seven parts, and they page from data that this release wrote. Therefore the sender
+    follows the digest, which they only compare.
     """
     return json_bytes(
         [

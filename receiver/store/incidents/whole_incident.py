@@ -1,4 +1,4 @@
-"""All that is stored of an incident, read at one moment, whether it is compressed or not."""
+"""All stored data of an incident, read at one moment, compressed or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ READ = Script("incidents/read_whole")
 
 
 class WholeIncident(NamedTuple):
-    """An incident as it is stored."""
+    """A stored incident."""
 
     id: str
     version: str
@@ -22,10 +22,10 @@ class WholeIncident(NamedTuple):
 
 
 async def read_whole(connection: Connection, uid: str, *, bodies: bool = True) -> WholeIncident | None:
-    """Return what is stored of `uid`; None where nothing is. `bodies`: whether those of its alerts are wanted.
+    """Return the stored data of `uid`; None if there is none. `bodies`: whether to include the bodies of its alerts.
 
-    A script reads it: users with few rights may not use MULTI. Raises StoreAway; ValueError where it is compressed and
-    damaged.
+    A script reads it, because users with few permissions may not use MULTI. Raises StoreAway; ValueError if its
+    compressed text is damaged.
     """
     args = [connection.keys.prefix, uid, int(bodies)]
     row, events, alerts, texts_of_alerts, receipts = await connection.run(READ, [connection.keys.incident(uid)], args)

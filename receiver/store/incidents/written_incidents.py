@@ -1,4 +1,4 @@
-"""The incidents that this replica has written or read last, with their texts: the same text is not parsed again."""
+"""The incidents that this replica last wrote or read, with their texts, so that the same text is not parsed again."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections import OrderedDict
 from receiver.model.incident.incident import Incident
 
 KEPT = 300
-"""Incidents that are kept, the last ones: some 10 KB each, most of which others hold as well."""
+"""Maximum number of cached incidents, the most recent: some 10 KB each, most of which other caches share."""
 LONGEST = 32_768
-"""Characters of a text that is kept."""
+"""Maximum length of a cached text."""
 
 
 class WrittenIncidents:
-    """The incidents of one replica by uid.
+    """Cached incidents of one replica by uid.
 
-    What is read is compared with the text that was written, and not by its version: a primary that took another one's
-    place may have lost a commit, and have another one of the same number. Parsing a snapshot took 100 us of each page,
-    timer and further notification; to compare 1 KB takes less than one.
+    Stored text is compared with the written text rather than by version: a new primary may have lost a commit, and have
+    another one with the same number. Parsing a snapshot took 100 us of each page, timer and further notification;
+    comparing 1 KB takes less than 1 us.
     """
 
     def __init__(self) -> None:
-        """Nothing is kept yet."""
+        """Create it empty."""
         self._kept: OrderedDict[str, tuple[str, Incident]] = OrderedDict()
 
     def add(self, text: str, incident: Incident) -> None:
-        """Keep an incident that was written or parsed: `text` is what the store has beside its id and its version."""
+        """Cache an incident that was written or parsed; `text`: the stored text without its id and version."""
         self._kept.pop(incident.uid, None)
         if len(text) > LONGEST:
             return
@@ -34,7 +34,7 @@ class WrittenIncidents:
             self._kept.popitem(last=False)
 
     def get(self, uid: str, text: str, version: str | int | None, number: str | None) -> Incident | None:
-        """Return the incident that these fields of the store are; None where they must be parsed."""
+        """Return the incident of these stored fields; None if they must be parsed."""
         kept = self._kept.get(uid)
         if kept is None or kept[0] != text:
             return None

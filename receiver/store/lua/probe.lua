@@ -1,5 +1,5 @@
 #!lua
--- Write something that changes nothing: a server that is read-only or full refuses it.
+-- Write something that changes nothing, because a read-only or full server refuses it.
 --
 -- KEYS[1]  fence
 -- reply    "ok"

@@ -99,7 +99,7 @@ def _strings(promql: str) -> list[tuple[int, int]]:
 
 
 def _escaped(value: str, quote: str) -> str:
-    # Prometheus reads strings as Go does: only the quote that is open may be escaped.
+    # Prometheus parses strings like Go: only the enclosing quote may be escaped.
     escaped = value.replace("\\", "\\\\").replace(quote, f"\\{quote}")
     return "".join(letter if letter.isprintable() else _coded(ord(letter)) for letter in escaped)
 

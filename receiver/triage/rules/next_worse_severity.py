@@ -44,14 +44,14 @@ def next_worse(
     """Return what would have raised the severity by the smallest known step; None if there is none.
 
     Args:
-        chosen: what the rules that raise decided.
-        near: worse rules that lack conditions only on a scope or on what was measured.
-        caps: those that hold.
-        facts: of the alert.
-        raising: every rule that raises: one may ask for the severity label.
-        capping: every cap: with another scope or measurement others may hold.
-        ranks: those that a scope can have.
-        otherwise: the severity label and what it may say.
+        chosen: the decision of the raising rules.
+        near: worse rules that lack only conditions on a scope or a measurement.
+        caps: the caps that match.
+        facts: those of the alert.
+        raising: every raising rule, because one may use the severity label.
+        capping: every cap, because others may match with another scope or measurement.
+        ranks: the possible ranks of a scope.
+        otherwise: the severity label and its possible values.
     """
     final = limited(chosen.severity, caps)
     who = OTHERWISE if chosen.rule is None else chosen.rule.name
@@ -74,7 +74,7 @@ def next_worse(
 
 
 def _without_caps(severity: Severity, caps: Iterable[Rule], final: Severity) -> str:
-    # All the caps at this level bind: without one of them the next would still hold.
+    # All caps at this level apply: without one of them, the next would still match.
     binding = [cap for cap in caps if cap.severity is final]
     freed = limited(severity, [cap for cap in caps if cap.severity is not final])
     names = " and ".join(cap.name for cap in binding)
@@ -100,7 +100,7 @@ def _worse_words(
     """Return the smallest step that the severity label could cause, and the values that cause it."""
     reached: dict[str, Severity] = {}
     if otherwise.label not in raising.labels and otherwise.label not in capping.labels:
-        # No rule holds, whatever the label says, and the same caps do.
+        # No rule matches for any value of the label, and the caps stay the same.
         caps = capping.holding(facts)
         reached = {word: limited(level, caps) for word, level in otherwise.words.items()}
     else:

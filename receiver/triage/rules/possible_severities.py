@@ -49,7 +49,7 @@ class Spectrum:
 
 def spectrum(rules: RuleSet, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Spectrum:
     """Return what an alert rule with these labels and annotations may get; `labels` has its alertname."""
-    # As long as those of an alert: a template that is not closed is looked for again from each of its beginnings.
+    # Limited like those of an alert: an unclosed template is searched again from each of its beginnings.
     labels, annotations = cut(dict(labels)), cut(dict(annotations))
     unknown = [name for name, text in (*labels.items(), *annotations.items()) if _of_series(text)]
     fixed = {name: text for name, text in labels.items() if not _of_series(text)}
@@ -109,7 +109,7 @@ def _filled(text: str, value: float | None) -> str:
 
 
 def _tried(rules: RuleSet) -> list[float]:
-    # Just under, at and just over each threshold, as the number that stands there and in its base unit.
+    # Just under, at and just over each threshold, as the written number and in its base unit.
     edges = {0.0, 1e6}
     for text in _conditions(rules):
         for match in _NUMBER.finditer(text):

@@ -235,7 +235,7 @@ class RuleSet:
 def _by_label(
     alert: Alert, settings: OtherwiseSettings, words: dict[str, Severity]
 ) -> tuple[Severity, list[str], list[Unknown]]:
-    """Return what the severity label says, or the fallback, with the reason; no rule matched."""
+    """Return the severity from the label, or the fallback, with the reason; no rule matched."""
     given = alert.labels.get(settings.label, "").strip()
     if not given:
         return settings.fallback, [f"no rule matched and there is no label {settings.label}: fallback"], []

@@ -73,8 +73,9 @@ class Stream:
     async def changes(self, request: web.Request, allowed: Callable[[], Caller]) -> web.StreamResponse:
         """Return a `change` event, whose data is the incident's id, for each change: for pages of the console.
 
-        `allowed` is asked before each event, and raises Refusal once the listener may not listen anymore. Each sign of
-        life is a `state` event: whether the store is away, and how many pagers are, so that an open page says so.
+        `allowed` is called before each event, and raises Refusal once the listener may not listen anymore. Each
+        keep-alive is a `state` event with the availability of the store and the number of unavailable pagers, which an
+        open page shows.
         """
         return await self._stream(request, allowed, self._changes)
 

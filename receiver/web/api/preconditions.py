@@ -1,4 +1,4 @@
-"""Guards of a change: a valid body, the version that the caller has seen, and a key against repetition."""
+"""Guards of a change: a valid body, the version that the caller has seen, and an idempotency key."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def check(model: type[Model], value: object) -> Model:
     try:
         return model.model_validate_json(orjson.dumps(value))
     except orjson.JSONEncodeError:
-        # What was read may be nested more deeply than can be written.
+        # The parsed value may be nested more deeply than can be serialized.
         raise Refusal(400, "bad_body", "the body is nested too deeply") from None
     except ValidationError as error:
         raise refusal_of(error) from None
@@ -66,7 +66,7 @@ def refusal_of(error: ValidationError) -> Refusal:
 
 
 def seen_version(request: web.Request) -> int | None:
-    """Return the version in If-Match, None without one or for `*`. Raises Refusal (400) for anything else."""
+    """Return the version in If-Match; None without one or for `*`. Raises Refusal (400) for anything else."""
     given = request.headers.getall("If-Match", [])
     if not given or given == ["*"]:
         return None

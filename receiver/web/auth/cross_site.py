@@ -15,8 +15,8 @@ from receiver.web.http.error_responses import Refusal, shown_path
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 SIGNED = ("/slack/", "/webhooks/pagerduty", "/hooks/", "/status/subscriptions/")
-"""Paths whose requests carry a signature or a one-time token, which no browser adds by itself. The web app of ntfy
-answers a page from its own origin; a mail program unsubscribes without a page (RFC 8058)."""
+"""Paths whose requests have a signature or a one-time token, which a browser never adds automatically. The web app of
+ntfy answers a page from its own origin; a mail program unsubscribes without a page (RFC 8058)."""
 
 WHY = (
     "this request came from a page of another site; behind a proxy that changes the Host header, set service.public_url"

@@ -1,4 +1,4 @@
-"""Distinguishes a repeated form from a new one, by a key in the form that becomes an idempotency key in the store."""
+"""Distinguishes a repeated form from a new one by a key in the form, which becomes an idempotency key."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ class OidcSignIn:
         return self.sign_in.login_page(to, str(error), 403)
 
     def _attempt(self, request: web.Request) -> Attempt | None:
-        """Return the attempt that this response belongs to, None if it did not begin in this browser."""
+        """Return the attempt that this response belongs to; None if it did not begin in this browser."""
         now, sealed = self.parts.clock.now().timestamp(), cookie_of(request, COOKIE)
         text = self.providers.seal().open(sealed, now, VALID) if sealed else None
         state = request.query.get("state", "")[:LONGEST]

@@ -73,7 +73,7 @@ LOCAL = Caller("local", frozenset(Scope))
 
 
 class TokenCheck:
-    """The tokens of the configuration, hashed once. Empty means off, never open (surfaces.md, Decided)."""
+    """The tokens of the configuration, hashed once. Empty means off, never open."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class TokenCheck:
         return caller
 
     def known(self, presented: str | None) -> tuple[bytes, Caller] | None:
-        """Return the hash of a token and its caller, None for an unknown token."""
+        """Return the hash of a token and its caller; None for an unknown token."""
         if presented is None:
             return None
         given = _hash(presented)

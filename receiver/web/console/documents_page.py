@@ -29,7 +29,7 @@ from receiver.web.incident_queries import by_id, log_for
 from receiver.web.markdown_html import MarkdownPages
 
 LONGEST_NUMBER = 9
-"""Digits of a version: more than any log holds."""
+"""Maximum number of digits of a version: more than any log needs."""
 NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": "Customer e-mail"}
 
 
@@ -45,7 +45,7 @@ class DocumentsPage:
     async def page(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         """Return the document as a page. Raises Refusal (404).
 
-        Of the post-mortem, `?edit=1` shows the text to be changed, and `?version=1` an earlier version; 0 is the draft.
+        For the post-mortem, `?edit=1` shows the editable text, and `?version=1` an earlier version; 0 is the draft.
         """
         name = request.path.rpartition("/")[2]
         incident = await by_id(self.parts.incidents, request.match_info["id"], visitor.caller)
@@ -60,7 +60,7 @@ class DocumentsPage:
             headers = {"Content-Disposition": f'attachment; filename="{incident.id}-{name}.md"'}
             return web.Response(text=text, content_type="text/markdown", charset="utf-8", headers=headers)
         writings = [event.data["writing"] for event in events if event.kind is Kind.POSTMORTEM_WRITTEN]
-        # Built from escaped text by a renderer that passes no HTML through.
+        # Built from escaped text by a renderer that does not pass HTML through.
         pictures = NO_PICTURES if name == "customer-email" else self._course(incident, events)
         pictures = {**pictures, **expression_picture(events)} if name == "postmortem" else pictures
         body = Markup(await self.markdown.fragment(text, pictures))  # noqa: S704

@@ -44,7 +44,7 @@ def html_errors(parts: AppParts, pages: HtmlPages) -> Middleware:
     @web.middleware
     async def turn(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await handler(request)
-        # First the type: a ReadyAnswer has no headers to look at.
+        # First the type: a ReadyAnswer has no headers to check.
         if type(response) is ReadyAnswer or not isinstance(response, web.Response):
             return response
         if response.content_type != "application/problem+json":
@@ -72,7 +72,7 @@ UNCERTAIN = "The change may have been made. Check first, then try again in a mom
 """The advice for a form without a key that the store may have executed although it did not answer."""
 SAFE = "Send the form again: nothing is done twice."
 KEYED = "/incidents/"
-"""Forms whose key the store keeps, apart from the declaration of an incident: a repetition is recognized."""
+"""Forms whose key the store keeps, apart from the declaration of an incident, so that a repetition is recognized."""
 
 
 class Typed(NamedTuple):

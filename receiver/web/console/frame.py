@@ -52,20 +52,20 @@ VENDORS = {
     "pagerduty": "PagerDuty", "ntfy": "ntfy", "telegram": "Telegram", "twilio": "Twilio", "pushover": "Pushover",
     "webpush": "Web Push", "gammu": "SMS", "slack": "Slack", "email": "email",
 }  # fmt: skip
-"""What people call the vendor of a kind of channel."""
+"""The vendor's name for each kind of channel."""
 
 
 class PagerLink(NamedTuple):
-    """A paging channel, as people look for it."""
+    """A paging channel for display."""
 
     text: str
-    """Its name, and its vendor."""
+    """Its name with its vendor."""
     address: str | None
-    """Where people open it in a browser; None: its API has not told it."""
+    """The address where people open it in a browser; None if its API has not returned one."""
 
 
 def pagers_of(parts: AppParts) -> list[PagerLink]:
-    """Return the paging channels that are on, each with its vendor and where people open it."""
+    """Return the active paging channels, each with its vendor and its address in a browser."""
     rows = [row for row in parts.channel_test.channels() if row["on"] and "paging" in row["uses"]]
     addresses = parts.pagerduty_events.addresses
     return [
@@ -75,7 +75,7 @@ def pagers_of(parts: AppParts) -> list[PagerLink]:
 
 
 def vendors_of(parts: AppParts) -> dict[str, str]:
-    """Return how people call each channel that is on: its vendor, and its name where several have the same vendor."""
+    """Return the display name of each active channel: its vendor, and its name if several have the same vendor."""
     rows = {row["name"]: VENDORS.get(row["kind"]) for row in parts.channel_test.channels() if row["on"]}
     shared = Counter(rows.values())
     return {

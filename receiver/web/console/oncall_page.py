@@ -68,7 +68,7 @@ class OnCallPage:
         )  # fmt: skip
 
     def _calendars(self, you: str | None) -> set[str]:
-        # The schedules for which the person who looks has a calendar address.
+        # The schedules for which the visitor has a calendar address.
         known = self.parts.overrides.schedules.posted().get(CALENDAR, {}).values()
         return {str(one.get("schedule")) for one in known if you is not None and one.get("person") == you}
 
@@ -98,7 +98,7 @@ class OnCallPage:
         return web.Response(body=made, content_type=TYPE, charset="utf-8")
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
-        """`POST /oncall`: change who is on call, page somebody, or make a calendar address. Raises Refusal."""
+        """`POST /oncall`: change who is on call, page a person, or create a calendar address. Raises Refusal."""
         if fields.get("calendar"):
             return await self._subscribe(request, visitor, fields["calendar"])
         if fields.get("calendar_end"):

@@ -26,7 +26,7 @@ MONTHS = 12
 FRESH, PAST_FRESH = 30.0, 600.0
 """Seconds for which the figures of this month, and of a past month, are cached."""
 SPARK = 6
-"""Months of a sparkline, this one last."""
+"""Number of months in a sparkline, this one last."""
 KEPT = 24
 """Maximum number of months whose figures are cached."""
 PERCENT = ("postmortem_completion", "action_item_completion", "acknowledged_in_time")

@@ -1,4 +1,4 @@
-"""The console's page about the status page: drafts that wait, components, announcements, maintenance windows."""
+"""The console's page about the status page: pending drafts, components, announcements, maintenance windows."""
 
 from __future__ import annotations
 

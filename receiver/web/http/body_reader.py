@@ -11,7 +11,7 @@ from aiohttp import web
 from receiver.web.http.error_responses import Refusal
 
 BODY_LIMIT = 10.0
-"""Seconds within which a body must arrive (reliability S16)."""
+"""Seconds within which a body must arrive."""
 CODINGS = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
 """Supported content codings, and zlib's parameter for each; 0: not encoded."""
 
@@ -69,7 +69,8 @@ async def read_body(
 
 
 def _window(request: web.Request) -> int:
-    # Endpoints of forms read without `check_head`: what is not known is refused here as well, and is no error of ours.
+    # Endpoints of forms read without `check_head`, so an unknown coding is refused here too, and is not an internal
+    # error.
     if "Content-Encoding" not in request.headers:
         return 0
     coding = ",".join(request.headers.getall("Content-Encoding", [])).strip().lower()

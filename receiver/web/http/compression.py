@@ -26,7 +26,8 @@ KINDS = (
 SAME = web.ResponseKey("same_for_everybody", bool)
 """Marks a response whose body is the same object for the next caller."""
 SECRET = b'name="word"'
-"""Found in a page with a form token: compressed with text of others, its size would reveal the token (BREACH)."""
+"""Found in a page with a form token: if compressed together with others' text, its size would reveal the token
+(BREACH)."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

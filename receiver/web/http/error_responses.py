@@ -1,4 +1,4 @@
-"""Every error as application/problem+json (RFC 9457), and the headers of every response."""
+"""Every error as application/problem+json (RFC 9457) with its status, and the security headers of every response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BUSY = "overloaded: this replica has too much to do; try again"
 LOST = "the incident store has lost data, which is being written back; try again"
 UNREADABLE = "this replica cannot read the incident, which a later version wrote; try again"
 BARE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""Content-Security-Policy of everything but pages."""
+"""The Content-Security-Policy of all responses except pages."""
 FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": BARE,
@@ -140,7 +140,7 @@ def _path(route: web.AbstractRoute) -> str:
 
 
 async def harden(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the headers that every answer carries; an endpoint that has set one keeps it."""
+    """Add the headers of every response; a header that an endpoint has set stays."""
     for name, value in FOR_ALL.items():
         response.headers.setdefault(name, value)
     response.headers.pop("Server", None)

@@ -19,7 +19,7 @@ FIELDS = 200
 async def form_fields(request: web.Request, most: int) -> MultiDict[str]:
     """Return the fields of a form of at most `most` bytes.
 
-    Raises Refusal: 415 for another kind of body, 413 for a larger one, 400 for one with too many fields.
+    Raises Refusal: 415 for another type of body, 413 for a larger one, 400 for too many fields.
     """
     if request.content_type not in (FORM, MULTIPART):
         raise Refusal(415, "media_type", f"the body must be {FORM}")

@@ -152,7 +152,7 @@ def read_filters_of(query: MultiMapping[str], usual: int, also: tuple[str, ...] 
 
 
 def no_query(request: web.Request) -> None:
-    """Raise Refusal (400) when the request has any parameter: this endpoint knows none."""
+    """Raise Refusal (400) if the request has any parameter, because this endpoint has none."""
     _raise(_unknown(request.query, ()))
 
 
@@ -175,7 +175,7 @@ def read_moment(name: str, text: str) -> datetime:
 
 
 def read_place(text: str | None) -> str:
-    """Return the cursor of the history, "" without one. Raises Refusal (400)."""
+    """Return the cursor of the history; "" without one. Raises Refusal (400)."""
     if text is not None and not _PLACE.fullmatch(text):
         _raise([_error("cursor", "write the `next` of the previous page")])
     return text or ""

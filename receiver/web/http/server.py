@@ -56,7 +56,7 @@ class Connection(RequestHandler):
     """One connection. The listener stores its peer, its state, and whether it had a valid token."""
 
     def __init__(self, server: HttpServer, **more: Any) -> None:
-        """`more` is what aiohttp's own takes."""
+        """`more`: the arguments of aiohttp's own class."""
         super().__init__(server, **more)
         self.listener = server.listener
         self.peer = ""
@@ -71,7 +71,7 @@ class Connection(RequestHandler):
         self.listener.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the connection."""
+        """Remove the connection."""
         self.listener.table.remove(self)
         super().connection_lost(exc)
 

@@ -40,7 +40,7 @@ class SharedAnswer(ReadyAnswer):
         self._content = body
 
     def written(self) -> bytes:
-        """Return the whole answer, with the present second as its date."""
+        """Return the complete response, with the current second as its date."""
         return b"%bDate: %b\r\n\r\n%b" % (self._head, rfc822_formatted_time().encode(), self._content)
 
 
@@ -54,7 +54,7 @@ class SharedAnswers:
         self._known: dict[tuple[str, str | None, bool], _Known] = {}
 
     def find(self, request: BaseRequest) -> ReadyAnswer | None:
-        """Return the response to a request of the usual form (`takes_ready`), None if it is not cached."""
+        """Return the response to a request of the usual form (`takes_ready`); None if it is not cached."""
         if not self._known or request.method != hdrs.METH_GET or request.can_read_body:
             return None
         found = self._known.get(_key_of(request))

@@ -203,4 +203,4 @@ SCHEMAS: dict[str, Schema] = {
     "ThingList": list_of("Thing"),
     "Thing": object_of({}, more=True),
 }
-"""The schemas by the names that operations use; `Thing` is an object without a schema of its own."""
+"""The schemas by the names that operations use; `Thing` is an object without its own schema."""

@@ -1,4 +1,4 @@
-"""The JSON of incidents in the API (surfaces.md), without internal data. Pure."""
+"""The JSON of incidents in the API, without internal data. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STATUS = {Action.TRIGGER: "triggered", Action.ACKNOWLEDGE: "acknowledged", Acti
 
 
 def moment(at: datetime | None) -> str | None:
-    """Return a time in UTC as text, None for none."""
+    """Return a time in UTC as text; None for None."""
     return rfc3339(at) if at else None
 
 
@@ -106,7 +106,7 @@ def _work(incident: Incident) -> dict[str, Any]:
 
 
 def update_shape(one: StatusUpdate) -> dict[str, Any]:
-    """Return a status update; `state` says whether it is a draft, published or discarded."""
+    """Return a status update; `state`: draft, published or discarded."""
     return {
         "n": one.n, "status": one.status, "state": one.state, "text": one.text, "components": list(one.components),
         "next_update": moment(one.next_update), "by": one.by, "at": rfc3339(one.at), "cause": one.cause,
@@ -118,7 +118,7 @@ def update_shape(one: StatusUpdate) -> dict[str, Any]:
 
 
 def next_shape(upcoming: NextEscalation | None) -> dict[str, Any] | None:
-    """Return who is contacted next and when, None for no one."""
+    """Return who is contacted next and when; None for no one."""
     if upcoming is None:
         return None
     return {"at": rfc3339(upcoming.at), "contacts": list(upcoming.contacts), "reason": upcoming.reason}

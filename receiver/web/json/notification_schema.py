@@ -36,4 +36,4 @@ NOTIFICATION: Schema = {
         "truncatedAlerts": {"type": "integer", "minimum": 0, "maximum": MOST},
     },
 }
-"""Alertmanager's notification (contracts: alertmanager, the payload); it may have other properties."""
+"""Alertmanager's notification; it may have other properties."""

@@ -1,4 +1,4 @@
-"""The public status page in the format of Statuspage's API (contracts: statuspage, the public JSON). Pure."""
+"""The public status page in the format of Statuspage's API. Pure."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from receiver.pipeline.status.public_view import PublicView
 from receiver.web.json.statuspage_json import page_shape
 
 LAST = 50
-"""Maximum number of incidents in feeds and lists (statuspage.md, section 2)."""
+"""Maximum number of incidents in feeds and lists."""
 ANSWERS_KEPT = 500
 """Maximum number of cached responses of one moment: pages times languages, and requested days."""
 

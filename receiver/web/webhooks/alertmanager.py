@@ -81,7 +81,7 @@ class Webhooks:
         self._counted = _Counters(parts.metrics.webhooks)
 
     async def alertmanager(self, request: web.Request) -> web.StreamResponse:
-        """Respond as described in surfaces.md, "What Alertmanager gets"; count it and write one log line."""
+        """Respond with the outcome of the notification; count it and write one log line."""
         began = self.parts.clock.monotonic()
         line = _Line()
         try:

@@ -1,4 +1,4 @@
-"""The response to Alertmanager, as JSON (surfaces.md, "What Alertmanager gets")."""
+"""The response to Alertmanager, as JSON."""
 
 from __future__ import annotations
 

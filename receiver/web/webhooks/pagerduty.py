@@ -1,4 +1,4 @@
-"""POST /webhooks/pagerduty: verifies and handles events, and responds within five seconds (pagerduty.md, 2)."""
+"""POST /webhooks/pagerduty: verifies and handles events, and responds within five seconds."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class PagerDutyEndpoint:
             said: dict[str, Any] = {"outcome": outcome, "reason": news.reason, "incident": news.incident}
             return answer(said, 202)
         except Refusal as refusal:
-            # What carries no signature, is larger than any that does, or is slow, is a stranger's: nothing of ours was
-            # refused.
+            # A request without a signature, that is too large or too slow, is not from PagerDuty: no genuine webhook
+            # was refused.
             outcome = "unauthorized" if refusal.status in (401, 403, 408, 413) else "unavailable"
             outcome = "refused" if refusal.status == 400 else outcome
             outcome = "unauthorized" if refusal.reason == "unsigned" else outcome

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 LONGEST = 4096
 """Maximum length of a header."""
 WINDOW = 300
-"""Maximum age of a Slack request in seconds (slack.md, Verification)."""
+"""Maximum age of a Slack request in seconds (Slack API, request verification)."""
 
 
 _HEX = r"[0-9a-f]{64}"
@@ -34,7 +34,7 @@ def like_slack(timestamp: str, signature: str, now: float) -> bool:
 
 
 def by_pagerduty(header: str, body: bytes, secrets: Iterable[bytes]) -> bool:
-    """Return whether any `v1=` of the header is the HMAC-SHA256 of `body` under any of `secrets` (pagerduty.md, 2)."""
+    """Return whether any `v1=` of the header is the HMAC-SHA256 of `body` under any of `secrets`."""
     given = [part.strip()[3:] for part in header[:LONGEST].split(",") if part.strip().startswith("v1=")]
     good = False
     for secret in secrets:
@@ -46,7 +46,7 @@ def by_pagerduty(header: str, body: bytes, secrets: Iterable[bytes]) -> bool:
 
 
 def by_slack(timestamp: str, signature: str, body: bytes, secret: bytes, now: float) -> bool:
-    """Return whether Slack has signed `body` within the last five minutes (slack.md, Verification)."""
+    """Return whether Slack has signed `body` within the last five minutes (Slack API, request verification)."""
     if not like_slack(timestamp, signature, now):
         return False
     expected = "v0=" + hmac.new(secret, b"v0:" + timestamp.encode() + b":" + body, hashlib.sha256).hexdigest()
@@ -59,7 +59,7 @@ def like_twilio(header: str) -> bool:
 
 
 def by_twilio(header: str, url: str, fields: Sequence[tuple[str, str]], token: bytes) -> bool:
-    """Return whether the account of `token` has signed `fields`, posted to `url` (phones.md, Twilio).
+    """Return whether the account of `token` has signed `fields`, posted to `url`.
 
     `url` is the address that the configuration gives to Twilio, with its query; `Host` cannot be trusted.
     """

@@ -1,4 +1,4 @@
-"""/slack/commands, /slack/interactions, /slack/events: verified, and answered within three seconds (slack.md, 4)."""
+"""/slack/commands, /slack/interactions, /slack/events: verified, and answered within three seconds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from receiver.web.webhooks.signatures import by_slack, like_slack
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies
 
 MOST = 64 * 1024
-"""Maximum size in bytes (reliability S15)."""
+"""Maximum size in bytes."""
 FIELDS = 100
 AT_ONCE = 64
 """Maximum number of signed requests in progress, not counting slow ones that have already been answered."""
@@ -96,7 +96,7 @@ class SlackEndpoint:
         return web.Response()
 
     async def _verified(self, request: web.Request, kind: str) -> tuple[str, bytes, str]:
-        """Return the name of the channel whose secret has signed the request, its body, and a key against repetition.
+        """Return the name of the channel whose secret signed the request, its body, and an idempotency key.
 
         Raises Refusal: 401 for a wrong or missing signature, or if no secret is configured.
         """

@@ -17,7 +17,7 @@ from receiver.store.client.store_errors import StoreAway
 from receiver.web.app_keys import AppParts
 
 HEAD = 4096
-"""Bytes of a rejected body that are kept (reliability W9)."""
+"""Bytes of a rejected body that are kept."""
 NAME = 200
 """Characters of the sender's name and of the reason that are kept and reported."""
 

@@ -1,4 +1,4 @@
-"""Mail over TLS, from the first byte or begun by STARTTLS: who cannot prove who it is gets nothing."""
+"""Mail over TLS, implicit or by STARTTLS: a server without a valid certificate gets nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOGIN = "robot:mail-password-51@"
 
 
 def made(folder: Path, name: str) -> ssl.SSLContext:
-    """Return the server's side with a certificate for `name`, which `folder`/cert.pem trusts."""
+    """Return the server's TLS context with a certificate for `name`, which `folder`/cert.pem trusts."""
     program = shutil.which("openssl")
     assert program is not None, "openssl is missing: `make tools` installs it (Debian's packages)"
     key, cert = folder / "key.pem", folder / "cert.pem"

@@ -1,4 +1,4 @@
-"""What a Slack message says: golden, within Slack's limits, with nothing foreign alive in it."""
+"""The Slack message: compared with a golden text, within Slack's limits, and with untrusted text escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of responders against the HTTP server: what a person types, and what comes of it."""
+"""The commands of responders against the HTTP server: input and effect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Answered(NamedTuple):
 
 
 class Typed:
-    """Types commands at a house."""
+    """Runs commands against a house."""
 
     def __init__(self, house: House) -> None:
         self.house = house

@@ -1,4 +1,4 @@
-"""`receiver init`: five answers, a configuration that is right, and a test page."""
+"""`receiver init`: five answers, a valid configuration, and a test page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from receiver.model.delivery.notice import Action, Notice, Receipt
 from tests.config.alertmanager_file.test_alertmanager_file import NOW
 from tests.test_log import restored
 
-_ = restored  # a fixture that leaves logging as it was found
+_ = restored  # a fixture that restores the logging setup
 KEY = "0123456789abcdef0123456789ABCDEF"
 
 
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Notice]:
-    """What goes to PagerDuty."""
+    """The requests to PagerDuty."""
     taken: list[Notice] = []
 
     async def deliver(self: PagerDuty, notice: Notice) -> Receipt:

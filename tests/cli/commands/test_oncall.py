@@ -77,7 +77,7 @@ async def test_a_preflight_is_good_or_says_what_is_not(house: House) -> None:
     assert await receiver(house, TOKEN, "oncall", "preflight") == (
         0, "everyone can be reached, and every hour is covered\n", ""
     )  # fmt: skip
-    # A page that is written to the log reaches nobody, and the preflight says so.
+    # A page in the log reaches no one, and the preflight reports this.
     legal = Person.model_validate({"name": "Legal", "console": "legal"})
     schedules, config = {"primary": Schedule.model_validate({"people": ["legal"]})}, house.replica.config
     console = {**config.channels, "console": LogSettings()}

@@ -1,4 +1,4 @@
-"""What keeps the service from starting is told in one line, with exit code 1, and no secret is in it."""
+"""If the service cannot start, it prints one line without secrets and exits with code 1."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FILES = {
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port at which somebody listens."""
+    """A port on which another program listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 

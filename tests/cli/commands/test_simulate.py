@@ -1,4 +1,4 @@
-"""`receiver rules diff` and the other ways of `receiver simulate`."""
+"""`receiver rules diff` and the other forms of `receiver simulate`."""
 
 from __future__ import annotations
 

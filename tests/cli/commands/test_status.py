@@ -1,4 +1,4 @@
-"""`receiver status`: the public page, told and let out from a terminal."""
+"""`receiver status`: updates of the public page, written and approved in a terminal."""
 
 from __future__ import annotations
 

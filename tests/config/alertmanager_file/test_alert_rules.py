@@ -1,4 +1,4 @@
-"""Alert rules out of a Prometheus rules file."""
+"""Alert rules from a Prometheus rules file."""
 
 from __future__ import annotations
 

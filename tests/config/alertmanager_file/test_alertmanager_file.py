@@ -1,4 +1,4 @@
-"""Alertmanager's file beside the configuration: what does not fit, at its line and column there."""
+"""Alertmanager's file compared with the configuration: each mismatch with its line and column."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ NOTHING_SENT = [
     ("webhook_configs", "slack_configs", "15:1: receivers: no receiver sends to this service", "HOST:8080"),
     ("receiver: incidents", "receiver: mail", '16:11: receivers[0].name: no route leads to "incidents"',
      "write receiver: incidents in a route"),
-    # The route of the receiver is there, and every alert leaves it for a route below it.
+    # The route of the receiver exists, and every alert matches a route below it.
     ("      receiver: incidents\n      group_wait: 0s\n      repeat_interval: 1m\n", "      receiver: mail\n"
      "    - {receiver: mail}\n", '15:11: receivers[0].name: no route leads to "incidents"', "that matches every alert"),
     ("      receiver: incidents\n      group_wait: 0s\n      repeat_interval: 1m\n", "      receiver: mail\n"
@@ -162,7 +162,7 @@ WARNINGS = [
      "silent for 6m here"),
     ("Watchdog\"']\n      receiver: incidents", "Watchdog\"']\n      receiver: mail", "",
      "8:7: route.routes[0]: no route sends alertname=\"Watchdog\" here", "group_interval: 1m"),
-    # The Watchdog's own route need not be grouped: nothing is said of it.
+    # The Watchdog's own route need not be grouped: there is no warning about it.
     ("  group_by: [alertname, service]\n", "", "", "3:1: route: without group_by, all alerts", "correlate_by"),
     ("[alertname, service]", "[]", "", "5:13: route.group_by: without group_by, all alerts", "correlate_by"),
     ("[alertname, service]", "['...']", "", "5:13: route.group_by: each alert forms its own group", "page"),

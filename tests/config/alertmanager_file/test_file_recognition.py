@@ -1,4 +1,4 @@
-"""Files that are none of ours among those that check-config is given, and keys that only hold anchors."""
+"""Files of other programs among the arguments of check-config, and keys that only contain anchors."""
 
 from __future__ import annotations
 

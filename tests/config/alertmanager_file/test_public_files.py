@@ -1,4 +1,4 @@
-"""Files that other people have: whatever amtool and promtool accept is read, and each warning is right."""
+"""Files from public repositories: all files that amtool and promtool accept can be read, and each warning is right."""
 
 from __future__ import annotations
 

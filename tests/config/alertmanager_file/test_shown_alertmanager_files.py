@@ -1,4 +1,4 @@
-"""The files of Alertmanager that pages show have nothing wrong and nothing unwise."""
+"""Alertmanager's files in the documentation cause no errors or warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What loads: the reference, the default, and what may be left out."""
+"""Valid configurations: the reference, the default, and those without optional parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes as people make them, each with all that is said of it, word for word, and what stands at the place."""
+"""Typical mistakes, each with its complete messages and the text at their positions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from receiver.config.loader.rules_loader import read_rules
 from tests.config.sample import ENV, HOME, REFERENCE
 
 Row = tuple[str, str, dict[str, str]]
-"""What is replaced in the reference, by what, and each message with the word that stands where it points."""
+"""The replaced text of the reference, its replacement, and each message with the word at its position."""
 
 CONFIGURATION: list[Row] = [
     (

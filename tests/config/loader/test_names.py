@@ -1,4 +1,4 @@
-"""A misspelt key, and a name that means nothing, are told where they stand."""
+"""A misspelled key and an unknown name are reported at their position."""
 
 from __future__ import annotations
 

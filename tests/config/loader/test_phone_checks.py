@@ -1,4 +1,4 @@
-"""What check-config says of channels that lead to phones."""
+"""Problems that check-config reports about channels to phones."""
 
 from __future__ import annotations
 

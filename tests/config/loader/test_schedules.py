@@ -1,4 +1,4 @@
-"""Schedules as they are written: what loads, and where a mistake is told."""
+"""Schedules in the configuration: valid ones, and the positions of mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment and mounted files: what they say is text, and secrets stay secret."""
+"""Values from the environment and from files: they are text, and secrets stay secret."""
 
 from __future__ import annotations
 

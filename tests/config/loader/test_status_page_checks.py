@@ -1,4 +1,4 @@
-"""What check-config says of the status page's languages, colors and subscriptions."""
+"""Problems that check-config reports about the status page's languages, colors and subscriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the store is: every form of the address, what it comes to, and what is wrong with one that is not."""
+"""The address of the store: each valid form with its meaning, and the errors of invalid ones."""
 
 from __future__ import annotations
 

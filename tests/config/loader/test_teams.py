@@ -1,4 +1,4 @@
-"""Teams in the configuration: what one may say, what it inherits, and which file says it."""
+"""Teams in the configuration: their settings, the inherited ones, and the file of each."""
 
 from __future__ import annotations
 

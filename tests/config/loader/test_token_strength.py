@@ -1,4 +1,4 @@
-"""Tokens that keep nobody out (V13), and an address that is a credential (V22)."""
+"""Tokens that are too weak (V13), and an address that is a credential (V22)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKEN = "auth: {{tokens: [{{name: a, token: '{}', scopes: [read]}}]}}\n"
 
 
 def published() -> list[str]:
-    """Return what stands for a token in the files that we publish."""
+    """Return the placeholders for tokens in published files."""
     found = []
     for file in sorted((ROOT / "deploy").rglob("*.y*ml")):
         for document in yaml.safe_load_all(file.read_text("utf-8")):
@@ -40,7 +40,7 @@ def test_every_published_placeholder_is_refused_beyond_the_loopback() -> None:
     for token in [*published(), "changeme", "CHANGE_ME", "change-me-please", "<token>"]:
         (problem,) = [one for one in problems_of(SMALL + EXPOSED + TOKEN.format(token)) if "auth.tokens[0]" in one]
         assert "a published placeholder" in problem and "receiver token new" in problem
-        text_of(SMALL + TOKEN.format(token))  # on the loopback it is a matter of taste
+        text_of(SMALL + TOKEN.format(token))  # on the loopback it is optional
 
 
 @pytest.mark.parametrize("token", ["changement-de-garde-17", "replaced-9f3a5c17d2", "3f9a<b>", "am-token"])

@@ -1,4 +1,4 @@
-"""A wrong value is told with what would be right."""
+"""A wrong value is reported with valid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is valid but unwise: each warning at its place, and none where there is nothing to say."""
+"""Valid but unwise settings: each warning at its position, and none for other settings."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ MATCHERS = """['tenant=~".+"', 'a!~".+"', 'b=~".*x"']"""
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        # Another name of somebody who is called anyway: for a page by hand.
+        # Another name of a person who is paged anyway: for manual pages.
         ("people:\n", "  backend-oncall: {schedule: primary}\npeople:\n"),
-        # Who was only told may still be paged.
+        # A person who was only notified may still be paged.
         (BOSS, f"{{after: 10m, notify: [boss, on-call]}}, {BOSS}"),
         ("[ann]}", "[ann], only: [{to: '12:00'}], layers: [{people: [boss], only: [{from: '12:00'}]}]}"),
         ("channels:\n", f"audiences: [{{notify: [boss], matchers: {MATCHERS}}}]\nchannels:\n"),

@@ -1,4 +1,4 @@
-"""YAML is taken narrowly, and whatever else it allows is told in words."""
+"""Only a part of YAML is accepted, and other syntax is reported with an explanation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ list: [*base, &text word, *text]
     assert document.value["more"] == {"a": 2, "b": ["x", "y"], "c": {"d": "more.c.d"}}
     assert document.value["own"] == {"b": 3, "e": 5, "a": 9, "c": {"d": "own.c.d"}}
     assert document.value["list"][1:] == ["word", "word"]
-    # A place is that of the text that gives the value.
+    # A position is that of the text with the value.
     assert (document.marks["own", "c", "d"].line, document.marks["own", "b"].line) == (1, 3)
 
 

@@ -1,4 +1,4 @@
-"""When alerts began, and when that is only the time of their arrival."""
+"""When alerts started, and when their time of arrival is used instead."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def test_what_had_fired_for_long_when_its_receiver_was_first_heard_of() -> None:
     assert alerts_began([old], NOW, NOW, hour) == (NOW, True)
     assert alerts_began([fresh], NOW, NOW, hour) == (fresh.starts_at, False)
     assert alerts_began([old, fresh], NOW, NOW, hour) == (fresh.starts_at, False)
-    # Its receiver was known all the while: detection has taken that long.
+    # Its receiver was known all the time, so the delay is the time to detect.
     assert alerts_began([old], NOW, NOW - timedelta(days=30), hour) == (old.starts_at, False)
     assert alerts_began([old], NOW, None, hour) == (old.starts_at, False)

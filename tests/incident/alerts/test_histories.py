@@ -1,4 +1,4 @@
-"""Whatever Alertmanager sends, in whatever order, twice, late or cut: what always holds of incidents and their logs."""
+"""Invariants of incidents and their logs for notifications in any order, repeated, late or truncated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OVER = (State.MONITORING, State.RESOLVED)
 
 @dataclass(frozen=True)
 class Told:
-    """One notification of a history, and the seconds that pass before it."""
+    """One notification of a history, and the seconds before it."""
 
     after: int
     group: str
@@ -46,7 +46,7 @@ TOLD = st.builds(
 
 
 def check(store: Store) -> None:
-    """Compare what is stored of every incident with its log and its alerts."""
+    """Compare the stored state of every incident with its log and its alerts."""
     for uid, incident in store.incidents.items():
         log = store.logs[uid]
         assert [event.seq for event in log] == list(range(1, len(log) + 1))
@@ -110,7 +110,7 @@ def test_once_everything_has_ended_everything_resolves(history: list[Told], name
         now += told.after
         store.tick(at(now))
         store.tell(told.part(), at(now))
-    # Each group says, whole and with the newest beginning there was, that all of its alerts have ended.
+    # Each group reports completely, with the newest start, that all its alerts have ended.
     for group in GROUPS:
         ends = [alert(name, firing=False, starts=5000) for name in names]
         store.tell(part(*ends, key=group, group=group), at(now))
@@ -125,7 +125,7 @@ def test_once_everything_has_ended_everything_resolves(history: list[Told], name
 def test_two_alertmanagers_and_a_bad_network_change_nothing(
     toggles: list[tuple[str, int]], data: st.DataObject
 ) -> None:
-    """A true history, told whole each time; then told again in any order, and last as it is."""
+    """A true history with complete notifications; then repeated in any order, and last the final state."""
     now, firing, began, told = 0, dict.fromkeys(NAMES, False), dict.fromkeys(NAMES, 0), []
     for name, after in toggles:
         now += after
@@ -145,6 +145,6 @@ def test_two_alertmanagers_and_a_bad_network_change_nothing(
 
 
 def true_of(store: Store, truth: list[Alert]) -> bool:
-    """Whether exactly what fires in truth is what open incidents show."""
+    """Return whether open incidents show exactly the alerts that fire."""
     shown = {r.name for i in store.open() for r in store.records[i.uid].values() if r.firing}
     return shown == {one.name for one in truth if one.firing}

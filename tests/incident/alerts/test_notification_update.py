@@ -1,4 +1,4 @@
-"""What a notification does to an incident that is open, or watched."""
+"""The effect of a notification on an open or monitored incident."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_an_end_of_an_earlier_episode_ends_nothing(opened: Store) -> None:
 
 
 def test_its_end_ends_it_although_its_beginning_has_moved_back(opened: Store) -> None:
-    # Of two Prometheus the one that began first was heard of second: the end has the earlier startsAt.
+    # Of two Prometheus servers, the alert of the earlier one arrived second: the end has the earlier startsAt.
     verdict = opened.tell(part(alert("A", firing=False, starts=-10), B), at(60))
     assert (verdict.outcome, only(opened).firing) == (Outcome.UPDATED, 1)
 

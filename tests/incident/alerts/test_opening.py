@@ -1,4 +1,4 @@
-"""What a notification does while nothing is open: what it is called, logged, and written."""
+"""The effect of a notification without an open incident: title, log, and writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notification does once an incident is over."""
+"""The effect of a notification after an incident is over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.incident.given import A_ENDS, B_ENDS, A, B, Store, alert, at, kinds, 
 
 
 def close(store: Store, state: State = State.CLOSED) -> None:
-    """A person ends the incident whatever its alerts do."""
+    """Close the incident as a person, regardless of its alerts."""
     incident = only(store)
     store.incidents[incident.uid] = incident.model_copy(update={"state": state, "resolved_at": at(60)})
 
@@ -80,7 +80,7 @@ def test_closed_by_a_person_what_begins_anew_calls_although_its_end_was_never_to
 
 
 def test_closed_by_a_person_a_beginning_before_that_is_no_new_one(opened: Store) -> None:
-    # Peers tell of different beginnings of the same outage.
+    # Peers report different starts of the same outage.
     close(opened)
     assert opened.tell(part(alert("A", starts=40)), at(120)).reason == "closed_by_person"
 

@@ -1,4 +1,4 @@
-"""Notifications that show a part only, alerts of several groups, and pages that were sent without the store."""
+"""Partial notifications, alerts of several groups, and pages that were sent without the store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.incident.given import A_ENDS, B_ENDS, NOW, A, B, Store, alert, at, ki
 
 
 def close(store: Store, state: State = State.CLOSED) -> None:
-    """A person ends the incident whatever its alerts do."""
+    """Close the incident as a person, regardless of its alerts."""
     incident = only(store)
     store.incidents[incident.uid] = incident.model_copy(update={"state": state, "resolved_at": at(60)})
 

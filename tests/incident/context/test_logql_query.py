@@ -1,4 +1,4 @@
-"""Labels in a query of LogQL are values, whatever is in them."""
+"""Labels in a LogQL query are always values, regardless of their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deep links: built from the configuration, with labels as values and nothing else."""
+"""Deep links are built from the configuration, with labels only as values."""
 
 from __future__ import annotations
 

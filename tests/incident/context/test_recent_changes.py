@@ -1,4 +1,4 @@
-"""Which change most likely brought an incident about."""
+"""Which change most likely caused an incident."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BEGAN = incident().started_at
 
 
 def change(minutes: float, name: str = "v1", **changes: Any) -> RecentChange:
-    """Return a deployment so many minutes before the incident began."""
+    """Return a deployment that many minutes before the incident started."""
     values: dict[str, Any] = {"kind": "deployment", "name": name, "at": BEGAN - timedelta(minutes=minutes)}
     return RecentChange(**{**values, **changes})
 

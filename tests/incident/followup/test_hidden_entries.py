@@ -1,4 +1,4 @@
-"""What an incident says of an entry that is hidden: only where no later entry has replaced it."""
+"""The text of a hidden entry in the incident's state is removed, unless a later entry has replaced it."""
 
 from __future__ import annotations
 

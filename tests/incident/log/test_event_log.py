@@ -1,4 +1,4 @@
-"""The state follows from the log and from nothing else."""
+"""The state is determined only by the log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def opened() -> Incident:
 
 
 STOOD = EscalationProgress(spent=60.0)
-"""The escalation's clock, stopped a minute after the opening."""
+"""The escalation clock, stopped a minute after the opening."""
 
 
 def after(incident: Incident, *kinds: Kind, **data: object) -> Incident:

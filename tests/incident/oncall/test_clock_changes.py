@@ -1,4 +1,4 @@
-"""Windows and business hours whose beginning the clocks skip, or show twice."""
+"""Windows and business hours whose start the clocks skip or repeat."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def at(text: str) -> datetime:
     ("friday", "begins", "ends"),
     [
         ("2026-03-20T12:00", "2026-03-22T01:30", "2026-03-22T02:30"),
-        # 02:30 is skipped: work that is planned for then begins at the skip.
+        # 02:30 is skipped: windows at that time begin at the change.
         ("2026-03-27T12:00", "2026-03-29T01:00", "2026-03-29T02:00"),
-        # 02:30 comes twice: the first time counts.
+        # 02:30 occurs twice: the first occurrence counts.
         ("2026-10-23T12:00", "2026-10-25T00:30", "2026-10-25T01:30"),
     ],
 )

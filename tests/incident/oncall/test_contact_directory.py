@@ -1,4 +1,4 @@
-"""The directory: a contact means people, at a moment."""
+"""The directory: the people of a contact at a given time."""
 
 from __future__ import annotations
 

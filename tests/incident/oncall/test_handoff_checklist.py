@@ -1,4 +1,4 @@
-"""The checklist of a hand-off is the seed's, filled with what stands open, and every line of it is one line."""
+"""The hand-off checklist is complete, filled with open items, and each item is one line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SEED = [
     "Review any scheduled maintenance",
     "Brief on known issues",
 ]
-"""The seed's On-Call Handoff Checklist, item by item."""
+"""The on-call hand-off checklist, item by item."""
 
 
 def incident(number: int, **more: Any) -> Incident:

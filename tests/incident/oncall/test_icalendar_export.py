@@ -1,4 +1,4 @@
-"""A schedule in people's calendars: read back, it is the schedule."""
+"""A schedule as iCalendar: parsed again, it equals the schedule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_read_back_it_is_the_schedule() -> None:
     found = roster()
     made = events(calendar_of("primary", found, NAMES, NOW, "realm"))
     shifts = list(found.shifts(NOW - BACK, NOW + AHEAD))
-    # Nobody is on call before the schedule starts: that has no beginning, and is no event.
+    # No one is on call before the schedule starts: that has no start, and is not an event.
     assert [(one.decoded("dtstart"), one.decoded("dtend")) for one in made] == [
         (shift.since, shift.until) for shift in shifts if shift.since is not None
     ]

@@ -1,4 +1,4 @@
-"""On call: every moment has one shift, and the hand-off keeps its wall-clock time."""
+"""On call: each time has exactly one shift, and the hand-off keeps its wall-clock time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""By which means people are paged, which of them are proved, and when test pages are due."""
+"""The ways in which people are paged, those that are proved, and the times of test pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers, changes, vacations and overrides, against a model that looks at every quarter of an hour by itself."""
+"""Layers, changes, vacations and overrides, compared with a model that computes each quarter of an hour separately."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BACK, AHEAD = timedelta(days=40), timedelta(days=30)
 ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Gaza", "America/New_York", "Pacific/Chatham")
 TEAM = ("ann", "ben", "cem", "dia")
 AROUND = date(2026, 3, 27)
-"""The clocks of all these zones change within the days looked at, or do not in that season."""
+"""Zones whose clocks change in the tested days, and some that have no change then."""
 
 
 class Model:
-    """Every quarter of an hour of some weeks, and what the clocks of a zone show then."""
+    """Each quarter of an hour of some weeks, with the local time of a zone."""
 
     def __init__(self) -> None:
         start = datetime.combine(AROUND, datetime.min.time(), UTC)
@@ -33,7 +33,7 @@ class Model:
         self.tops: dict[str, list[datetime]] = {}
 
     def first(self, wall: datetime, zone: str) -> int:
-        """Return the first step at which the clocks of `zone` have come as far as `wall`."""
+        """Return the first step at which the local time of `zone` has reached `wall`."""
         if zone not in self.tops:
             top, tops = datetime(2000, 1, 1), []
             for moment in self.moments:
@@ -59,7 +59,7 @@ class Model:
         return found
 
     def hours(self, rota: Rota) -> list[bool]:
-        """Return for each step whether the rota counts then."""
+        """Return for each step whether the rotation applies."""
         found = [not rota.only] * len(self.moments)
         for offset in range(-45, 35):
             day = AROUND + timedelta(days=offset)
@@ -72,7 +72,7 @@ class Model:
         return found
 
     def line(self, line: Line, away: dict[str, list[range]], *, always: bool) -> list[str | None]:
-        """Return who has the turn at each step."""
+        """Return the person whose turn it is at each step."""
         found: list[str | None] = [None] * len(self.moments)
         for index, rota in enumerate((line, *line.rotations)):
             turns, hours = self.turns(rota), self.hours(rota)

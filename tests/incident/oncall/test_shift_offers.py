@@ -1,4 +1,4 @@
-"""Which hours an offered day means, and the plan of a week."""
+"""The hours of an offered day, and the weekly plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before the shift: who could not be reached, and which hours nobody holds."""
+"""Preflight: people who cannot be reached, and hours without anyone on call."""
 
 from __future__ import annotations
 

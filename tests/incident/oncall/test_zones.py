@@ -1,4 +1,4 @@
-"""Every zone of the database, at every change of its clocks: no gap, no overlap, each hand-off once."""
+"""Every time zone at every clock change: no gap, no overlap, and each hand-off once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ZONES = sorted(name for name in available_timezones() if name not in ("localtime
 
 
 def changes(zone: ZoneInfo) -> list[datetime]:
-    """Return the moments of three years at which the clocks of `zone` change."""
+    """Return the clock changes of `zone` in three years."""
     found = []
     for number in range(DAYS):
         low = FIRST + number * DAY

@@ -1,4 +1,4 @@
-"""Pages that wait for their hours: never before them, never lost, in every time zone and across its clock changes."""
+"""Pages that wait for page hours are never early and never lost, in every time zone and across clock changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STEPS = Escalation(steps=(EscalationStep(after=timedelta(minutes=30), page=("lea
 
 
 def hourly(zone: str = "UTC", opens: int = 9, closes: int = 17) -> Policy:
-    """Return a policy whose SEV-2 and SEV-3 page on working days from `opens` to `closes` only."""
+    """Return a policy whose SEV-2 and SEV-3 page only on working days from `opens` to `closes`."""
     hours = PageHours.model_validate({"from": time(opens), "to": time(closes), "timezone": zone})
 
     def paging(*contacts: str) -> SeveritySettings:
@@ -52,7 +52,7 @@ def hourly(zone: str = "UTC", opens: int = 9, closes: int = 17) -> Policy:
 
 
 def let_pass(store: Store, since: datetime, until: datetime) -> None:
-    """Let every timer between two moments do what it does, in the order of time."""
+    """Run every timer between two times, in order."""
     now = since
     for _ in range(500):
         due = [
@@ -186,7 +186,7 @@ def test_a_maintenance_window_in_the_morning_holds_on() -> None:
     store = Store(replace(hourly(), windows=lambda labels, now: window if night(8) <= now < night(11) else None))
     store.tell(minor(), night())
     store.tell(part(alert("A", worst=3), alert("B", worst=1)), night(8, 30))
-    # The SEV-1 is in the window as well; the hours no longer count for it.
+    # The SEV-1 is in the window as well; page hours no longer apply to it.
     assert only(store).held == "maintenance: upgrade"
     assert not paged_at(store)
 
@@ -243,7 +243,7 @@ def test_the_next_opening_is_the_first_one(at: datetime, span: tuple[int, int], 
         return wall.weekday() in days and span[0] * 60 <= wall.hour * 60 + wall.minute < span[1] * 60
 
     if found is None:
-        # The hour that a clock shows twice in autumn is in the hours once more than the wall says.
+        # The hour that the clock repeats in autumn counts twice in the page hours.
         assert inside(at)
         return
     assert found > at
@@ -280,7 +280,7 @@ def test_whatever_happens_nobody_is_paged_outside_the_hours_and_nothing_is_lost(
             store.tell(part(alert("A", worst=2 if what == "worse" else 3, starts=starts)), now)
         elif what == "ends":
             store.tell(minor(firing=False, starts=starts), now)
-    end = now + timedelta(days=4)  # over a weekend
+    end = now + timedelta(days=4)  # across a weekend
     let_pass(store, now, end)
     for at, person in paged_at(store):
         wall = at.astimezone(clock)

@@ -1,4 +1,4 @@
-"""Which calls a personal rule makes, and when: pure."""
+"""The pages of a personal rule and their times. Pure."""
 
 from __future__ import annotations
 

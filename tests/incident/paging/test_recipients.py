@@ -1,4 +1,4 @@
-"""Who is rung, who is told, and under which key."""
+"""Who is paged, who is notified, and with which key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from receiver.model.oncall.schedule_settings import Person
 from tests.incident.given import DIRECTORY, KEYS, NOW, POLICY, Store, alert, part, policy
 
 FALLBACK = ("lead",)
-"""The contacts of the severity: they are called where a reload has removed one."""
+"""The contacts of the severity: they are paged if a reload has removed a contact."""
 
 
 def called(

@@ -1,4 +1,4 @@
-"""What becomes of alerts that fire when somebody resolves their incident: what is said, and that it is true."""
+"""Alerts that fire when a person resolves their incident: the warning, and its correctness."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVE = Actor(kind=ActorKind.API, name="eve")
 
 
 def ended(command: Command, *names: str) -> tuple[Store, str | None]:
-    """Return what is known after `command` ended an incident of alerts with these names, and the warning."""
+    """Return the state after `command` ended an incident of alerts with these names, and the warning."""
     store = Store()
     store.tell(part(*(alert(name) for name in names)), NOW)
     draft = on_command(command, store.incidents["uid0"], policy(), EVE, at(60))

@@ -1,4 +1,4 @@
-"""What a change of a ticket means here."""
+"""The effect of ticket changes on incidents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom to page without a store: the same people under the same keys as with one, and nobody again."""
+"""Pages without the store: the same people with the same keys as with it, and no one twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rung(
 
 @pytest.fixture
 def store() -> Store:
-    """An incident of SEV-2."""
+    """A SEV-2 incident."""
     made = Store()
     made.tell(part(alert("A")), NOW)
     return made

@@ -1,4 +1,4 @@
-"""A summary keeps what an emergency page, the auditor and a list need, and its text is read back as it was."""
+"""A summary has the fields for emergency pages, the auditor and lists, and its text is parsed without loss."""
 
 from __future__ import annotations
 

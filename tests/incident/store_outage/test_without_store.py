@@ -1,4 +1,4 @@
-"""By which channels a person is paged without the store: those whose vendor knows a page by its key come first."""
+"""The channels that page a person without the store: those whose vendor deduplicates by key come first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOWN = alert("Down", worst=1)
 
 
 def pages(*roads: str) -> list[Page]:
-    """Return pages by the same key for each person, as `alice:sms`."""
+    """Return the pages of each person with the same key, as `alice:sms`."""
     named = [road.partition(":") for road in roads]
     return [
         Page(

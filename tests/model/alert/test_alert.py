@@ -1,4 +1,4 @@
-"""Alertmanager's payload: every version of it is read, and what can never be taken is refused in words."""
+"""Alertmanager's payload: every version can be read, and unusable ones are refused with an explanation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an alert's annotations say."""
+"""The content of an alert's annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bad body keeps what is good of it."""
+"""The valid alerts of a partly invalid body are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An incident is written without its empty fields, and is read as it was."""
+"""An incident is written without its empty fields, and read without loss."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_incident_is_written_as_its_model_writes_it() -> None:
     sparse = {name: getattr(incident, name).model_dump(mode="json", exclude_defaults=True) for name in SPARSE}
     assert text == whole | sparse
     assert {"rule", "scope"} & set(text["decision"]) == {"rule"}
-    # A number beyond 64 bits is for the model alone.
+    # Only the model can handle a number beyond 64 bits.
     odd = incident.model_copy(update={"labels": {}, "upstream": {"unknown": 2**70}})
     assert json.loads(incident_text(odd))["upstream"] == {"unknown": 2**70}
 

@@ -1,4 +1,4 @@
-"""What stands before the text of an event: each thing is said once."""
+"""The prefix of an event's text: each fact appears once."""
 
 from __future__ import annotations
 

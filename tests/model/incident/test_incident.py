@@ -1,4 +1,4 @@
-"""What earlier and later versions have stored is read."""
+"""Data of earlier and later versions can be read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACTOR = Actor(kind=ActorKind.TIMER, name="x")
 
 
 def stored(**more: object) -> dict[str, object]:
-    """Return an incident as it stands in the store."""
+    """Return an incident as stored."""
     incident = notice().incident
     assert incident is not None
     made: dict[str, object] = json.loads(incident.model_dump_json())

@@ -1,4 +1,4 @@
-"""What stands beside a snapshot is left out where the snapshot says it, and is found there."""
+"""Fields of a review record that the snapshot has are omitted from the record, and read from the snapshot."""
 
 from __future__ import annotations
 

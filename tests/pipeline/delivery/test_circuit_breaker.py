@@ -1,4 +1,4 @@
-"""The circuit of a channel: rests after failures in a row, tries again by itself, and forgets after one success."""
+"""A channel's circuit breaker: opens after consecutive failures, retries by itself, and closes after one success."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 
 def failed(times: int, reason: str = "server_error", circuit: CircuitBreaker | None = None) -> CircuitBreaker:
-    """Return the circuit after so many failures at one time."""
+    """Return the circuit breaker after that many failures at one time."""
     circuit = circuit or CircuitBreaker()
     for _ in range(times):
         circuit = circuit.record_failure(reason, NOW)

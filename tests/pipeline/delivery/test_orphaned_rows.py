@@ -1,4 +1,4 @@
-"""What becomes of a row whose channel a replica does not know."""
+"""Rows whose channel a replica does not have."""
 
 from __future__ import annotations
 

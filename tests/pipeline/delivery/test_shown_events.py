@@ -1,4 +1,4 @@
-"""What channels may have of a log now that a person has hidden entries of it, or another incident became private."""
+"""The log that channels get after a person has hidden entries, or another incident became private."""
 
 from __future__ import annotations
 

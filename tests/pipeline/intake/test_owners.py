@@ -1,4 +1,4 @@
-"""Which incident holds an alert that several groups tell of."""
+"""The incident of an alert that several groups report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def world(store_url: str, patient: None) -> AsyncIterator[World]:
 
 
 async def test_an_end_in_another_group_ends_the_alert_in_each_incident_that_has_it(world: World) -> None:
-    """Two incidents know A; whichever group tells of its end, it is over for both."""
+    """Two incidents have A; its end, reported by either group, applies to both."""
     a, c = alert("ApiDown"), alert("ServiceDown")
     await world.post(notification(a, group="one"))
     await world.post(notification(a, c, group="two"))
@@ -30,7 +30,7 @@ async def test_an_end_in_another_group_ends_the_alert_in_each_incident_that_has_
 
 
 async def test_a_group_stays_with_its_own_incident_while_that_is_open(world: World) -> None:
-    """What fires in it now is all held by another; its own incident is to hear of it all the same."""
+    """Another incident has all its firing alerts; the group's own incident still gets the notification."""
     a, c = alert("ApiDown"), alert("ServiceDown")
     await world.post(notification(a, group="one"))
     await world.post(notification(a, c, group="two"))

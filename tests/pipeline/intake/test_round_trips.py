@@ -1,4 +1,4 @@
-"""What a notification costs, counted by the store itself: a duplicate one read, an opening three round trips."""
+"""The cost of a notification, counted by the store: a duplicate takes one read, an opening three round trips."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.stories.world import World, alert, notification
 
 LUA = Path(__file__).parents[3] / "receiver" / "store" / "lua"
 STEP = 500
-"""Fingerprints that `load` asks for in one inner MGET."""
+"""Number of fingerprints that `load` reads with one inner MGET."""
 SIZES = (1, 50, 10_000)
 
 
 def commands_of(script: str) -> set[str]:
-    """Return the commands that a Lua file may run, in the form of commandstats."""
+    """Return the commands that a Lua file may run, in the format of commandstats."""
     found: list[str] = re.findall(r"redis\.p?call\('(\w+)'", (LUA / f"{script}.lua").read_text("utf-8"))
     return {name.lower() for name in found}
 
 
 def crowd(count: int, *, firing: bool = True) -> Notification:
-    """Return a notification about that many alerts of one group."""
+    """Return a notification with that many alerts of one group."""
     members = [
         alert(labels={"instance": f"10.0.{i // 256}.{i % 256}:9100"}, annotations={"error_rate": "7.3%"}, firing=firing)
         for i in range(count)
@@ -39,7 +39,7 @@ def crowd(count: int, *, firing: bool = True) -> Notification:
 
 
 class Counted:
-    """A replica whose loop does not beat and whose commits start no delivery: only the intake speaks to the store."""
+    """A replica whose loop does not run and whose commits start no delivery: only the intake uses the store."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -51,7 +51,7 @@ class Counted:
         return await self.world.one.intake.accept(said, self.world.clock.now())
 
     async def cost(self, said: Notification) -> tuple[Answer, dict[str, int]]:
-        """Return the answer and how often each command ran for it, those inside scripts too."""
+        """Return the response and the number of runs of each command, including those in scripts."""
         self.client.config_resetstat()
         answer = await self.accept(said)
         stats = self.client.info("commandstats")
@@ -61,10 +61,10 @@ class Counted:
 
 @pytest.fixture
 async def counted(world: World) -> AsyncIterator[Counted]:
-    """The scripts are known to the server, and the connection is made."""
+    """A replica whose scripts are loaded and whose connection is open."""
     await world.open()
     made = Counted(world)
-    for firing in (True, False):  # an end is written by a script of its own, which a full store runs as well
+    for firing in (True, False):  # an end is written by a separate script, which also runs on a full store
         await made.accept(parse_notification(notification(alert("First", firing=firing), group="first")))
     try:
         yield made

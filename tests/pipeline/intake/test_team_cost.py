@@ -1,4 +1,4 @@
-"""What an alert costs does not grow with the number of teams."""
+"""The cost of an alert does not grow with the number of teams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.stories.world import alert, notification
 
 TEAMS, MATCHERS, ALERTS = 200, 20, 10_000
 MOST = 1.3
-"""Times the cost of one team."""
+"""Maximum cost, as a multiple of the cost with one team."""
 
 
 def all_hold(first: str) -> Team:
@@ -69,7 +69,7 @@ def test_two_hundred_teams_cost_what_one_costs(shape: str) -> None:
     came = notifications()
     assert {part.team for each in came for part in judged(each, many)} == set(many.owners.names)
     assert {part.team for each in came for part in judged(each, one)} == {"t"}
-    # On a machine that others use, only the fastest of several runs tells of our cost.
+    # On a shared machine, only the fastest of several runs shows the real cost.
     fastest = [float("inf"), float("inf")]
     for _ in range(12):
         fastest = [min(best, seconds(known, came)) for best, known in zip(fastest, (one, many), strict=True)]

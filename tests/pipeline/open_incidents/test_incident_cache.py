@@ -1,4 +1,4 @@
-"""The cache of incidents: what comes and goes changes its own entry and the counts, and nothing walks the rest."""
+"""The cache of incidents: a change updates one entry and the counts, without iterating over the others."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_listeners_hear_of_what_is_new_and_not_of_what_is_read_at_the_start(cach
 
 
 class Unwalked(dict[str, Any]):
-    """A dictionary that nobody may walk."""
+    """A dictionary that does not allow iteration."""
 
     def __iter__(self) -> Iterator[str]:
         raise AssertionError("all incidents were walked")

@@ -1,4 +1,4 @@
-"""Copies of incidents that a replica holds for a store that forgets: which are kept, and within which memory."""
+"""A replica's copies of incidents, for a store that loses data: which are kept, and the memory limit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ RECORD = packed(fired(alert("HighErrorRate"), decision(2), to_ms(NOW))).decode()
 
 
 def records(count: int) -> dict[str, str]:
-    """Return that many alert records, each with texts of its own."""
+    """Return that many alert records with different texts."""
     return {f"{number:016x}": RECORD + " " * (number % 2) for number in range(count)}
 
 
 class Memory:
-    """A store of copies, in place of the real one."""
+    """A fake store of copies."""
 
     def __init__(self) -> None:
         self.stored: dict[str, IncidentCopy] = {}

@@ -1,4 +1,4 @@
-"""How a replica learns of incidents: in pages at the start, then of what others have changed, and of nothing twice."""
+"""How a replica reads incidents: in pages at the start, then the changes of others, and nothing twice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_what_another_commits_is_read_once_and_alone(world: World) -> None
     await world.one.respond.act("INC-2026-0301", Acknowledge(), ALICE, world.clock.now())
     await world.one.work.idle()
     ran = await commands(world, other.work.follower.catch_up)
-    # One summary and the version that it belongs to; 300 others are left alone.
+    # One summary and its version; 300 others are not read.
     assert (ran["evalsha"], ran["hmget"], ran.get("hget", 0)) == (1, 2, 0)
     assert [one.state for one in other.incident_cache.paged(world.sent()[0])] == [State.ACKNOWLEDGED]
 

@@ -1,4 +1,4 @@
-"""Filters by label: what is a matcher, what is wrong with one, and which incidents it keeps."""
+"""Filters by label: valid matchers, errors in invalid ones, and the incidents that match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the status page is made from: an incident that became private shows nothing new by itself."""
+"""The source of the status page: an incident that became private shows no new automatic updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A document is written from the whole log, as it stands when it is sent."""
+"""A document is generated from the whole log at the time of sending."""
 
 from __future__ import annotations
 

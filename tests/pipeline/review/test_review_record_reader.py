@@ -1,4 +1,4 @@
-"""Looking back reads every incident once, in pages."""
+"""Reviews read every incident once, in pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def test_reads_each_incident_once(world: World, page: int, monkeypatch: py
     index = store.keys.named("index")
     async with store.guarded() as client:
         uids = await client.zrange(index, 0, -1)
-        # Two before the window, of which one is over and was promised nothing; three within it, at one moment.
+        # Two before the time range, one of them over and without pending work; three within it, at the same time.
         await client.zadd(index, {uids[0]: 1, uids[1]: 2, **dict.fromkeys(uids[2:], 50)})
         await client.zrem(store.keys.named("open"), uids[0])
     monkeypatch.setattr(review_record_reader, "PAGE", page)

@@ -1,4 +1,4 @@
-"""Bars and uptime: the worst of each day, no minute twice, and nothing claimed of days that nobody watched."""
+"""Bars and uptime: the worst state of each day, no minute counted twice, and no data for days without monitoring."""
 
 from __future__ import annotations
 

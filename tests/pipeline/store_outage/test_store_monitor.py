@@ -1,4 +1,4 @@
-"""Whether the store is away follows from its own round trips, with hysteresis both ways."""
+"""The monitor's own round trips decide whether the store is away, with hysteresis in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail that was not delivered: who gets it again, when, and which address gets no more."""
+"""Undelivered mail: when it is retried, and which addresses get no more mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The auditor complains about what is late, and about nothing else."""
+"""The auditor reports late work, and nothing else."""
 
 from __future__ import annotations
 

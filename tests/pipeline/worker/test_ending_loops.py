@@ -1,4 +1,4 @@
-"""A replica ends although a loop of it does not hear the first time that it is to."""
+"""A replica stops even if one of its loops misses the first cancellation."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ async def test_a_hang_is_reported_once(monkeypatch: pytest.MonkeyPatch, reason: 
         down[0] = 1.0
         await until(ended.is_set, "the end of the process", 20.0)
     else:
-        ended.wait(20)  # blocks the loop, as a callback that never returns does
+        ended.wait(20)  # blocks the loop, like a callback that never returns
     assert len(said) == 1
     assert ("event loop has not turned" in said[0]) is (reason == "loop")
     made.stop()

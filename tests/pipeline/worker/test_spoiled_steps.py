@@ -1,4 +1,4 @@
-"""A step that fails, for whatever reason, harms nothing but itself, and is counted."""
+"""A step that fails for any reason does not affect other steps, and is counted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_a_timer_that_fails_keeps_nobody_else_from_being_called(
     await world.open()
     for name in ("a", "b"):
         await world.post(notification(alert(labels={"service": name}, **HIGH), group=name))
-    # It comes first whenever both are due at once.
+    # It is first if both are due at once.
     spoiled = min(one.uid for one in await world.incidents())
 
     def failing(name: str, incident: Incident, policy: Policy, now: datetime) -> Transition | None:
@@ -46,7 +46,7 @@ async def test_what_the_store_refuses_to_one_keeps_nobody_else_from_being_called
     one = (await world.open()).one
     for name in ("a", "b"):
         await world.post(notification(alert(labels={"service": name}, **HIGH), group=name))
-    # It comes first whenever both are due at once, and holds what no command of ours can read.
+    # It is first if both are due at once, and contains data that no command can parse.
     spoiled, other = sorted(one.uid for one in await world.incidents())
     async with one.connection.guarded() as client:
         await client.delete(one.connection.keys.incident(spoiled))

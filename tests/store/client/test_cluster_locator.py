@@ -1,4 +1,4 @@
-"""A cluster as the store: the node of the slot is found and followed, and a slot on its way takes nothing, or all."""
+"""A cluster as the store: the slot's node is found and followed; on a migrating slot a script writes nothing or all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
 
 
 class ClusterRooms(Rooms):
-    """Rooms in a cluster, with a look at what any of its nodes holds."""
+    """Rooms in a cluster, with access to the keys of each node."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(cluster.url)
@@ -46,13 +46,13 @@ class ClusterRooms(Rooms):
         self.incidents.connection = self.due.connection = self.connection
 
     def everything(self) -> dict[str, Any]:
-        """Return every key of the namespace, wherever it is, as it is dumped."""
+        """Return a dump of every key of the namespace, on any node."""
         found: dict[str, Any] = {}
         for node in self.cluster.nodes:
             client: Any = redis.Redis(port=node.port, password=PASSWORD, single_connection_client=True)
             if client.info("replication")["role"] == "master":
                 for key in client.scan_iter("{test}*"):
-                    client.execute_command("ASKING")  # where the slot is on its way to
+                    client.execute_command("ASKING")  # the node to which the slot migrates
                     found[key.decode()] = client.dump(key)
             client.close()
         return found
@@ -82,7 +82,8 @@ async def test_a_slot_on_its_way_takes_nothing_and_then_all_at_its_new_node(clus
         (row,) = await rooms.leased(done)
         assert done.incident is not None
         await cluster.begin_migration()
-        # What a script touches last is gone first: without a look at the slot it would have written the rest by then.
+        # The key that a script writes last is migrated first: without the check of the slot, it would have written the
+        # others.
         await cluster.carry([key for key in cluster.keys_of_slot() if ":due:" in key or ":changed" in key])
         before = rooms.everything()
         for act in (

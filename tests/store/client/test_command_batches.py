@@ -1,4 +1,4 @@
-"""Commands that travel together: each gets its own reply, whatever the others are."""
+"""Commands that are sent together each get their own reply, regardless of the others."""
 
 from __future__ import annotations
 

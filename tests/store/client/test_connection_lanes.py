@@ -1,4 +1,4 @@
-"""Each kind of work has connections of its own; what floods one kind leaves the others theirs."""
+"""Each kind of work has separate connections; overload of one kind does not affect the others."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ async def test_a_command_inside_the_turn_of_another_is_a_mistake_of_ours(connect
 
 
 async def test_failing_together_cancels_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Forty callers of a server that takes connections and never answers: each gets its condition, none a cancellation.
+    """Forty callers of a server that accepts connections and never responds all get an error, and no cancellation.
 
-    They closed the same idle connections, and the deadline of one cancelled the others (reliability F1).
+    Before, they closed the same idle connections, and the deadline of one cancelled the others.
     """
     path = tmp_path_factory.mktemp("hung") / "store.sock"
     with socket.socket(socket.AF_UNIX) as hung:

@@ -1,4 +1,4 @@
-"""Where the primary is: who is believed, and what is asked again."""
+"""Finding the primary: which sources are trusted, and which are queried again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_failover_is_over_for_writes_once_the_sentinel_that_runs_it_names_the_
 
 
 class Guide:
-    """Somebody who says where the primary is, or is silent."""
+    """A source that names the primary, or does not respond."""
 
     def __init__(self) -> None:
         self.says: Node | Exception = ONE
@@ -185,7 +185,7 @@ async def test_commits_follow_a_failover_and_go_to_no_replica(replicated: Replic
             try:
                 return (await rooms.commit(change)).incident is not None
             except StaleVersion:
-                return True  # an attempt before was written, and answered as not yet durable
+                return True  # an earlier attempt was written, and answered as not yet durable
             except StoreAway:
                 return False
 
@@ -252,7 +252,7 @@ async def test_one_sentinel_that_answers_is_enough_and_none_is_away(replicated: 
         await third.kill()
         assert rooms.connection.locator is not None
         rooms.connection.locator.doubt()
-        await rooms.connection.call("GET", "{test}:x")  # what is connected goes on
+        await rooms.connection.call("GET", "{test}:x")  # existing connections continue
         fresh = Connection(rooms.connection.endpoint, "test")
         with pytest.raises(StoreAway):
             await fresh.call("GET", "{test}:x")

@@ -1,4 +1,4 @@
-"""The store's version, settings and permissions are looked at: what cannot work is refused, the rest is said."""
+"""The store's version, settings and permissions are checked: unusable ones are refused, others are reported."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_replicas_that_are_not_there_or_not_waited_for() -> None:
 
 
 async def seen(folder: Path, name: str, words: Sequence[str], user: str = "") -> ServerInspection:
-    """Return what the inspection of such a server has found."""
+    """Return the findings of the inspection of such a server."""
     server = Server(folder, name, words)
     with ended(server):
         await server.start()

@@ -1,4 +1,4 @@
-"""A store behind TLS, with an authority of its own and a certificate of the client, by settings and by the address."""
+"""A store with TLS, a private authority and client certificates, configured by settings and by the address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {"ca_file": "ca", "cert_file": "client", "key_file": "client.key"}
 
 @pytest.fixture
 async def secured(tmp_path: Path) -> AsyncIterator[Server]:
-    """A server that takes nobody without a certificate, and speaks TLS alone; its files are in `tmp_path`."""
+    """A server that requires TLS and a client certificate; its files are in `tmp_path`."""
     made = certificates(tmp_path)
     server = Server(
         tmp_path / "server",
@@ -43,7 +43,7 @@ async def secured(tmp_path: Path) -> AsyncIterator[Server]:
 
 
 async def looked(base: Path, url: str, files: dict[str, str]) -> str:
-    """Return the level that a configuration with these settings finds."""
+    """Return the store level that a configuration with these settings detects."""
     named = "".join(f", {name}: {path}" for name, path in files.items())
     config = load_text(f"{SMALL}\nredis: {{url: '{url}'{named}}}\n", "r.yaml", {}, base)
     where = store_endpoint(config)

@@ -1,4 +1,4 @@
-"""A store that is full, read-only, hung, gone or forgetful: nothing is half written, and it is said within 2 s."""
+"""A store that is full, read-only, hung, down or emptied: nothing is written in part, and errors come within 2 s."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.store.given import MS, Rooms, grown, opening, owing
 pytestmark = pytest.mark.alone
 
 LIMIT = 2.0
-"""Seconds in which a webhook is answered whatever the store does (surfaces.md)."""
+"""Seconds within which a webhook is answered in any state of the store."""
 
 
 async def refused(act: Callable[[], Awaitable[object]]) -> float:
-    """Return the seconds after which it was said that the store is away."""
+    """Return the seconds until the store was reported as away."""
     began = time.monotonic()
     with pytest.raises(StoreAway):
         await act()
@@ -96,7 +96,7 @@ async def test_hung_it_is_away_within_two_seconds(server: EmbeddedStore, alone: 
             refused(lambda: alone.incidents.known("key", "g", ["f" * 16])),
             refused(lambda: alone.due.beat(0, MS)),
             refused(alone.connection.server.inspect),
-            # More than there are connections: waiting for one counts as well.
+            # More than the number of connections: waiting for one counts as well.
             *(refused(lambda: alone.incidents.seen(["g"])) for _ in range(60)),
         )
         assert max(took) < LIMIT
@@ -160,7 +160,7 @@ async def test_where_the_disk_can_be_waited_for_it_is(alone: Rooms) -> None:
     await alone.connection.server.inspect()
     done = await alone.owed(owing())
     assert done.incident is not None
-    await alone.connection.confirm(0)  # brings the script
+    await alone.connection.confirm(0)  # loads the script
 
     def calls() -> int:
         return int(alone.raw.info("commandstats")["cmdstat_waitaof"]["calls"])
@@ -168,7 +168,7 @@ async def test_where_the_disk_can_be_waited_for_it_is(alone: Rooms) -> None:
     before = calls()
     await alone.connection.confirm(0)
     assert calls() == before + 1
-    # What a door has taken before may have been answered as not durable, and nothing is written this time.
+    # An accepted command may have been answered as not durable before, and nothing is written this time.
     change = opening("other", owners={}, once=["door"])
     await alone.commit(change)
     assert await alone.incidents.taken("nothing") is None

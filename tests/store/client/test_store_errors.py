@@ -1,4 +1,4 @@
-"""What a real server answers when it cannot take a write: each is a condition of its own, and the store is away."""
+"""Errors of a real server that cannot accept writes: each is a separate condition, and the store is away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.store.servers import DURABLE, NEW, Server, ended
 
 
 async def away(monitor: StoreMonitor) -> str:
-    """Return the condition under which the store is said to be away."""
+    """Return the condition with which the store is reported as away."""
 
     async def gone() -> bool:
         await monitor.check()
@@ -41,7 +41,7 @@ async def back(monitor: StoreMonitor) -> None:
 
 @asynccontextmanager
 async def watched(server: Server, *others: Server, scheme: str = "redis") -> AsyncIterator[StoreMonitor]:
-    """A monitor of a server that runs with the block."""
+    """A monitor of a server, which runs during the block."""
     with ended(server, *others):
         await server.start()
         connection = Connection(server.url.replace("redis", scheme, 1), "test")

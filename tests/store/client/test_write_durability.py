@@ -1,4 +1,4 @@
-"""What a write waits for before it counts as durable, and what is not confirmed by another server."""
+"""The acknowledgements that a write needs to count as durable, and those of other servers that do not count."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WHERE = "redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/incidents"
 
 
 class Watchers(Sentinels):
-    """Sentinels whose answers are given."""
+    """Sentinels with prepared responses."""
 
     def __init__(self) -> None:
         super().__init__(endpoint(WHERE), LoopTime())
@@ -29,7 +29,7 @@ class Watchers(Sentinels):
         self.tell()
 
     def tell(self, primary: Node = ONE, epoch: int = 3) -> None:
-        """Let one of them say that the primary is there."""
+        """Make one of them name this primary."""
         others = frozenset({OTHER, THIRD})
         self._keep([Told(ONE, 3, False, others), Told(primary, epoch, primary != ONE, others)])
 
@@ -39,7 +39,7 @@ class Watchers(Sentinels):
 
 
 class Primary:
-    """A server that says of its replicas what is given."""
+    """A server with a prepared report about its replicas."""
 
     def __init__(self) -> None:
         self.says: Mapping[str, Any] | None = online(1)
@@ -80,7 +80,7 @@ async def test_what_the_old_primary_had_acknowledged_is_not_counted_by_the_repli
     watchers, info = Watchers(), Primary().info
     settling = Settling(1, watchers, several=True)
     settling.seen(online(2))
-    # While the write waits, one of its replicas is promoted: the only one left may have acknowledged, and lose it.
+    # While the write waits, one of its replicas is promoted: only the other one may have acknowledged, and loses it.
     watchers.tell(OTHER, 4)
     assert watchers.promotable == {THIRD}
     watchers.quiet = False

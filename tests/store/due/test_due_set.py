@@ -1,4 +1,4 @@
-"""Work that is owed: leased to one at a time, done only when it is done, and never forgotten."""
+"""Due work is leased to one replica at a time, completed only when it is done, and never lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.store.given import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
 
 
 async def again(rooms: Rooms, done: Committed, *, last: int, lane: str = "pager!", now: int = MS) -> Committed:
-    """Commit one more event that the row is owed."""
+    """Commit another event for the row."""
     assert done.incident is not None
     return await rooms.commit(grown(done.incident, rows=[owing(lane=lane, last=last)]), now)
 

@@ -1,4 +1,4 @@
-"""A quota that all replicas share: who is more urgent finds room at any time, and nobody waits for who has gone."""
+"""A quota that all replicas share: more urgent requests always get a slot, and none waits for cancelled ones."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ async def test_what_ends_pages_leaves_room_for_what_begins_them(store_url: str) 
     ends = Quota(name="key", calls=10, seconds=10, kept=5, rank=2)
     begins = Quota(name="key", calls=10, seconds=10, rank=1)
     assert (await waits(ends, 300))[:8] == [0, 0, 0, 0, 0, 10_000, 12_000, 14_000]
-    # However many wait, what is more urgent finds its room, and then goes before them.
+    # Regardless of the number that wait, more urgent requests get their reserved calls, and then go first.
     assert await waits(begins, 7) == [0, 0, 0, 0, 0, 10_000, 11_000]
     assert await waits(ends, 1, now + 10_000, turn=now + 10_000) == [1_000]
     assert await waits(begins, 2, now + 10_000, turn=now + 10_000) == [0, 0]
-    # Those three hundred are gone: nobody waits for their turns.
+    # Those three hundred are cancelled: none waits for their turns.
     assert await waits(ends, 1, now + 30_000, turn=now + 600_000) == [0]
     assert await waits(Quota(name="other", calls=1, seconds=60), 1) == [0]
     await connection.close()

@@ -1,4 +1,4 @@
-"""The embedded store keeps its data, ends with the service, and is alone on its files."""
+"""The embedded store keeps its data, stops with the service, and has exclusive use of its files."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def get(url: str, key: str) -> bytes | None:
 
 
 def servers_on(folder: Path) -> list[int]:
-    """Return the processes, other than this one and its Python children, whose command line names the folder."""
+    """Return the processes whose command line names the folder, except this one and its Python children."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -69,7 +69,7 @@ def servers_on(folder: Path) -> list[int]:
 
 
 def ended(pid: int) -> bool:
-    """Return whether the process is gone, or only waits for its parent to take note."""
+    """Return whether the process has ended, or is a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
@@ -135,7 +135,7 @@ def test_a_folder_in_use_is_told_of_soon_and_one_of_a_killed_service_waited_for(
         with pytest.raises(StoreBusy):
             stores(patience=10).start()
         assert sum(slept) == pytest.approx(folder_lock.IN_USE)
-        # Killed, and nobody has asked yet how it ended: its server ends soon.
+        # Killed, and not yet reaped: its server ends soon.
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
         slept.clear()
@@ -182,7 +182,7 @@ def test_a_server_that_hangs_is_replaced(stores: Stores, tmp_path: Path, monkeyp
 
 
 def test_it_outlives_the_thread_that_started_it(stores: Stores) -> None:
-    """The kernel's signal at the parent's death goes by thread: `asyncio.to_thread` must not end the store."""
+    """The kernel's parent-death signal depends on the thread: the end of `asyncio.to_thread` must not end the store."""
     store = stores()
     starter = threading.Thread(target=store.start)
     starter.start()

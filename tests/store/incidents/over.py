@@ -1,4 +1,4 @@
-"""Incidents that are over, as commits leave them in a store, and all that can be read of one."""
+"""Ended incidents as commits write them, and everything that readers return for one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.incident.given import Store, alert, at, part
 from tests.store.given import MS, Rooms
 
 LATER = MS + 7_200_000
-"""When every incident of these tests has been over for an hour and a half, in ms."""
+"""A time, in ms, at which every incident of these tests has been over for an hour and a half."""
 
 
 def over(key: str = "key", *, alerts: int = 1, **changed: Any) -> CommitRequest:
@@ -53,13 +53,13 @@ async def written(rooms: Rooms, **more: Any) -> Incident:
 
 
 async def compressed(rooms: Rooms, most: int = 1000) -> int:
-    """Compress what is over, and return how many incidents that were."""
+    """Compress ended incidents, and return their number."""
     count, _ = await IncidentCompressor(rooms.connection).compress(LATER, most)
     return count
 
 
 async def reading(rooms: Rooms, uid: str, key: str = "key") -> dict[str, Any]:
-    """Return all that the store's readers say of an incident."""
+    """Return everything that the store's readers return for an incident."""
     incidents, connection = rooms.incidents, rooms.connection
     known = await incidents.known(key, f"group-{key}", [])
     unindexed = await SimilarIndex(connection).unindexed(60_000)

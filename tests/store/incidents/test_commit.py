@@ -1,4 +1,4 @@
-"""`commit` writes everything or nothing, whoever else commits meanwhile."""
+"""`commit` writes everything or nothing, regardless of concurrent commits."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_ten_thousand_alerts(rooms: Rooms) -> None:
 
 async def test_ids_are_drawn_in_order_without_gaps_or_doubles(rooms: Rooms) -> None:
     keys = [f"key-{number}" for number in range(40)]
-    # Two decisions about every key: one of each pair is stale, and draws no number.
+    # Two decisions about every key: one of each pair is outdated, and uses no number.
     tried = [rooms.commit(opening(key, owners={})) for key in keys for _ in range(2)]
     results = await asyncio.gather(*tried, return_exceptions=True)
     stale = [one for one in results if isinstance(one, StaleVersion)]

@@ -1,4 +1,4 @@
-"""Texts of an incident come back byte for byte, and what is not one of them is refused."""
+"""Texts of an incident are restored byte for byte, and invalid data is refused."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def test_a_damaged_text_is_refused_whatever_is_wrong_with_it() -> None:
     for text in (*cut, *other, f"{FORMAT}%%"):
         with pytest.raises(ValueError):
             expand(text)
-    for place in range(len(FORMAT), len(whole) - 4):  # the last bits may stand for nothing
+    for place in range(len(FORMAT), len(whole) - 4):  # the last bits may be unused
         with pytest.raises(ValueError):
             expand(whole[:place] + ("A" if whole[place] != "A" else "B") + whole[place + 1 :])
 
 
 def test_the_dictionary_is_that_of_every_text_that_was_compressed_with_it() -> None:
-    # Never changed: another one is another file, and another format.
+    # Never changed: a new dictionary is a new file and a new format.
     assert hashlib.sha256(compressed_incident._dictionary()).hexdigest() == DICTIONARY
 
 

@@ -1,4 +1,4 @@
-"""An incident that is compressed reads as before and can be changed; nothing is compressed that has changed."""
+"""A compressed incident reads as before and can be changed; an incident that has just changed is not compressed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_every_reader_says_the_same_of_both_forms(rooms: Rooms, alerts: in
     for name in ("log", "alerts", "bodies"):
         assert not rooms.raw.exists(rooms.named(f"{name}:{incident.uid}"))
     after = await reading(rooms, incident.uid)
-    if alerts > 32:  # a sample of them, whichever
+    if alerts > 32:  # any sample of them
         assert len(after["unindexed"][1][0].records) == len(before["unindexed"][1][0].records) == 32
         after["unindexed"] = before["unindexed"]
     assert after == before
@@ -113,7 +113,7 @@ async def test_what_is_changed_between_reading_and_writing_stays(rooms: Rooms, m
 async def test_one_of_the_same_version_that_says_something_else_stays(
     rooms: Rooms, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A primary that has lost the commit gives its version away again, and the index writes beside it.
+    # A primary that has lost the commit assigns its version again, while the index writes at the same time.
     incident = await written(rooms)
     write = rooms.connection.write
 
@@ -211,7 +211,7 @@ async def test_a_damaged_one_is_unreadable_and_keeps_nothing_else_away(rooms: Ro
 
 
 async def test_one_that_another_was_opened_for_gives_way_once_it_can_be_read(rooms: Rooms) -> None:
-    # Of a later release, which takes over again after an earlier one could not read it.
+    # Written by a later release, which continues after an earlier one could not read it.
     incident = await written(rooms, alerts=3)
     assert await compressed(rooms) == 1
     rooms.raw.hset(rooms.named(f"inc:{incident.uid}"), "superseded", "f" * 24)
@@ -240,7 +240,7 @@ async def test_other_work_goes_on_while_large_ones_are_looked_through(rooms: Roo
 
     def slowly(text: str) -> StoredTexts:
         expanded.append(turns)
-        time.sleep(0.02)  # as one of thousands of alerts takes
+        time.sleep(0.02)  # the time that one with thousands of alerts takes
         return expand(text)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -288,7 +288,7 @@ async def test_a_store_that_lost_it_gets_it_back_from_a_copy_of_its_compressed_f
 
 
 async def given_back(memory: StoreMemory, copy: IncidentCopy, incident: Incident) -> str:
-    """Write a copy back, without pages and timers, and return the id that it has then."""
+    """Write a copy back, without pages and timers, and return its new id."""
     return await memory.give_back(
         copy, incident, summarize(incident, policy()), rows=((), ()), timers={}, number=NUMBER, ttl_s=1000, now_ms=MS
     )
@@ -335,7 +335,7 @@ async def test_what_an_earlier_release_wrote_is_compressed_as_it_is(rooms: Rooms
         rooms.raw.delete(log)
         rooms.raw.rpush(log, *(json.dumps(event) for event in one["log"]))
         uids.append(incident.uid)
-    rooms.raw.hdel(rooms.named(f"inc:{uids[0]}"), "past")  # of before it was kept
+    rooms.raw.hdel(rooms.named(f"inc:{uids[0]}"), "past")  # from before the mark was written
     logs = [rooms.raw.lrange(rooms.named(f"log:{uid}"), 0, -1) for uid in uids]
     before = [await rooms.incidents.events(uid) for uid in uids]
     reviews = {number: past async for number, past in ReviewRecordReader(rooms.connection).since(0)}
@@ -356,7 +356,7 @@ async def test_an_incident_of_one_alert_takes_less_than_three_thousand_bytes(alo
         await written(alone, key=f"{number:032x}")
     whole = await read_keys(client, "test")
     assert await compressed(alone) == count
-    # What ends within an hour has ended by the time at which the service does this.
+    # Incidents that end within an hour have ended before the service runs this timer.
     alone.raw.delete(*alone.raw.keys(alone.named("op:*")))
     less = await read_keys(client, "test")
     taken = [(one.used - empty.used) / count for one in (whole, less)]

@@ -1,4 +1,4 @@
-"""The release before reads what this one writes while one replaces the other: else its pages are dead letters."""
+"""The previous release can read what this one writes during an upgrade; otherwise its pages would be dead letters."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_earlier_release_reads_incident_log_and_alerts(tmp_path: Path) -> No
     assert json.loads(said.stdout) == {
         "incident": [incident.title, incident.severity, incident.state, [page.key for page in incident.pages]],
         "pages": {name: list(plan.page) for name, plan in incident.plan.severities.items()},
-        # A kind that it does not know is a note.
+        # It shows an unknown kind as a note.
         "events": [
             [event.seq, "note" if event.kind is Kind.SEEN_BEFORE else event.kind, event.reason] for event in events
         ],

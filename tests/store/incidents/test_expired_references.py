@@ -1,4 +1,4 @@
-"""What points to incidents that have expired goes with them."""
+"""References to expired incidents are deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def world(store_url: str) -> AsyncIterator[World]:
 
 
 def pointing(client: Any, uid: str) -> dict[str, list[str]]:
-    """Return what in the store names `uid`, by key; rows and operations have their own time to live."""
+    """Return the references to `uid`, by key; rows and operations have their own time to live."""
     found: dict[str, list[str]] = {}
     for key in client.scan_iter():
         name = key.partition(":")[2]

@@ -1,4 +1,4 @@
-"""Summaries in the store: written with each commit, taken away at the end, and never trusted when they are stale."""
+"""Summaries in the store are written with each commit, deleted at the end, and never used when outdated."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_without_a_good_one_the_snapshot_is_read(rooms: Rooms, kept: str) 
     if kept == "removed":
         rooms.raw.hdel(rooms.named("summaries"), incident.uid)
     elif kept == "stale":
-        # As a release that knows no summaries commits.
+        # Like a commit of a release without summaries.
         rooms.raw.hset(rooms.connection.keys.incident(incident.uid), "version", 2)
     else:
         rooms.raw.hset(rooms.named("summaries"), incident.uid, text.replace("[1,", "[99,"))

@@ -1,4 +1,4 @@
-"""What this replica wrote last is not parsed again while the store holds the same text; and how events are written."""
+"""A replica does not parse its own last write again while the store has the same text; and the format of events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_another_replica_reads_what_the_writer_knows_without_reading(rooms
 
 
 async def test_the_same_version_with_another_text_is_parsed(rooms: Rooms) -> None:
-    # A primary that has lost the commit gives its number away again.
+    # A primary that has lost the commit assigns its number again.
     done = await rooms.commit(opening())
     assert done.incident is not None
     key = rooms.named(f"inc:{done.incident.uid}")

@@ -1,4 +1,4 @@
-"""Rules that can never hold or never decide are found; of those that can, nothing is said."""
+"""Rules that can never match or never decide are found; there are no warnings about others."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ BEATEN: list[tuple[list[dict[str, Any]], tuple[str | int, ...], str]] = [
         (0, "severity"),
         'never SEV-1: the cap "y" (SEV-4)',
     ),
-    # A cap at SEV-2 limits what calls itself sev1, so that nothing is said of it.
+    # A cap at SEV-2 limits alerts with the severity sev1, so there is no warning.
     ([rule("x", "SEV-3", matchers=['a="1"']), cap("y", "SEV-2", when=["scope == internal"])], (), ""),
 ]  # fmt: skip
 
@@ -131,9 +131,9 @@ def test_a_rule_that_never_decides(rules: list[dict[str, Any]], path: tuple[str 
         [rule(when=["latency > 1s"], matchers=['alertname="HighLatency"', 'latency=""'])],
         [rule(matchers=['a=~"x.*"', 'a=~".*y"'])],
         [rule(matchers=['a="x"'], unless=['a=~"y.*"'])],
-        # The same severity and weaker conditions: the one that asks for more is named.
+        # The same severity and weaker conditions: the stricter rule is named.
         [rule("x", when=["error_rate > 5%"]), rule("y", when=["error_rate > 1%"])],
-        # Unknown holds for nothing: without a condition on the same quantity nothing follows.
+        # An unknown value matches nothing: without a condition on the same quantity, nothing follows.
         [rule("x", matchers=['a="1"']), rule("y", "SEV-1", when=["error_rate >= 0%"])],
         [rule("x", when=["error_rate >= 5%"]), rule("y", "SEV-1", when=["error_rate > 5%"])],
         [rule("x", matchers=['a="1"']), rule("y", "SEV-1", matchers=['a="1"', 'b="2"'])],

@@ -1,4 +1,4 @@
-"""A query with places for labels: whatever a label says, the query asks the same."""
+"""A query with placeholders for labels: the content of a label cannot change the query."""
 
 from __future__ import annotations
 

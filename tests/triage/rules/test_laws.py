@@ -1,4 +1,4 @@
-"""What holds for all rules and all alerts."""
+"""Properties of all rules and all alerts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_one_more_alert_never_lowers_a_severity(alerts: list[Alert], more: Alert
 def test_one_more_alert_never_lowers_a_severity_by_rules_that_do_not_ask_for_a_scope(
     raising: list[dict[str, Any]], alerts: list[Alert], more: Alert
 ) -> None:
-    # A rule for `scope >= many_users` may take the place of `otherwise`: check-config warns of it.
+    # A rule for `scope >= many_users` may replace `otherwise`: check-config warns about it.
     made = ruleset(*named(raising), *CAPS)
     for was, now in zip(made.decide(alerts), made.decide([*alerts, more]), strict=False):
         assert not was.severity.worse_than(now.severity)
@@ -69,7 +69,7 @@ def test_one_more_rule_never_lowers_what_a_rule_decided(
     before = ruleset(*named(raising), *CAPS).decide(alerts)
     after = ruleset(*named([*raising, more]), *CAPS).decide(alerts)
     for was, now in zip(before, after, strict=True):
-        # A rule takes the place of `otherwise`, as the head of the reference says.
+        # A rule replaces `otherwise`, as the comment at the top of the reference explains.
         assert was.rule == "otherwise" or not was.severity.worse_than(now.severity)
 
 
@@ -198,7 +198,7 @@ def test_the_explanation_names_what_holds_and_every_reason_is_true(
 
 
 def _is_true(reason: str, alert: Alert, decision: Decision) -> int:
-    """Return how many conditions `reason` tells of, having found each of them true."""
+    """Check that each condition in `reason` is true, and return their number."""
     if reason.startswith("at most "):
         level, _, rest = reason.removeprefix("at most ").partition(": ")
         assert level == decision.severity
@@ -217,7 +217,7 @@ def _is_true(reason: str, alert: Alert, decision: Decision) -> int:
         assert COMPARISONS[found[3]](shown, right), reason
         assert abs(shown - decision.measured[found[1]]) <= shown * 1e-3 or shown == decision.measured[found[1]]
     else:
-        # The middle dot stands for the line break in one of the names.
+        # The middle dot represents the line break in one of the names.
         labels = {name: value.replace("\n", "·") for name, value in alert.labels.items()}
         matcher = parse_matcher(reason)
         assert matcher.matches(labels) or matcher.matches(alert.labels), reason
@@ -253,7 +253,7 @@ def test_what_would_have_been_worse_is(raising: list[dict[str, Any]], caps: list
 
 
 def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
-    """Return the decision once `step` has been taken."""
+    """Return the decision after `step`."""
     if found := re.fullmatch(r"the caps? (.+) did not apply", step):
         gone = found[1].split(" and ")
         kept = list(made.settings.model_dump(mode="json", by_alias=True)["rules"])
@@ -267,7 +267,7 @@ def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
     for part in step.split(" and "):
         name, comparison, right = part.split(" ")
         if name == "scope":
-            # The widest scope stands first. What an earlier part has reached must hold on, as with measurements.
+            # The widest scope is first. The value that an earlier part reached must persist, as with measurements.
             place = ORDER.index(right) + {">": -1, "<": 1}.get(comparison, 0)
             furthest = {">": min, ">=": min, "<": max, "<=": max}.get(comparison)
             place = scopes[-1] if furthest and scopes and furthest(place, scopes[-1]) == scopes[-1] else place
@@ -276,7 +276,7 @@ def _after(step: str, alert: Alert, made: RuleSet) -> Decision:
         else:
             value = parse_quantity(right, UNITS[name])
             value *= {">": 1.000001, "<": 0.999999}.get(comparison, 1.0)
-            # A rule may ask twice about one measurement: what has been reached must hold on.
+            # A rule may have two conditions on one measurement: the value that was reached must persist.
             furthest = {">": max, ">=": max, "<": min, "<=": min}.get(comparison)
             value = reached[name] = furthest(value, reached.get(name, value)) if furthest else value
             annotations[name] = f"{value!r}" if UNITS[name] is not Unit.RATIO else f"{value * 100!r}%"

@@ -1,4 +1,4 @@
-"""The severity levels of the process, line by line and example by example, and every threshold from both sides."""
+"""The severity levels of the process, with each example, and every threshold from both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which severities an alert rule may get before it has ever fired."""
+"""The possible severities of an alert rule before it has fired."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_the_series_says_is_not_known() -> None:
         REFERENCE, {"alertname": "A", "severity": "{{ $labels.severity }}"}, {"summary": "on {{ $labels.x }}"}
     )
     assert found.unknown == ("severity", "summary")
-    # One outcome for each severity that its map has, and each is known only when it fires.
+    # One outcome for each severity of its map; the actual one is known only when it fires.
     assert [(one.decision.severity.value, one.given) for one in found.possible] == [
         ("SEV-1", "sev1"),
         ("SEV-2", "critical"),

@@ -28,7 +28,7 @@ ERROR_RATE: dict[str, Any] = {"error_rate": {"unit": "ratio", "from": ["annotati
 
 def test_the_package_carries_the_same_rules_as_the_configuration() -> None:
     shipped = (ROOT / "receiver" / "data" / "severity-rules.yaml").read_bytes()
-    # The first line is for editors: it names the schema that lies beside that file only.
+    # The first line is for editors: it names the schema next to the original file.
     editors, _, rules = (ROOT / "config" / "severity-rules.yaml").read_bytes().partition(b"\n")
     assert editors.startswith(b"# yaml-language-server: ")
     assert shipped == rules

@@ -1,4 +1,4 @@
-"""The words of the severity label, and environments, as the shipped rules read them."""
+"""The words of the severity label and of environments in the shipped rules."""
 
 from __future__ import annotations
 

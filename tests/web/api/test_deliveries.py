@@ -1,4 +1,4 @@
-"""Deliveries that gave up are listed, tried again and dropped; channels are tested; a drill counts nowhere."""
+"""Dead letters are listed, retried and dropped; channels are tested; a drill counts in no figure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTERS = "/api/v1/dead-letters"
 
 @pytest.fixture
 async def parked(house: House) -> House:
-    """A house with an incident whose message in chat was refused for good."""
+    """A house with an incident whose chat message was rejected permanently."""
     house.world.slack.refused["chat.postMessage"] = "channel_not_found"
     await house.world.post(notification(alert("AuthFailing")))
     return house

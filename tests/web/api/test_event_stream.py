@@ -1,4 +1,4 @@
-"""What changes, live: a listener that does not read, or may no more, harms nobody."""
+"""The stream of changes: a listener that does not read, or is no longer allowed, does not affect others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PATH = "/api/v1/events"
 
 @pytest.fixture
 async def incident(house: House) -> Incident:
-    """An incident whose every change is a large piece."""
+    """An incident with large changes."""
     long = {f"note{n}": "x" * 1000 for n in range(8)}
     await house.post(notification(alert(annotations=long)))
     (made,) = await house.replica.incidents.listing()

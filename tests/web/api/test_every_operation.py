@@ -1,4 +1,4 @@
-"""Every operation of the API's own document has been seen to answer 2xx, with an answer of its schema."""
+"""Every operation of the OpenAPI document returns 2xx with a response that matches its schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADMIN = {"Authorization": "Bearer admin-token"}
 ONE, TWO, THREE, FOUR = (f"/api/v1/incidents/INC-2026-000{n}" for n in range(1, 5))
 SHIFT = {"from": "2026-11-24T09:00:00Z", "until": "2026-11-24T17:00:00Z"}
 Step = tuple[str, str, Any]
-"""Method, path, body: one after the other, as a long day goes."""
+"""Method, path and body of requests in sequence."""
 
 DAY: list[Step] = [
     ("GET", "/api/v1/incidents?open=true", None),
@@ -122,7 +122,7 @@ DAY: list[Step] = [
 
 
 class Upstream(SourceClient):
-    """An Alertmanager that takes every silence."""
+    """An Alertmanager that accepts every silence."""
 
     async def get(
         self,
@@ -176,7 +176,7 @@ async def asked(house: House, step: Step, known: dict[str, str]) -> tuple[int, A
 
 
 def operation_of(app: web.Application, method: str, path: str) -> Operation:
-    """Return the operation whose path is the longest fit."""
+    """Return the operation with the longest matching path."""
     words = path.partition("?")[0].split("/")
 
     def fits(one: Operation) -> bool:

@@ -1,4 +1,4 @@
-"""What a responder does through the API."""
+"""A responder's actions through the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.web.conftest import ADMIN, JSON, READ, House, Opened
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 RESPOND = READ
-"""The token of the reference may read and respond."""
+"""The token of the reference configuration may read and respond."""
 
 
 async def do(house: House, path: str, body: Any = None, method: str = "POST", **headers: str) -> tuple[int, Any]:

@@ -1,4 +1,4 @@
-"""What is looked back with, through the API and by commands."""
+"""Reviews of incidents through the API and by commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE = "/api/v1/incidents/INC-2026-0001"
 
 @pytest.fixture
 async def fired(house: House) -> House:
-    """A house with one incident, whose label would be alive if it could."""
+    """A house with one incident, whose label contains markup."""
     await house.world.post(notification(alert("AuthFailing", annotations={"summary": "<script>x</script> \x1b[31m"})))
     return house
 

@@ -1,4 +1,4 @@
-"""The API reads what is stored, in the shapes of surfaces.md, and keeps back what is a credential."""
+"""The API returns stored incidents in the documented form, without credentials."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_timeline_is_the_log_oldest_first(house: House) -> None:
 
 @pytest.mark.parametrize("asked", ["", "open=true&"])
 async def test_a_list_is_in_pages_that_leave_nothing_out(house: House, asked: str) -> None:
-    await several(house, 7)  # the clock stands: all of them opened in the same millisecond
+    await several(house, 7)  # the clock is stopped: all of them opened in the same millisecond
     house.world.clock.forward("1s")
     await house.world.post(notification(alert("Late"), group="late"))
     seen: list[str] = []

@@ -1,4 +1,4 @@
-"""Maintenance windows through the API: nobody is paged inside one, everything is kept, and its end looks again."""
+"""Maintenance windows through the API: they page no one, record everything, and check again at the end."""
 
 from __future__ import annotations
 

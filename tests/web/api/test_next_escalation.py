@@ -1,4 +1,4 @@
-"""Who is contacted next, told beforehand: what is told is what happens."""
+"""The announced next contact is the person who is contacted."""
 
 from __future__ import annotations
 

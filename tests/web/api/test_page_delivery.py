@@ -1,4 +1,4 @@
-"""What became of a page, told from the receipts of its incident."""
+"""The delivery state of a page, from the receipts of its incident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports by the API, by the command and on the console's page."""
+"""Reports in the API, in the command and in the console."""
 
 from __future__ import annotations
 

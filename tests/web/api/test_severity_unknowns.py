@@ -1,4 +1,4 @@
-"""`GET /api/v1/rules/unknowns`, and the command that shows it."""
+"""`GET /api/v1/rules/unknowns` and its command."""
 
 from __future__ import annotations
 

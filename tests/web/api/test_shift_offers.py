@@ -1,4 +1,4 @@
-"""Shifts that are offered to colleagues: by API, by Slack, and in the log of the schedule."""
+"""Shifts that are offered to colleagues: in the API, in Slack, and in the schedule's log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Teams in the API: who they are, the filter of lists, handing over, figures of one team."""
+"""Teams in the API: the list, the filter of incidents, handing over, and figures of one team."""
 
 from __future__ import annotations
 

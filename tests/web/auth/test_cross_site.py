@@ -1,4 +1,4 @@
-"""No page of another site changes anything through a browser that carries a credential; read from the route table."""
+"""No page of another site can change anything through a browser with credentials; routes come from the route table."""
 
 from __future__ import annotations
 

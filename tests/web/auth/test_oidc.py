@@ -1,4 +1,4 @@
-"""Signing in at a real OpenID provider, behind a proxy that changes one thing of what it says."""
+"""Sign-in at a real OpenID provider, behind a proxy that changes one part of its responses."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def office(opened: Opened, provider: IdentityProvider) -> AsyncIterator[Of
     made = Office(house, provider)
     service = house.replica.config.service.model_copy(update={"public_url": made.url})
     house.replica.config = house.replica.config.model_copy(update={"service": service})
-    # The provider signs with the time of this machine, and the clock of the house moves only when it is pushed.
+    # The provider uses the machine's time, and the clock of the house only advances when a test sets it.
     house.world.clock.forward(datetime.now(UTC) - house.world.clock.now())
     await provider.register(f"{made.url}{BACK}", f"{made.url}/login")
     try:
@@ -235,7 +235,7 @@ async def test_a_session_of_the_provider_ends_unused_and_at_its_latest(office: O
     unused, used = office.browser(), office.browser()
     await unused.sign_in()
     await used.sign_in()
-    # The provider's clock does not move, so that nothing new of it would be valid; its last answer counts for 12 hours.
+    # The provider's clock does not advance, so new tokens would be invalid; its last response counts for 12 hours.
     office.provider.down = True
     clock.forward("90m")
     assert await _first(used, "/oncall") == f"{office.url}/oncall"

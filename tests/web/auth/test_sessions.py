@@ -1,4 +1,4 @@
-"""Signing in at the console: a cookie that nobody else can have made, and forms that only its own pages send."""
+"""Sign-in at the console: a cookie that cannot be forged, and forms that only its own pages can send."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PERSON = {"Accept": "text/html,application/xhtml+xml"}
 
 
 async def sign_in(house: House, token: str = "respond-token", to: str = "/", **headers: str) -> ClientResponse:
-    """Send the form of `/login` as a browser does, and follow nowhere."""
+    """Send the form of `/login` as a browser does, without following redirects."""
     form = {"token": token, "next": to}
     async with house.client.post("/login", data=form, headers=PERSON | headers, allow_redirects=False) as response:
         await response.read()
@@ -107,7 +107,7 @@ async def test_what_is_no_browser_hears_of_a_token_as_before(house: House) -> No
 
 
 async def test_a_link_in_a_chat_finds_the_session_that_is_there(house: House) -> None:
-    # The browser sends a strict cookie only where one of our own pages leads.
+    # The browser sends a strict cookie only for requests from our own pages.
     await sign_in(house)
     house.client.session.cookie_jar.clear()
     status, page = await see(house, "/incidents/INC-2026-0001?a=%22%3E", **{"Sec-Fetch-Site": "cross-site"})

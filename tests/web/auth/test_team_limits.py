@@ -1,4 +1,4 @@
-"""A token that is limited to teams changes the schedules of its teams and pages their people, and nobody else."""
+"""A token with teams can change only the schedules of its teams and page only their people."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_hand_offs_offers_and_calendars_of_its_own_schedules_alone(house: 
     foreign = f"{ONCALL}/offers/{said['items'][0]['id']}"
     assert (await send(house, "POST", f"{foreign}/accept", PAYMENTS, {"by": "carol"}))[0] == 403
     assert (await send(house, "DELETE", foreign, PAYMENTS))[0] == 403
-    # Without a schedule only those are offered that the token may change.
+    # Without a schedule, only the shifts that the token may change are offered.
     status, said = await send(house, "POST", f"{ONCALL}/offers", PAYMENTS, {**day, "by": "bob"})
     assert (status, [one["schedule"] for one in said["items"]]) == (201, ["payments-primary"])
     assert (await send(house, "POST", f"{ONCALL}/primary/accept", PAYMENTS))[0] == 403

@@ -1,4 +1,4 @@
-"""Who may use which endpoint."""
+"""The scopes that each endpoint requires."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ async def test_people_are_asked_by_the_browser_and_programs_are_not(house: House
 
 
 def with_expiry(at: datetime, *scopes: Scope) -> Any:
-    """Return the change by which the token `t` expires then."""
+    """Return the change that sets the expiry of token `t`."""
     token = Token(name="ci", token=SecretStr("t" * 32), scopes=scopes, expires=f"{at:%Y-%m-%dT%H:%M:%SZ}")
     return lambda config: config.model_copy(update={"auth": Auth(tokens=(token,))})
 

@@ -1,4 +1,4 @@
-"""What the tests of the console look at pages with."""
+"""The browser and tools with which the tests of the console check pages."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ HERE = Path(__file__).parent
 BUILD = Path(__file__).parents[3] / "build" / "axe"
 PICTURES = Path(__file__).parents[3] / "docs" / "images" / "console"
 TOLERANCE = 0.12
-"""Mean difference of two pictures, 0 to 1: fonts differ between machines, layouts do not."""
+"""Allowed mean difference of two pictures, 0 to 1: fonts differ between machines, layouts do not."""
 
 
 @pytest.fixture(scope="session")
 def chromium_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """One Chromium for all tests of the console; each has a tab that shares nothing with another."""
+    """One Chromium for all tests of the console; each test has a separate tab."""
     with chromium_of(tmp_path_factory.mktemp("chromium")) as port:
         yield port
 
 
 @pytest.fixture
 async def chromium(chromium_port: int) -> AsyncIterator[Browser]:
-    """A tab with cookies of its own."""
+    """A tab with separate cookies."""
     async with tab(chromium_port) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The rules of axe-core, at the version of the lock file, from npm or from the run before."""
+    """The rules of axe-core in the version of the lock file, from npm or from an earlier run."""
     wanted = json.loads((HERE / "axe" / "package.json").read_text())["dependencies"]["axe-core"]
     installed = BUILD / "node_modules" / "axe-core"
     manifest = installed / "package.json"
@@ -57,7 +57,7 @@ def axe() -> str:
 
 
 async def sign_in(chromium: Browser, url: str, token: str = "admin-token") -> None:
-    """Sign in as a person does."""
+    """Sign in with the form."""
     await chromium.go(f"{url}/login")
     await chromium.press("form button", token=token)
 

@@ -1,4 +1,4 @@
-"""The console in a real Chromium: signing in, accepting a hand-off, and what other pages cannot do."""
+"""The console in a real Chromium: sign-in, accepting a hand-off, and requests from other sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title=
 
 @pytest.fixture
 async def elsewhere(house: House) -> AsyncIterator[str]:
-    """The address of a page of somebody else, which leads to an incident and sends a form."""
+    """The address of a page of another site, which links to an incident and sends a form."""
     ours = str(house.client.make_url("/"))
 
     async def page(request: web.Request) -> web.Response:

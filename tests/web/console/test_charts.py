@@ -19,7 +19,7 @@ LOOKS = (("phone-light", 390, 844), ("desktop-dark", 1440, 900))
 
 
 async def worked_on(house: House) -> str:
-    """Let an incident open that was seen before, be acknowledged and monitored; return its id."""
+    """Open an incident that is similar to an earlier one, acknowledge and monitor it; return its id."""
     await lived(house, "api-1", "2026-11-23T14:00:00Z")
     await indexed(house)
     _, said = await house.post(notification(slow("api-2", starts="2026-11-23T14:15:00Z"), group="again"))

@@ -1,4 +1,4 @@
-"""The forms of the console: each does what its API verb does, for who may, and asks before what cannot be undone."""
+"""The console's forms: each does the same as its API operation, with the same permissions, and asks to confirm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
 class Person:
-    """Somebody with a session."""
+    """A person with a session."""
 
     def __init__(self, house: House, token: str) -> None:
         self.house, self.token = house, token
@@ -35,7 +35,7 @@ class Person:
             return await response.text()
 
     async def send(self, path: str, code: int = 303, /, **fields: str) -> str:
-        """Send a form; return where it leads, or the page that answers."""
+        """Send a form; return the redirect address, or the page."""
         headers = {**BROWSER, "Cookie": self.cookie}
         data = {"word": self.word, **fields}
         async with self.house.client.post(path, data=data, headers=headers, allow_redirects=False) as response:

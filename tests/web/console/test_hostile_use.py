@@ -1,4 +1,4 @@
-"""What people and strangers do to forms: press twice, come back, send what is old, and post from elsewhere."""
+"""Unusual use of forms: double clicks, the back button, outdated forms, and requests from other sites."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_back_and_a_second_press_in_a_browser(house: House, chromium: Brow
     await chromium.view(390, 844, "light")
     await sign_in(chromium, url, "respond-token")
     await chromium.go(f"{url}{HERE}")
-    # Pressed twice before the first answer has come: one form is sent.
+    # Pressed twice before the first response: one form is sent.
     await chromium.ask("document.querySelector('#note').value = 'once'")
     await chromium.press(".note-box button", text="once")
     assert "Note added." in await chromium.text()

@@ -1,4 +1,4 @@
-"""Pages for people: what comes out of alerts is text, and stays text."""
+"""Pages for people: text from alerts stays text."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ CHART = {"viewbox", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "wid
 
 
 class Elements(HTMLParser):
-    """Every element and attribute of a page."""
+    """All elements and attributes of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -101,12 +101,12 @@ async def page(house: House, path: str) -> str:
 
 
 def inert(text: str) -> None:
-    """Check that a page has nothing but its own elements, and leads only where the configuration leads."""
+    """Check that a page has only its own elements, and links only to addresses of the configuration."""
     found = Elements(text)
     assert set(found.tags) <= ALLOWED
     names = {name for name, _ in found.attributes}
     assert {name for name in names if not name.startswith("data-")} <= ATTRIBUTES | CHART
-    # Marks of a chart have titles, and coordinates.
+    # Marks of a chart have titles and coordinates.
     outside = re.sub(r"<svg viewBox.*?</svg>", "", text, flags=re.DOTALL)
     assert Elements(outside).tags.count("title") == 1
     assert {value for name, value in found.attributes if name == "src"} <= {script_of(text)}
@@ -118,7 +118,7 @@ def inert(text: str) -> None:
 
 
 def script_of(text: str) -> str | None:
-    """Return where the console's script is."""
+    """Return the address of the console's script."""
     found = re.search(r'src="(/assets/console\.[0-9a-f]{16}\.js)"', text)
     return found and found[1]
 

@@ -1,4 +1,4 @@
-"""The console by keyboard alone: Tab reaches everything and shows where it is, and keys act."""
+"""The console by keyboard only: Tab reaches every control and shows the focus, and the shortcuts work."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_tab_reaches_everything_and_is_seen(house: House, chromium: Browse
     for path in PAGES:
         await chromium.go(url + path)
         count = await chromium.ask(LISTEN)
-        for _ in range(count + 8):  # a date or a time has a place for each of its parts
+        for _ in range(count + 8):  # a date or a time has one tab stop for each part
             await chromium.key("Tab")
             if not await chromium.ask("window.left.size"):
                 break

@@ -1,4 +1,4 @@
-"""The list of incidents: who is next, what was last received, filters of services, months, and the end of a storm."""
+"""The list of incidents: the next contact, the last notification, service filters, months, and the end of a storm."""
 
 from __future__ import annotations
 

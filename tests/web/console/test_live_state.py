@@ -1,4 +1,4 @@
-"""An open page says by itself that the store or a pager is away, and that they are back; what was typed stays."""
+"""An open page shows without a reload that the store or a pager is unavailable or back; typed text stays."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_an_open_page_becomes_read_only_and_comes_back(
     await chromium.until(f"!({locked})")
     await chromium.press(".note-box button")
     assert "typed at 3 am" in await chromium.text()
-    # A page that cannot be made without the store stays, with what was typed into it.
+    # A page that cannot be rendered without the store stays, with the typed text.
     await chromium.go(f"{url}{HERE}/postmortem?edit=1")
     await chromium.ask("document.querySelector('textarea').value = '# Mine'")
     with monkeypatch.context() as patched:
@@ -80,7 +80,7 @@ async def test_an_open_page_becomes_read_only_and_comes_back(
     await chromium.until("document.querySelector('#strips').innerText === ''")
     assert not await chromium.ask(locked)
     assert await chromium.ask("document.querySelector('textarea').value") == "# Mine"
-    # A page that was loaded without the store looks for it, and is whole again once it is back.
+    # A page that was loaded without the store checks for it, and is complete again once the store is back.
     with monkeypatch.context() as patched:
         patched.setattr(StoreMonitor, "away", property(lambda self: True))
         await chromium.call(

@@ -1,4 +1,4 @@
-"""The smaller parts of the console: labels that filter, splits, corrections, hand-offs, calendars, the test alert."""
+"""Smaller parts of the console: label filters, splits, corrections, hand-offs, calendars, and the test alert."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The night story in a real Chromium, once with and once without scripts; each step is looked at in every window.
+"""The night story in a real Chromium, with and without scripts; each step is checked in every window.
 
 The windows are those of a phone and of a desktop, light and dark: eight looks share two nights.
 """
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 @dataclass(frozen=True)
 class Look:
-    """How a person looks at the console."""
+    """A window size, a color scheme, and whether scripts run."""
 
     width: int
     height: int
@@ -37,18 +37,18 @@ class Look:
 PHONE, DESKTOP = Look(390, 844, "light"), Look(1440, 900, "dark")
 LOOKS = (Look(390, 844, "dark"), Look(1440, 900, "light"), DESKTOP, PHONE)
 SHOWN = (PHONE, DESKTOP)
-"""Looks of which the documentation has pictures."""
+"""Looks with pictures in the documentation."""
 
 
 @pytest.fixture
 async def other(chromium_port: int) -> AsyncIterator[Browser]:
-    """The browser of another person."""
+    """Another person's browser."""
     async with tab(chromium_port) as made:
         yield made
 
 
 class Night:
-    """One person's night with one incident, in `look` unless a step says otherwise."""
+    """One person's night with one incident, in `look` unless a step uses another."""
 
     def __init__(self, house: House, chromium: Browser, other: Browser, number: int, *, scripts: bool) -> None:
         self.house, self.chromium, self.other, self.scripts = house, chromium, other, scripts
@@ -64,13 +64,13 @@ class Night:
         await self.chromium.view(look.width, look.height, look.scheme, scripts=self.scripts)
 
     async def shown(self, text: str) -> None:
-        """Wait until the open page says so by itself; without scripts, load it again."""
+        """Wait until the open page shows the text; without scripts, reload it."""
         if not self.scripts:
             await self.chromium.go(str(await self.chromium.ask("location.origin + location.pathname")))
         await self.chromium.until(f"document.body.innerText.includes({text!r})")
 
     async def seen(self, step: str) -> None:
-        """Look at the page in each window: nothing scrolls sideways. Keep what the documentation shows."""
+        """Check the page in each window: nothing scrolls sideways. Save the pictures of the documentation."""
         for look in LOOKS:
             await self.view(look)
             wide = await self.chromium.ask("(scrollTo(0, 0), document.documentElement.scrollWidth)")
@@ -187,7 +187,7 @@ async def test_the_night_in_eight_looks(house: House, chromium: Browser, other: 
 
 
 async def compared(chromium: Browser, taken: dict[str, bytes]) -> list[str]:
-    """Return which pictures differ from those that docs show; one that is not there yet is kept."""
+    """Return the pictures that differ from those in docs; a missing one is saved there."""
     pairs: dict[str, list[str]] = {}
     for name, picture in taken.items():
         path = PICTURES / f"{name}.png"

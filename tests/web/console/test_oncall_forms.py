@@ -1,4 +1,4 @@
-"""The forms of the on-call page: offers of shifts, pages outside any incident, test pages, and who may send them."""
+"""The forms of the on-call page: shift offers, pages outside any incident, test pages, and their permissions."""
 
 from __future__ import annotations
 

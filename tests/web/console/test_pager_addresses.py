@@ -1,4 +1,4 @@
-"""Where the pager is opened in a browser: told by its API, known to every replica, shown while the store is away."""
+"""The pager's web address comes from its API, is known to every replica, and is shown while the store is away."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def away(*_: object, **__: object) -> None:
 async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = await Person(paged, "admin-token").sign_in()
     assert ACCOUNT not in await admin.page("/system"), "nothing was told yet"
-    # An event that is no command, and that this service has caused itself.
+    # An event that is not a command, and that this service caused itself.
     told = event("triggered", keys(paged)[0], agent=None, data={"html_url": URL})
     assert (await send(paged, told))[1]["outcome"] == "ignored"
     assert f'href="{ACCOUNT}"' in await admin.page("/system")
@@ -94,7 +94,7 @@ async def test_an_address_that_cannot_be_written_is_known_here(paged: House, mon
 
 
 class Asked:
-    """The REST API, which answers with one body."""
+    """The REST API with one fixed response."""
 
     def __init__(self, body: bytes, status: int = 200) -> None:
         self.body, self.status = body, status

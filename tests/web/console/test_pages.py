@@ -1,4 +1,4 @@
-"""Every page in a real Chromium: no fault that axe-core knows in either scheme, nothing sideways, and small."""
+"""Every page in a real Chromium: no axe-core violations in either scheme, no sideways scrolling, and a small size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.web.status.conftest import subscribable
 
 pytestmark = pytest.mark.e2e
 LARGEST = 60 * 1024
-"""Bytes that a page may transfer with a cold cache."""
+"""Maximum bytes that a page transfers with an empty cache."""
 INCIDENT = "/incidents/INC-2026-0001"
 PATHS = (
     "/", "/?q=api", "/?month=2026-11&paged=alice&night=1", "/?wall=1", INCIDENT, f"{INCIDENT}?correct=1",
@@ -33,7 +33,7 @@ ALIKE = {
 
 
 async def in_use(house: House) -> None:
-    """Let every part of the pages have something to show: offers, test pages, announcements, action items."""
+    """Create content for every part of the pages: offers, test pages, announcements, action items."""
     for path, body in (
         (f"{INCIDENT}/actions", {"title": "Add a canary", "owner": "bob", "due": "2026-12-01"}),
         ("/oncall/offers", {"dates": ["2026-11-25"], "schedule": "primary", "by": "alice"}),

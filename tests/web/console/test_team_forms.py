@@ -1,4 +1,4 @@
-"""Forms of an incident for the work of several people: other teams, who sees it, times, action items, who is told."""
+"""Incident forms for teamwork: other teams, visibility, times, action items, notified people."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ async def test_earlier_versions_of_a_post_mortem_are_read(house: House, person: 
 
 
 class Elsewhere:
-    """A channel as the configuration has it."""
+    """A channel of the configuration."""
 
     def __init__(self, kind: str, api_url: str) -> None:
         self.name, self.kind, self.settings = kind, kind, SimpleNamespace(api_url=api_url)

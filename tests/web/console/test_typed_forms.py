@@ -1,4 +1,4 @@
-"""Nothing that somebody typed is lost: a form that is refused comes back with its words, and can be sent again."""
+"""Typed text is never lost: a refused form is returned with its text, and can be sent again."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_page_of_another_site_puts_no_words_into_our_forms(
 
 async def test_the_form_of_a_stranger_is_read_up_to_64_kib_only(house: House, person: Person) -> None:
     async def put(length: int) -> int:
-        # Small on the wire: what counts is what it unpacks to.
+        # Small when compressed: the decompressed size counts.
         body = gzip.compress(f"word={person.word}&version=0&markdown={'a' * length}".encode())
         headers = {**OURS, **BROWSER, "Cookie": person.cookie, "Content-Encoding": "gzip", "Content-Type": FORM}
         path = f"{HERE}/postmortem"
@@ -119,7 +119,7 @@ def hidden_in(page: str) -> dict[str, str]:
 
 
 def lost_after(patched: pytest.MonkeyPatch, owner: object, name: str) -> None:
-    """Let the answer of `owner.name` be lost after the store has written."""
+    """Lose the response of `owner.name` after the store has written."""
     whole = getattr(owner, name)
 
     async def lost(*given: object, **more: object) -> None:
@@ -208,5 +208,5 @@ async def test_in_a_browser_a_note_survives_the_end_of_its_session(house: House,
         await chromium.press("form.stack button.act:not(a)")
     assert "Note added." in await chromium.text()
     assert await notes(house) == ["typed at 3 am"]
-    # Back, and sent once more: the page is the one of before, and its form is good.
+    # Back, and sent again: the page is the previous one, and its form is valid.
     await chromium.ask("history.back()")

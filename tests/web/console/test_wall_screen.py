@@ -1,4 +1,4 @@
-"""The wall screen: large, without controls, up to date by itself, and with a sound for whoever wants it."""
+"""The wall screen: large, without controls, updated automatically, and with an optional sound."""
 
 from __future__ import annotations
 

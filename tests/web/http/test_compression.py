@@ -1,4 +1,4 @@
-"""Answers are packed with gzip for who takes them so, and never where their size would give a secret away."""
+"""Responses are compressed for clients that accept gzip, except those whose size could reveal a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKED = ("/api/openapi.json", "/api/docs", "/status/api/v2/summary.json", "/api
 
 
 async def raw(house: House, path: str, accepts: str, **headers: str) -> tuple[aiohttp.ClientResponse, bytes]:
-    """Return an answer as it came, not unpacked."""
+    """Return a response as received, without decompression."""
     async with aiohttp.ClientSession(auto_decompress=False) as client:
         url = house.client.make_url(path)
         async with client.get(url, headers={**READ, "Accept-Encoding": accepts, **headers}) as response:

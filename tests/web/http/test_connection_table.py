@@ -1,4 +1,4 @@
-"""Which connection ends for another one; how many there may be; who the peer is behind a proxy."""
+"""Which connection is closed to make room for another one, their limits, and the peer behind a proxy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_oldest_idle_one_of_the_peer_with_most_ends_first() -> None:
     for item, peer in (("a1", "a"), ("b1", "b"), ("b2", "b"), ("c1", "c")):
         assert made.add(item, peer) is None
     made.move("b1", ConnectionState.STRANGER_BUSY)
-    made.move("b1", ConnectionState.STRANGER_IDLE)  # it was used last
+    made.move("b1", ConnectionState.STRANGER_IDLE)  # it was used most recently
     assert made.add("c2", "c") == "b2"
     assert len(made) == 4
 
@@ -109,9 +109,9 @@ def test_without_a_limit_there_are_caps_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("remote", "forwarded", "client"),
     [
-        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # no proxy of ours: the header says nothing
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # not a trusted proxy: the header is ignored
         ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
-        ("10.0.0.1", "1.2.3.4, 198.51.100.7, 10.0.0.2", "198.51.100.7"),  # the first that is no proxy, from the right
+        ("10.0.0.1", "1.2.3.4, 198.51.100.7, 10.0.0.2", "198.51.100.7"),  # the first from the right that is not a proxy
         ("10.0.0.1", "nonsense", "10.0.0.1"),
         ("10.0.0.1", None, "10.0.0.1"),
         ("10.0.0.1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),

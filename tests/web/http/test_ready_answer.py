@@ -1,4 +1,4 @@
-"""An answer that is written as it is: the bytes are those that aiohttp would write, and the deadline holds."""
+"""A response that is written unchanged: its bytes are those that aiohttp would write, and the deadline applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server under the application: deadlines, failures of our own, and connections that give way."""
+"""The server below the application: deadlines, internal errors, and connections that are closed to make room."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.faults.waiting import until
 
 @dataclass
 class Served:
-    """An application without a middleware behind our server."""
+    """An application without middleware on our server."""
 
     port: int
     listener: Listener
     metrics: Metrics
 
     async def ask(self, raw: bytes) -> bytes:
-        """Return what is answered until the connection ends."""
+        """Return the response until the connection is closed."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(raw)
@@ -41,14 +41,14 @@ class Served:
             writer.close()
 
     def cut_off(self, reason: str) -> float:
-        """Return how many connections were cut off for `reason`."""
+        """Return the number of connections that were closed for `reason`."""
         labels = {"listener": "main", "reason": reason}
         return self.metrics.registry.get_sample_value("receiver_connections_cut_off_total", labels) or 0.0
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A server of at most four connections."""
+    """A server with at most four connections."""
 
     async def fail(_: web.Request) -> web.Response:
         raise ValueError("a secret")
@@ -138,7 +138,7 @@ async def test_rejections_are_logged_within_limits_and_counted(served: Served) -
 
 
 def test_a_turn_of_a_busy_loop_accepts_several_connections() -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:  # the loop that the service runs on
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:  # the event loop that the service uses
         loop.run(_accepting())
 
 

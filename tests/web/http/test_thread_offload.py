@@ -1,4 +1,4 @@
-"""What takes long has so many threads and so much room to wait; unsigned bodies give way to those that come whole."""
+"""Expensive work has limited threads and a limited queue; incomplete unsigned bodies yield to complete ones."""
 
 from __future__ import annotations
 

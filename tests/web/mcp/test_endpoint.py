@@ -1,4 +1,4 @@
-"""The MCP endpoint before the official SDK as client, and before requests that no client should send."""
+"""The MCP endpoint with the official SDK as the client, and with invalid requests."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ BEARER = {"Authorization": "Bearer mcp-all-token-0123456789"}
 
 
 def text_of(block: ContentBlock) -> str:
-    """Return the text of a block of a tool's answer; it must be text."""
+    """Return the text of a block of a tool's response; it must be text."""
     assert isinstance(block, TextContent)
     return block.text
 
 
 def with_tokens(config: Config) -> Config:
-    """Return a configuration with private incidents of a team, and a token for MCP of everybody and of each team."""
+    """Return a configuration with private incidents of a team, an MCP token without teams, and one for each team."""
     made = secretive(config)
     more = [
         Token(name=f"mcp-{name}", token=SecretStr(f"mcp-{name}-token-0123456789"), scopes=(Scope.MCP,), teams=teams)
@@ -72,7 +72,7 @@ async def client_of(house: House, name: str = "all", **more: Any) -> AsyncIterat
 
 
 async def posted(house: House, body: Any, **headers: str) -> tuple[int, Any]:
-    """Post a message by hand; return status and answer."""
+    """Post a raw message; return status and response."""
     raw = body if isinstance(body, bytes | str) else json.dumps(body)
     async with house.client.post("/mcp", data=raw, headers={**JSON, **BEARER, **headers}) as response:
         text = await response.text()

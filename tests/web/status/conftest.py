@@ -1,4 +1,4 @@
-"""A house whose mail goes to a real mail server, and who reads it."""
+"""A house that sends mail to a test mail server, and reads it there."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ LINK = re.compile(r"https://incidents\.example\.com(/status/subscriptions/\S+)")
 
 
 class Mailbox:
-    """What a mail server got for customers."""
+    """The mail that a server received for customers."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refusals: dict[str, str] = {}
-        """By recipient: what is answered instead of taking mail for them."""
+        """By recipient: the response that refuses mail for them."""
         self.raw: list[bytes] = []
         self.before_answer: Callable[[str], Awaitable[None]] | None = None
-        """Done before a recipient is answered."""
+        """Called before a recipient is answered."""
         self.port = 0
 
     async def handle_RCPT(
@@ -46,7 +46,7 @@ class Mailbox:
         assert isinstance(content, bytes)
         found = message_from_bytes(content, policy=policy.default)
         assert isinstance(found, EmailMessage)
-        # Responders have addresses of their own.
+        # Responders have separate addresses.
         if any(one.endswith("@customer.example") for one in envelope.rcpt_tos):
             self.mails.append(found)
             self.raw.append(content)
@@ -83,7 +83,7 @@ async def letters(opened: Opened, mailbox: Mailbox) -> House:
 
 
 async def deliver(house: House, **more: Any) -> int:
-    """Send what subscribers are owed, and return how many mails were handed over."""
+    """Send the pending mail to subscribers, and return the number of sent mails."""
     return await house.replica.subscriber_mailer.run_once(house.world.clock.now())
 
 
@@ -94,7 +94,7 @@ async def form(house: House, path: str, *fields: tuple[str, str], **headers: str
 
 
 async def subscribe(house: House, mailbox: Mailbox, address: str, *components: str) -> str:
-    """Subscribe an address, as its owner would; return the path of the confirmation link."""
+    """Subscribe an address; return the path of the confirmation link."""
     fields = [("email", address), *(("component", one) for one in components)]
     assert (await form(house, "/status/subscriptions", *fields))[0] == 200
     assert await deliver(house) == 1

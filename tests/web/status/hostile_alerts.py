@@ -1,4 +1,4 @@
-"""Alerts of every kind, ordinary and hostile, in which every text is marked: none of it may become public."""
+"""Ordinary and hostile alerts whose texts are all marked: none of them may become public."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from tests.stories.world import alert
 
 MARK = "zq7x"
-"""Stands in every label's value, every annotation and every name of a label that the generator writes."""
+"""Part of every label value, annotation and label name that the generator writes."""
 _SHAPES = (
     "{m}-db-17.internal.example", "10.{n}.0.7:{m}", "<script>{m}</script>", "{{{{ {m} }}}}", "{{{m}}}", "%s {m} %(x)s",
     "\u202e{m}\u202d", "{m}\x00\x1b[31m", "javascript:{m}", "https://{m}.example/?token=1", "alice@{m}.example",

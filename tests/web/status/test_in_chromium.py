@@ -1,4 +1,4 @@
-"""The status page in a real Chromium: axe-core, the keyboard alone, and what it looks like."""
+"""The status page in a real Chromium: axe-core, use by keyboard only, and pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
 
 
 async def key(chromium: Browser, name: str, code: int) -> None:
-    """Press a key that types nothing."""
+    """Press a key that enters no text."""
     for kind in ("rawKeyDown", "keyUp"):
         await chromium.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
 
@@ -83,7 +83,7 @@ async def _number(house: House) -> str:
 
 
 async def _picture(chromium: Browser, at: str) -> None:
-    # One that is not in docs is kept there; a person looks at it.
+    # A missing picture is saved in docs, where a person checks it.
     for name, scheme, width, height in (("status", "light", 1280, 1000), ("status-phone", "dark", 390, 844)):
         path = PICTURES / f"{name}.png"
         if not path.exists():
@@ -94,7 +94,7 @@ async def _picture(chromium: Browser, at: str) -> None:
 
 
 async def _walk(house: House, chromium: Browser, at: str) -> None:
-    # Tab reaches everything and shows where it is; one stop a strip, whose bars are reached by arrows.
+    # Tab reaches every control and shows the focus; a row of bars is one stop, and arrows move within it.
     await chromium.view(1280, 900, "light")
     for path in ("", "/components/api", "/history", f"/incidents/{await _number(house)}"):
         await chromium.go(at + path)
@@ -109,7 +109,7 @@ async def _walk(house: House, chromium: Browser, at: str) -> None:
         await _tab_to(chromium, f".bars >> {strip}")
         seen = set()
         await key(chromium, "Home", 36)
-        # Each bar of the first strip; of the others the first and the last.
+        # Each bar of the first row; the first and last of the others.
         for step in range(90):
             seen.add(await chromium.ask("document.activeElement.value"))
             await key(chromium, *(("ArrowRight", 39) if not strip else ("End", 35)))
@@ -140,7 +140,7 @@ async def _tab_to(chromium: Browser, selector: str) -> None:
 
 
 async def _subscribe(house: House, mailbox: Mailbox, chromium: Browser, axe: str) -> None:
-    # By keys alone: open the form, write the address, choose a component, send; then confirm, and unsubscribe.
+    # By keyboard only: open the form, type the address, choose a component, send; then confirm, and unsubscribe.
     await chromium.go(str(house.status.make_url("/status")))
     await _tab_to(chromium, "summary")
     await chromium.key("Enter")

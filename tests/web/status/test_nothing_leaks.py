@@ -1,4 +1,4 @@
-"""Nothing of a label, a host or a person is in any public byte, whatever alerts say."""
+"""No public response contains a label, a host or a person's name, regardless of the alerts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATHS = (
 
 
 async def everything(house: House) -> dict[str, str]:
-    """Return what every public path answers, headers included, and the mail to a subscriber."""
+    """Return the responses of every public path with headers, and the mail to a subscriber."""
     page, past = house.replica._public_page(house.world.clock.now())
     found = {}
     for path in (*PATHS, *(f"/incidents/{one.id}" for one in (*page.incidents, *past))):

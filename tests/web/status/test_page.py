@@ -1,4 +1,4 @@
-"""The page of the status page: what people and programs see on it."""
+"""The content of the status page for people and programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def text(house: House, path: str, **headers: str) -> str:
 
 
 async def outage(house: House, minutes: int = 30) -> None:
-    """Let the API be down for that long."""
+    """Simulate an outage of the API of that duration."""
     await house.world.post(notification(alert("ApiDown", labels=DOWN)))
     await house.world.quiet()
     house.world.clock.forward(timedelta(minutes=minutes))
@@ -87,7 +87,7 @@ async def test_feeds_are_read_by_feedparser_and_name_themselves(house: House) ->
         assert name == "rss" or atom_mistakes(raw) == []
         grammar = RelaxNG(etree.parse(SCHEMAS / f"{name}.rng"))
         assert grammar.validate(etree.fromstring(raw)), grammar.error_log
-        # The grammar sees what is wrong.
+        # The grammar detects mistakes.
         for part, instead in (("<title>", "<title><b/>"), ("updated" if name == "atom" else "pubDate", "x")):
             assert not grammar.validate(etree.fromstring(raw.replace(part.encode(), instead.encode(), 2), LENIENT))
         links = {one["rel"]: one["href"] for one in found.feed.links}
@@ -214,7 +214,7 @@ async def test_history_outlives_the_replica_and_an_upgrade(opened: Opened) -> No
     house.replica.public_history._loaded = False
     await house.replica.public_history.run_once(house.world.clock.now())
     assert public.over() == known and len(known) == 1
-    # What an earlier release has left: incidents, and no history.
+    # Data of an earlier release: incidents without a history.
     client = house.replica.connection.client
     await client.delete(*(house.replica.connection.keys.named(name) for name in ("public:past", "public:since")))
     public.clear()

@@ -1,4 +1,4 @@
-"""A page that strangers ask for again and again is made once in a moment, and is always the one that it is now."""
+"""A frequently requested public page is rendered once per moment, and is always current."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Visitor:
 
 
 class Spied(SharedAnswers):
-    """Counts the answers that nobody had to make."""
+    """Counts the responses that were not rendered again."""
 
     hits = 0
 
@@ -86,7 +86,7 @@ async def test_the_second_answer_is_the_first_one_to_the_byte(house: House, app:
             assert packed is ("gzip" in "".join(asked[1:])), asked
         assert "Schwerer" not in gzip.decompress((await visitor.get("/status", "Accept-Encoding: gzip"))[2]).decode()
         assert b'lang="de"' in (await visitor.get("/status", "Accept-Language: de"))[2]
-        # What a browser has already.
+        # A cached response of a browser.
         (tag,) = [line.partition(b": ")[2].decode() for line in one[1] if line.startswith(b"ETag")]
         hits = spied.hits
         first, headers, body = await visitor.get("/status/feed.atom", f"If-None-Match: {tag}")
@@ -94,7 +94,7 @@ async def test_the_second_answer_is_the_first_one_to_the_byte(house: House, app:
         spied._known.clear()
         assert (await visitor.get("/status/feed.atom", f"If-None-Match: {tag}"))[0] == first
         assert {line.partition(b":")[0] for line in headers} >= {b"ETag", b"Cache-Control", b"Content-Security-Policy"}
-        # What is not asked in the usual form is made as usual.
+        # Requests in an unusual form are handled by the application.
         hits = spied.hits
         assert (await visitor.get("/status", method="HEAD"))[2] == b""
         assert (await visitor.get("/status", version="1.0"))[0].split()[1] == b"200"

@@ -1,4 +1,4 @@
-"""The public page: component names and fixed words, and nothing that an alert or a person brought."""
+"""The public page: component names and fixed texts, and no text of an alert or a person."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def summary(house: House, path: str = SUMMARY) -> dict[str, Any]:
 
 
 def published(config: Any) -> Any:
-    """Return the configuration with every severity's updates let out without a person."""
+    """Return the configuration in which every severity publishes updates automatically."""
     policies = {
         severity: policy.model_copy(
             update={"status_page": policy.status_page.model_copy(update={"publish": Publish.AUTO})}
@@ -228,11 +228,11 @@ CALLS = (
     "summary", "status", "components", "incidents", "incidents/unresolved", "scheduled-maintenances",
     "scheduled-maintenances/active", "scheduled-maintenances/upcoming",
 )  # fmt: skip
-"""What the client of npm's statuspage.io asks for."""
+"""The paths that npm's statuspage.io client requests."""
 
 
 def times(value: Any, name: str = "") -> list[tuple[str, Any]]:
-    """Return every time in an answer, with its name."""
+    """Return every time in a response, with its field name."""
     if isinstance(value, dict):
         return [found for key, item in value.items() for found in times(item, key)]
     if isinstance(value, list):
@@ -241,7 +241,7 @@ def times(value: Any, name: str = "") -> list[tuple[str, Any]]:
 
 
 async def windows(house: House) -> None:
-    """Put up a maintenance window that holds, and one that is to come."""
+    """Add an active maintenance window and a future one."""
     now = house.world.clock.now()
     for begins, ends in ((now, now + timedelta(hours=1)), (now + timedelta(days=2), now + timedelta(days=2, hours=1))):
         body = {

@@ -1,4 +1,4 @@
-"""Subscribers of the status page: double opt-in, one-click unsubscribe, and mail behind everything else."""
+"""Subscribers of the status page: double opt-in, one-click unsubscribe, and mail with the lowest priority."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
 async def known(house: House) -> list[Subscriber]:
-    """Return everybody who is subscribed."""
+    """Return all subscribers."""
     return [one async for page in house.replica.subscriptions.subscribers.each() for one in page]
 
 
@@ -32,7 +32,7 @@ async def test_from_sign_up_to_one_click_unsubscribe_by_a_real_mail(letters: Hou
     asked = mailbox.mails.pop()
     assert (asked["To"], asked["Auto-Submitted"], asked["List-Unsubscribe"]) == (ALICE, "auto-generated", None)
     link = link_in(asked)
-    # Whatever follows links: nobody is subscribed.
+    # Following links subscribes no one.
     for method in ("GET", "HEAD", "GET"):
         assert (await house.status.request(method, link)).status == 200
     assert await known(house) == []
@@ -47,7 +47,7 @@ async def test_from_sign_up_to_one_click_unsubscribe_by_a_real_mail(letters: Hou
     assert mail["Subject"] == "Stratum AI status – API: major outage – investigating"
     assert "We are currently investigating" in mail.get_content()
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    # As it is on the wire: encoded words would be no address to a mail program.
+    # In wire format: mail programs would not accept encoded words as an address.
     assert b"List-Unsubscribe: <https://incidents.example.com/status/subscriptions/" in mailbox.raw[-1]
     address = str(mail["List-Unsubscribe"]).strip("<>")
     path = address.removeprefix("https://incidents.example.com")
@@ -240,7 +240,7 @@ async def test_one_replica_sends_and_another_one_goes_on(letters: House, mailbox
         replica.metrics,
     )  # fmt: skip
     assert await other.run_once(now) == 0, "the first one has the lease"
-    # It ended after it had queued the news and before it said so.
+    # It ended after it had queued the news and before it recorded this.
     page, past = replica._public_page(now)
     (news,) = news_of(page, past, timedelta(hours=24), now)
     assert await other._owe(news, now) and await other._owe(news, now)
@@ -319,7 +319,7 @@ async def test_an_update_that_waits_is_not_mailed_once_its_incident_is_private(
     house.replica.subscriber_mailer.busy = lambda: False
     assert (await deliver(house), mailbox.mails) == (0, [])
     assert await house.replica.subscriptions.mail.depth() == 0, "nothing goes out later either"
-    # What a person publishes of it from now on is meant for everybody.
+    # Later updates that a person publishes are for all subscribers.
     house.world.clock.forward(timedelta(seconds=1))
     update = {"status": "identified", "text": "A bad release.", "publish": True}
     async with house.client.post(f"{path}/status-updates", json=update, headers=ADMIN) as response:

@@ -1,4 +1,4 @@
-"""The queue before the store: bounded, urgent groups first, and nobody waits longer than an answer may take."""
+"""The queue before the store: bounded, urgent groups first, and no request waits longer than its deadline."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_one_cancelled_in_the_moment_of_its_turn_passes_it_on() -> None:
         unlucky = asyncio.create_task(queued(made, "unlucky", order, urgent=True))
         other = asyncio.create_task(queued(made, "other", order, urgent=False))
         await asyncio.sleep(0)
-    unlucky.cancel()  # its turn was given, and it has not run since
+    unlucky.cancel()  # it got its slot, and has not run since
     await asyncio.gather(unlucky, other, return_exceptions=True)
     assert order == ["other"]
 
@@ -79,7 +79,7 @@ def test_requests_and_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(admission_queue, "MOST_BYTES", 1000)
     made = Admission(Clock().monotonic)
     with made.entered() as alone:
-        alone(10_000)  # one alone is bounded by server.max_body
+        alone(10_000)  # a single one is limited by server.max_body
     with made.entered() as first:
         first(600)
         with pytest.raises(Overloaded), made.entered() as second:

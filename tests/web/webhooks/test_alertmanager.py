@@ -1,4 +1,4 @@
-"""What Alertmanager gets, for every body and every state of the service."""
+"""The responses to Alertmanager for every body and every state of the service."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_any_other_method_is_405_and_never_a_redirect(house: House, method
 )
 async def test_no_path_is_made_into_another(house: House, path: str) -> None:
     for method in ("GET", "POST"):
-        # A client library would tidy the path up before it sends it.
+        # A client library would normalize the path.
         found = await raw_answer(
             house, f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
         )
@@ -183,7 +183,7 @@ async def test_a_body_in_chunks_is_taken(house: House) -> None:
 
 
 async def raw_answer(house: House, request: bytes) -> bytes:
-    """Return what comes back for bytes that no client library would send."""
+    """Return the response to raw bytes that no client library would send."""
     assert house.client.port is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", house.client.port)
     writer.write(request)

@@ -1,4 +1,4 @@
-"""Notifications begin in turn: a few in each turn of the loop, the newest first, and the oldest is refused in time."""
+"""Notifications start in order: a few in each loop iteration, the newest first; the oldest are refused in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from receiver.web.webhooks.arrival_order import ArrivalOrder
 
 
 class Line:
-    """Senders that stand before one Arrivals."""
+    """Senders that wait at one Arrivals."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""Which bodies are not parsed again, and that the answer to them is the one that parsing would have led to."""
+"""Bodies that are not parsed again get the same response as with parsing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OVER = notification(alert("ApiDown", firing=False), group="down")
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Return the list of bodies that are parsed from now on."""
+    """Return a list to which each body that is parsed from now on is added."""
     seen: list[bytes] = []
     parse = parse_notification
 
@@ -105,7 +105,7 @@ async def test_a_store_that_has_forgotten_is_told_everything_again(
 ) -> None:
     await house.post(DOWN)
     redis.Redis.from_url(store_url).flushall()
-    # An earlier release committed last, so that nobody has noticed yet.
+    # An earlier release committed last, so no replica has noticed yet.
     house.replica.incidents.newest, house.replica.incidents.epoch = None, ""
     assert await outcomes(house, DOWN) == ["opened"]
 

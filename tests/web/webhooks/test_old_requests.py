@@ -1,4 +1,4 @@
-"""Requests that waited while the process stood still: an alert that has ended meanwhile does not fire again by them."""
+"""Requests that waited while the process was stopped do not make an alert fire again that has ended meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OVER = notification(alert("ApiDown", firing=False))
 
 @pytest.fixture
 def standing(house: House) -> Callable[[bool], None]:
-    """Say whether the process has just stood still."""
+    """Return whether the process was just stopped."""
 
     def stand(still: bool) -> None:
         object.__setattr__(house.parts, "stood_still", lambda: still)
@@ -68,7 +68,7 @@ async def test_a_sender_that_has_hung_up_leaves_nothing(house: House, standing: 
     writer.write("\r\n".join(head).encode() + FIRING)
     writer.close()
     await writer.wait_closed()
-    # aiohttp may see the end of the connection first, and end the request by itself.
+    # aiohttp may detect the closed connection first, and end the request itself.
     await until(lambda: any(house.counted(one) for one in ("overloaded", "refused", "error", "unavailable")), "it")
     assert len(house.replica.refused) == 0
     await settle(house)

@@ -1,4 +1,4 @@
-"""What becomes of notifications that an overloaded replica refuses: whom it pages, and whom it must not."""
+"""Notifications that an overloaded replica refuses: whom it pages, and whom it must not page."""
 
 from __future__ import annotations
 

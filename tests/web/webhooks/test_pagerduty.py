@@ -1,4 +1,4 @@
-"""Webhooks of PagerDuty: signed, understood, done once, and never sent back where they came from."""
+"""Webhooks of PagerDuty: verified, applied once, and never echoed to PagerDuty."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def send(house: House, body: bytes, signature: str | None = None, **header
 
 @pytest.fixture
 async def paged(opened: Opened) -> House:
-    """An incident of SEV-1 that has rung Alice and the lead."""
+    """A SEV-1 incident that has paged Alice and the lead."""
     house = await opened(PAGERDUTY_WEBHOOK_SECRET=f"{SECRET}, {NEW}")
     await house.world.post(notification(alert("ApiDown")))
     return house
@@ -76,7 +76,7 @@ async def test_an_acknowledgement_there_is_one_here_and_for_every_other_page(pag
     )  # fmt: skip
     incident = await one(paged)
     assert (incident.state, incident.acknowledged_by) == (State.ACKNOWLEDGED, "Ada On-Call")
-    # The other page is acknowledged there; the one that it came from is not echoed.
+    # The other page is acknowledged there; the original one is not echoed.
     assert paged.world.sent("acknowledge") == [second]
     log = await paged.world.one.incidents.events(incident.uid)
     (taken,) = [one for one in log if one.kind is Kind.ACKNOWLEDGED]
@@ -87,7 +87,7 @@ async def test_sent_again_it_is_done_once(paged: House) -> None:
     body = event("acknowledged", keys(paged)[0])
     await send(paged, body)
     before = await one(paged)
-    # Another X-Webhook-Id is not signed, and makes nothing new of it.
+    # X-Webhook-Id is not signed, so another one does not make it a new event.
     status, said = await send(paged, body, **{"X-Webhook-Id": "another"})
     assert (status, said["outcome"]) == (202, "duplicate")
     assert await one(paged) == before
@@ -113,7 +113,7 @@ async def test_resolved_there_it_is_resolved_here(paged: House) -> None:
     assert (await send(paged, event("resolved", second)))[1]["outcome"] == "updated"
     assert (await one(paged)).state is State.RESOLVED
     assert paged.world.sent("resolve") == [first]
-    # A second one comes too late, and is no mistake of PagerDuty's.
+    # A second one is too late, and not an error of PagerDuty.
     status, said = await send(paged, event("resolved", first, number="e2"))
     assert (status, said["outcome"]) == (202, "ignored")
 
@@ -140,7 +140,7 @@ async def test_what_is_said_there_stands_in_the_log(paged: House, kind: str, dat
     assert (await send(paged, event(kind, keys(paged)[0], data=data)))[1]["outcome"] == "updated"
     log = await paged.world.one.incidents.events((await one(paged)).uid)
     assert (log[-1].kind, log[-1].text, log[-1].actor.name) == (Kind.NOTE, text, "Ada On-Call")
-    # What was merged there is no more over than what was given to somebody else: everybody's page stands.
+    # A merge there ends an incident no more than a reassignment: all pages stay open.
     assert (await one(paged)).state is State.OPEN
     assert paged.world.sent("acknowledge") == paged.world.sent("resolve") == []
 
@@ -198,7 +198,7 @@ async def test_grouped_alerts_are_looked_up(opened: Opened) -> None:
     await house.world.post(notification(alert("ApiDown")))
     rest = f"{house.world.site.url}/incidents/PGR0VU2/alerts"
     body = event("acknowledged", "")
-    assert (await send(house, body))[0] == 503  # nobody answers: it is to be sent again
+    assert (await send(house, body))[0] == 503  # no response: PagerDuty has to send it again
     house.world.outside.answers[rest] = SourceAnswer(
         200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode()
     )

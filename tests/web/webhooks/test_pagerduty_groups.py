@@ -1,4 +1,4 @@
-"""Webhooks of PagerDuty that name no page of ours: its alerts were grouped there, or no key came with it."""
+"""Webhooks of PagerDuty without a page of ours: its alerts were grouped there, or the key is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_what_is_grouped_there_is_acknowledged_for_each_of_ours(opened: Op
     house.world.outside.answers[rest] = SourceAnswer(200, json.dumps(alerts).encode())
     body = event("acknowledged", "")
     assert (await send(house, body))[1]["outcome"] == "updated"
-    # Nobody is called for the second one, which was taken with the first.
+    # The second one notifies no one, because it was grouped with the first.
     assert [one.state for one in await house.world.incidents()] == [State.ACKNOWLEDGED] * 2
     assert {key.split("/")[-2] for key in house.world.sent("acknowledge")} == {"eng-lead"}
     before = await house.world.incidents()
@@ -34,7 +34,7 @@ async def test_by_the_title_alone_every_page_is_acknowledged(opened: Opened) -> 
     await house.world.post(notification(alert("ApiDown")))
     (title,) = {entry["body"]["payload"]["summary"] for entry in house.world.pagerduty.taken}
     assert (await send(house, event("acknowledged", "", data={"title": title})))[1]["outcome"] == "updated"
-    # All pages have one title: whoever is not known to have been answered would go on being rung.
+    # All pages have the same title: people whose page is not known to be acknowledged would be notified again.
     assert sorted(house.world.sent("acknowledge")) == sorted(keys(house))
 
 
@@ -47,12 +47,12 @@ async def test_the_note_that_comes_with_a_resolution_stands_in_the_log(opened: O
         200, json.dumps({"alerts": [{"alert_key": keys(house)[0]}]}).encode()
     )
     await send(house, event("resolved", keys(house)[0]))
-    # A note names PagerDuty's incident, and no key.
+    # A note has PagerDuty's incident, but no key.
     note = {"type": "incident_note", "id": "P1", "content": "it was DNS", "incident": {"id": "PGR0VU2"}}
     assert (await send(house, event("annotated", number="e2", data=note)))[1]["outcome"] == "updated"
     (incident,) = await house.world.incidents()
     assert incident.state is State.RESOLVED
     log = await house.world.one.incidents.events(incident.uid)
     assert (log[-1].text, log[-1].actor.name) == ("it was DNS", "Ada On-Call")
-    # What is over stays over: only words come behind it.
+    # An incident that is over stays over: only a note is added.
     assert (await send(house, event("acknowledged", "", number="e3")))[1]["outcome"] == "ignored"

@@ -1,4 +1,4 @@
-"""POST /hooks/ntfy: what a phone posts, where answers do not go by a reply topic."""
+"""POST /hooks/ntfy: responses from phones without a reply topic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATH = "/hooks/ntfy"
 
 @pytest.fixture
 async def phones(store_url: str, patient: None) -> AsyncIterator[PhoneWorld]:
-    """A world whose phones answer by the hook."""
+    """A world whose phones respond through the hook."""
     made = PhoneWorld(store_url)
     made.settings = {"answers": "hook"}
     try:
@@ -47,7 +47,7 @@ async def send(house: House, body: str | bytes) -> tuple[int, str]:
 
 
 async def paged(phones: PhoneWorld) -> str:
-    """Return what Alice's button posts."""
+    """Return the request that Alice's button posts."""
     await phones.post(notification(alert("AuthFailing")))
     action = phones.buttons()["Acknowledge"]
     assert action["url"] == "https://incidents.example.com/hooks/ntfy"

@@ -1,4 +1,4 @@
-"""Slack's users: signed requests, commands in words, buttons, forms, pins; an answer to everything."""
+"""Slack's users: signed requests, slash commands, buttons, forms and pins; every request gets a response."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ ALICE, BOB, EVE = "U0ALICE", "U0BOB", "U0EVE"
 
 
 def signed(house: House, raw: bytes, *, secret: str = SECRET, late: float = 0.0) -> dict[str, str]:
-    """Return the headers that Slack signs a body with, now or `late` seconds ago."""
+    """Return Slack's signature headers for a body, from now or `late` seconds ago."""
     stamp = str(int(house.world.clock.now().timestamp() - late))
     digest = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
     return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
 
 
 async def post(house: House, path: str, raw: bytes, headers: dict[str, str], kind: str = "form") -> tuple[int, Any]:
-    """Post as Slack does; return status and answer, None where it is empty."""
+    """Post as Slack does; return status and response, None if it is empty."""
     form = "application/x-www-form-urlencoded" if kind == "form" else "application/json"
     async with house.client.post(path, data=raw, headers={"Content-Type": form, **headers}) as response:
         text = await response.text()
@@ -49,7 +49,7 @@ async def post(house: House, path: str, raw: bytes, headers: dict[str, str], kin
 
 
 async def type_(house: House, command: str, text: str = "", **more: str) -> str:
-    """Type a command, and return what is answered, as one text; `more` as for `raw_type`."""
+    """Send a command, and return the response as one text; `more` as for `raw_type`."""
     status, said = await raw_type(house, command, text, **more)
     assert status == 200
     return "" if said is None else "\n".join(b["text"]["text"] for b in said["blocks"] if b["type"] == "section")
@@ -58,7 +58,7 @@ async def type_(house: House, command: str, text: str = "", **more: str) -> str:
 async def raw_type(
     house: House, command: str, text: str, *, user: str = ALICE, place: str = "C0GENERAL", name: str = ""
 ) -> Any:
-    """Type a command; return status and answer."""
+    """Send a command; return status and response."""
     fields = {
         "team_id": "T0ACME", "channel_id": place, "user_id": user, "user_name": name or user.lower()[2:],
         "command": command, "text": text, "api_app_id": "A0APP", "trigger_id": "1.2.3",
@@ -98,7 +98,7 @@ async def log(house: House) -> list[Any]:
 
 @pytest.fixture
 async def fired(house: House) -> House:
-    """A house with one SEV-2 incident that has rung Alice."""
+    """A house with one SEV-2 incident that has paged Alice."""
     await house.world.post(notification(alert("AuthFailing")))
     return house
 
@@ -260,7 +260,7 @@ async def test_a_hand_off_is_accepted_by_whom_it_waits_for(house: House) -> None
 async def test_a_name_that_somebody_else_chose_answers_for_nobody(house: House) -> None:
     await house.world.post(notification(alert("AuthFailing")))
     house.world.clock.forward(timedelta(hours=1))
-    # Whoever calls themselves Bob in Slack is not him: his hand-off goes on waiting, and the log tells them apart.
+    # A Slack user with the name Bob is not Bob: his hand-off stays pending, and the log distinguishes them.
     assert "no hand-off is waiting for you" in await type_(house, "/oncall", "accept", user="U0STRANGER", name="bob")
     await type_(house, "/incident", "ack INC-2026-0001", user="U0STRANGER", name="Bob")
     assert (await one(house)).acknowledged_by == "Bob (U0STRANGER)"
@@ -277,7 +277,7 @@ async def test_the_buttons_of_the_message(fired: House) -> None:
     ]  # fmt: skip
     assert await click(fired, button("ack"), BOB) == (200, None)
     assert (await one(fired)).acknowledged_by == "bob"
-    # A double click is another request: nothing more happens.
+    # A double click is another request, and has no effect.
     before = (await one(fired)).pages
     await click(fired, button("ack"), BOB)
     assert [event.kind for event in await log(fired)].count(Kind.ACKNOWLEDGED) == 1
@@ -294,7 +294,7 @@ async def test_the_buttons_of_the_message(fired: House) -> None:
 
 
 def shown(house: House) -> str:
-    """Return the id of the row of buttons, as the message shows it now."""
+    """Return the id of the current row of buttons in the message."""
     return next(str(b["block_id"]) for b in house.world.slack.parents[0]["blocks"] if b["type"] == "actions")
 
 
@@ -308,7 +308,7 @@ async def test_two_clicks_on_escalate_are_one_step(fired: House, at_once: bool) 
         await click(fired, wish)
         await click(fired, wish, BOB)
     assert fired.world.rung() == ["alice", "eng-lead"]
-    # The message as it stands now is about the next step.
+    # The current message is about the next step.
     assert shown(fired) != before
     await click(fired, button("escalate", block_id=shown(fired)))
     assert fired.world.rung() == ["alice", "eng-lead", "vp-eng"]
@@ -351,7 +351,7 @@ async def test_boxes_are_ticked_and_unticked_by_name_and_time(fired: House) -> N
 
     await click(fired, ticked("1", "3"), BOB)
     assert [(tick.item, tick.by) for tick in (await one(fired)).checklist] == [(1, "bob"), (3, "bob")]
-    # Alice's list is older than Bob's ticks: she has unticked nothing.
+    # Alice's list is older than Bob's check marks: she has cleared none.
     await click(fired, ticked("4"), ALICE)
     assert [tick.item for tick in (await one(fired)).checklist] == [1, 3, 4]
     await click(fired, ticked(), ALICE)
@@ -460,7 +460,7 @@ async def test_an_answer_in_a_thread_is_marked_like_any_message(opened: Opened) 
     push = {"type": "reaction_added", "user": ALICE, "reaction": "pushpin",
             "item": {"type": "message", "channel": room, "ts": said["ts"]}}  # fmt: skip
     assert await pinned(house, push) == [("bob: it is the cache", "alice")]
-    # Taking the pin away takes nothing out of the log, and a second one adds nothing.
+    # Removing the pin removes nothing from the log, and a second pin adds nothing.
     assert await pinned(house, {**push, "type": "reaction_removed"}) == [("bob: it is the cache", "alice")]
     assert await pinned(house, push) == [("bob: it is the cache", "alice")]
 
@@ -522,7 +522,7 @@ async def test_repeated_it_is_done_once(fired: House) -> None:
     headers = signed(fired, raw.encode())
     for _ in range(3):
         assert (await post(fired, "/slack/commands", raw.encode(), headers))[0] == 200
-    assert len(fired.world.sent()) == 2  # the incident's own, and one of these
+    assert len(fired.world.sent()) == 2  # the incident's own channel, and one of these
 
 
 async def test_a_stranger_is_refused(fired: House) -> None:
@@ -549,7 +549,7 @@ async def test_without_a_secret_the_doors_are_shut(opened: Opened) -> None:
     raw = b"command=%2Fincident&text=list"
     assert (await post(house, "/slack/commands", raw, signed(house, raw, secret="")))[0] == 401
     await house.world.post(notification(alert("AuthFailing")))
-    # Nobody would hear of a click.
+    # A click would have no effect.
     assert [b for b in house.world.slack.parents[0]["blocks"] if b["type"] == "actions"] == []
 
 

@@ -1,4 +1,4 @@
-"""Signatures of Twilio, by the example of its documentation."""
+"""Signatures of Twilio, tested with the example of its documentation."""
 
 from __future__ import annotations
 

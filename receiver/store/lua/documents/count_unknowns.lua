@@ -1,9 +1,9 @@
 #!lua
--- Count what severities were decided without; the entries seen longest ago leave when there are too many.
+-- Count values that severity decisions could not use; if there are too many, the least recent entries are removed.
 --
 -- KEYS[1]  unknowns
--- ARGV     most entries, then for each: field, JSON of what was seen last, how often, when it was seen first
--- reply    how many entries there are
+-- ARGV     maximum number of entries, then for each: field, JSON of the last occurrence, count, time of the first occurrence
+-- reply    number of entries
 for at = 2, #ARGV, 4 do
   local entry = cjson.decode(ARGV[at + 1])
   local count, first = tonumber(ARGV[at + 2]), ARGV[at + 3]

@@ -1,10 +1,10 @@
 #!lua
--- Keep batches of notifications; those that are too old, and then the oldest until the rest is small enough, leave.
+-- Add batches of notifications; remove those that are too old, and then the oldest until the rest is small enough.
 --
 -- KEYS[1]  history
--- ARGV     key of the texts, key of their size, the first member that is young enough, bytes at most, ms to live,
+-- ARGV     key of the texts, key of their size, the first member that is recent enough, maximum bytes, ms to live,
 --          then for each batch: its member, its text
--- reply    bytes that are kept
+-- reply    size of all texts in bytes
 local texts, size = ARGV[1], ARGV[2]
 local kept = tonumber(redis.call('GET', size) or '0')
 local function leave(member)

@@ -1,9 +1,9 @@
 #!lua
--- Put a document on the board, or take it down, and raise the revision when something has changed.
+-- Store or remove a shared document, and increase the revision if something has changed.
 --
 -- KEYS[1]  board
--- ARGV     key of the revision, name (kind/id), JSON or "" to take it down, 1: only where there is none, most documents
--- reply    "ok" | "same" (nothing was there, nothing has changed, or something was there already) | "full"
+-- ARGV     key of the revision, name (kind/id), JSON or "" to remove it, 1: only if it does not exist, maximum documents
+-- reply    "ok" | "same" (it did not exist, nothing has changed, or it already exists) | "full"
 local was = redis.call('HGET', KEYS[1], ARGV[2])
 if ARGV[3] == '' then
   if not was then return 'same' end

@@ -1,9 +1,9 @@
 #!lua
--- Put the whole board up as a replica knows it, where the store's is older.
+-- Write a replica's shared documents back if the store's are older.
 --
 -- KEYS[1]  board
 -- ARGV     key of the revision, the revision, then name and JSON of each document
--- reply    1, or 0 where the store's board is as new
+-- reply    1, or 0 if the store's documents are as new
 if tonumber(redis.call('GET', ARGV[1]) or '0') >= tonumber(ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1])
 for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end

@@ -1,11 +1,11 @@
 #!lua
--- Make rows that belong to no incident, or none of them when a door has asked for them before.
+-- Add rows that belong to no incident, or none of them if the request was carried out before.
 --
--- KEYS[1]  commits (not touched: it only says which node of a cluster)
--- ARGV     prefix, now ms, once key or "", what it is kept with, then for each row: member, lane, destination JSON,
---          memory JSON, pacing key or "": of the rows with one key, one is made in a minute
--- reply    1 when rows were made, 0 when they had been made before, -1 when the key was kept with something else; then
---          the indexes, from 0, of the rows that came too soon and were not made
+-- KEYS[1]  commits (not used: it only selects the node of a cluster)
+-- ARGV     prefix, now ms, idempotency key or "", the text stored with it, then for each row: member, lane, destination JSON,
+--          memory JSON, pacing key or "": one row is added per key and minute
+-- reply    1 if rows were added, 0 if they were added before, -1 if the key was stored with another text; then
+--          the indexes, from 0, of the rows that were too early and were not added
 local p, now = ARGV[1], tonumber(ARGV[2])
 local once = ARGV[3] ~= '' and p .. 'once:' .. ARGV[3]
 if once then
@@ -27,6 +27,6 @@ for i = 5, #ARGV, 5 do
     made = made + 1
   end
 end
--- A wish of which nothing was done may come again.
+-- A request that added nothing may be repeated.
 if once and made > 0 then redis.call('SET', once, cjson.encode({'', '', 0, ARGV[4]}), 'EX', 604800) end
 return reply

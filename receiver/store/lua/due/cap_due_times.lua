@@ -1,9 +1,9 @@
 #!lua
--- Let what is due further ahead than it can sensibly wait be due now: it was dated by a clock that was wrong.
+-- Make work due now that is due further ahead than its longest wait, because a wrong clock dated it.
 --
 -- KEYS[1]  due:<lane>
--- ARGV     prefix, now ms, the longest sensible wait in ms, 1 when the lane holds rows
--- reply    how many there were
+-- ARGV     prefix, now ms, the longest wait in ms, 1 if the lane contains rows
+-- reply    number of changed members
 local p, now = ARGV[1], tonumber(ARGV[2])
 local ahead = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. (now + tonumber(ARGV[3])), '+inf', 'LIMIT', 0, 500)
 for _, member in ipairs(ahead) do

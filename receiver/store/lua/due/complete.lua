@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
--- Say how the sending of one leased row ended. Draining goes on when memory is full.
+-- Record the result of sending one leased row. It also works if the memory is full.
 --
 -- KEYS[1]  row:<member>
--- ARGV     prefix, member, token, outcome (done | again | parked | later: not tried at all), now ms, seq said up to, memory JSON or "",
---          receipt JSON or "", again at ms, 1 when the vendor asked to wait until then, letter JSON or "",
---          1 when a trigger was sent
--- reply    "done" | "more" (something new came meanwhile) | "again" | "parked" | "lost" (the lease was somebody else's by now)
+-- ARGV     prefix, member, token, outcome (done | again | parked | later: not attempted), now ms, last sent seq, memory JSON or "",
+--          receipt JSON or "", next attempt at ms, 1 if the vendor requested that wait, dead letter JSON or "",
+--          1 if a trigger was sent
+-- reply    "done" | "more" (something new arrived meanwhile) | "again" | "parked" | "lost" (another replica has the lease now)
 local p, member, outcome, now = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
 local row = redis.call('HMGET', KEYS[1], 'token', 'lane', 'last', 'uid', 'until')
--- A trigger of a lease that had ended may have arrived after the resolve of whoever came next: the row is due again, as
--- one whose trigger was sent, so that the newest state follows it.
+-- A trigger sent under an ended lease may have arrived after the next owner's resolve: the row is due again, as one
+-- whose trigger was sent, so that the newest state follows it.
 local function follow_trigger()
   local ok, memory = pcall(cjson.decode, redis.call('HGET', KEYS[1], 'memory') or '{}')
   if not ok or type(memory) ~= 'table' then memory = {} end
@@ -18,7 +18,7 @@ local function follow_trigger()
   redis.call('HDEL', KEYS[1], 'stray')
   redis.call('ZADD', p .. 'due:' .. row[2], now, member)
 end
--- What a vendor has answered is kept, whichever replica holds the lease now.
+-- The vendor's response is stored, regardless of which replica has the lease now.
 local function keep_receipt()
   if ARGV[8] == '' or not row[4] or row[4] == '' then return end
   redis.call('RPUSH', p .. 'receipts:' .. row[4], ARGV[8])
@@ -28,7 +28,7 @@ local function keep_receipt()
 end
 if row[1] ~= ARGV[3] then
   if ARGV[12] == '1' and row[2] then
-    keep_receipt() -- it was sent, whoever holds the lease now
+    keep_receipt() -- it was sent, regardless of who has the lease now
     if tonumber(row[5] or '0') > now then redis.call('HSET', KEYS[1], 'stray', 1) else follow_trigger() end
   end
   return 'lost'
@@ -58,7 +58,7 @@ if outcome == 'later' then
   redis.call('ZADD', due, tonumber(ARGV[9]), member)
   return 'again'
 end
--- A count in a form of a later version begins anew.
+-- A count in the format of a later version starts again.
 if type(redis.pcall('HINCRBY', KEYS[1], 'attempts', 1)) == 'table' then redis.call('HSET', KEYS[1], 'attempts', 1) end
 if outcome == 'again' then
   if ARGV[10] == '1' then redis.call('HSET', KEYS[1], 'wait', ARGV[9]) end

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- End every lease: for a store that only one service can reach, whose predecessor is known to be gone.
+-- End every lease, for a store that only one service can reach and whose previous process is known to have ended.
 --
 -- KEYS     due:<lane> of every delivery lane
 -- ARGV     prefix, now ms
--- reply    how many rows are due now
+-- reply    number of rows that are due now
 local p, now, freed = ARGV[1], tonumber(ARGV[2]), 0
 for _, due in ipairs(KEYS) do
   for _, member in ipairs(redis.call('ZRANGE', due, 0, -1)) do

@@ -1,9 +1,9 @@
 #!lua
--- Keep the head of a body that could not be taken, and tell people at most once in ten minutes.
+-- Store the beginning of a refused body, and notify people at most once in ten minutes.
 --
 -- KEYS[1]  refused
--- ARGV     prefix, head JSON, now ms, lease of telling ms (600000), then for each destination: member, lane, destination JSON, memory JSON
--- reply    1 when rows were made, 0 when people know already
+-- ARGV     prefix, head JSON, now ms, time between two notifications in ms (600000), then for each destination: member, lane, destination JSON, memory JSON
+-- reply    1 if rows were added, 0 if people were already notified
 local p, now = ARGV[1], tonumber(ARGV[3])
 redis.call('LPUSH', KEYS[1], ARGV[2])
 redis.call('LTRIM', KEYS[1], 0, 99)

@@ -1,16 +1,16 @@
 #!lua flags=allow-oom
--- Let a call through if the quotas of its vendor allow it now; otherwise tell when to ask again.
+-- Allow a call if the quotas of its vendor permit it now; otherwise return when to check again.
 --
--- KEYS[1]  commits (not touched: it only says which node of a cluster)
--- ARGV     prefix, now ms, the turn that the caller was given before (0: none), the longest wait,
---          then for each quota: name, calls, within ms, calls left to others, calls that this one makes, rank,
---          calls left to others while nothing more urgent has gone of late
--- reply    {ms to wait, turn}: a wait of 0: now, and it is counted
+-- KEYS[1]  commits (not used: it only selects the node of a cluster)
+-- ARGV     prefix, now ms, the caller's slot from the previous check (0: none), the longest wait,
+--          then for each quota: name, calls, within ms, calls reserved for others, calls that this one makes, rank,
+--          calls reserved for others while no more urgent call was made recently
+-- reply    {ms to wait, slot}; a wait of 0 means now, and the call is counted
 --
--- paced:<quota> holds the calls of the time; queued:<quota>:<rank> the turn behind the last one that was given;
--- waiting:<quota>:<rank> until when somebody of that rank asks again at the latest; went:<quota>:<rank> when the
--- last of that rank went: of late is within ten seconds. Nothing is counted before it is let through: what is more
--- urgent goes first at any time, and whoever needs no turn any more leaves no gap.
+-- paced:<quota> has the calls in the period; queued:<quota>:<rank> the slot after the last assigned one;
+-- waiting:<quota>:<rank> the latest time at which a call of that rank is checked again; went:<quota>:<rank> the last
+-- call of that rank (recently: within ten seconds). A call is counted only when it is allowed: more urgent calls go
+-- first at any time, and an abandoned slot leaves no gap.
 local p, now, turn, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local fresh, at, denied = turn == 0, now, {}
 for i = 5, #ARGV, 7 do
@@ -40,7 +40,7 @@ end
 if at > now then
   if fresh then turn = at end
   local wait = math.ceil(math.max(at, turn) - now)
-  -- Turns far off are asked for again meanwhile, each at a time of its own: others may have gone.
+  -- Distant slots are checked again earlier, each at its own time, because other calls may have been abandoned.
   if wait > most then wait = math.ceil(most / 2 + wait % (most / 2)) end
   for _, one in ipairs(denied) do
     local left = math.ceil(one[2] - now)

@@ -1,10 +1,10 @@
 #!lua
--- Begin to make good what the store has forgotten, or go on with it: until it is over nobody claims what is due.
+-- Begin or continue to restore data that the store has lost: until it is finished, no replica claims due work.
 --
 -- KEYS[1]  memory
--- ARGV     prefix, a new epoch, the last commit that the replica has seen, until when (ms), then the epochs that it knows:
---          one of them in the store is that of an older file
--- reply    the epoch that counts: the new one, unless another replica has begun before
+-- ARGV     prefix, a new epoch, the last commit that the replica knows, until when (ms), then the epochs that it knows:
+--          one of them in the store means an older file
+-- reply    the current epoch: the new one, unless another replica has already begun
 local p = ARGV[1]
 local was = redis.call('HMGET', KEYS[1], 'epoch', 'until')
 local epoch = was[1] or ''

@@ -1,36 +1,36 @@
 #!lua
 -- Write events, state and due work of one incident together, or nothing.
 --
--- KEYS[1]  inc:<uid>; every other key is made from the prefix and carries the same hash tag
+-- KEYS[1]  inc:<uid>; every other key is built from the prefix and has the same hash tag
 -- ARGV[1]  header, JSON: prefix, op, uid, version (expected; 0: a new incident), now, lease, token, ttl (s),
---          id = {prefix, width, suffix} (new only), floor (a number that exists: a higher one is drawn), severity, opened, open (bool),
---          mark = [number, token] or [] (the newest commit that the replica knows: a store that does not have it has lost data),
---          turn = [correlation, expected] or [] (what else was decided about the key since it was read makes it stale),
---          about (severity|uid|id of an incident that the notification repeats, when none is written),
+--          id = {prefix, width, suffix} (new only), floor (an existing number: a higher one is used), severity, opened, open (bool),
+--          mark = [number, token] or [] (the newest commit that the replica knows: a store that lacks it has lost data),
+--          turn = [correlation, expected] or [] (another decision about the key since it was read makes it stale),
+--          about (severity|uid|id of the incident that the notification repeats, if none is written),
 --          keys = [[correlation, uid expected or ""], ...], seen = [[group, digest], ...],
 --          tombs = [[fingerprint, ms], ...], untomb = [fingerprint, ...],
 --          rows = [[member, lane, destination JSON, last seq, memory JSON or "", tries, receipt JSON or "",
---          1 when nothing is left to be sent, ms after which it is due (0: leased at once)], ...], timers = [[member, ms or 0], ...],
+--          1 if nothing is left to send, ms after which it is due (0: leased at once)], ...], timers = [[member, ms or 0], ...],
 --          held = [[group, JSON, ms], ...], unheld = [group, ...],
---          once = [key, ...] (what a door has taken before is not taken again), what = text kept under each,
---          storm = [most, since ms] or [] (a new incident, or one that calls anew, is stale once so many have opened since),
---          into (uid that keys and owners lead to instead, for a merged incident), unpoint = [correlation, ...],
---          supersedes (uid of an incident that cannot be read, and that this new one is opened for, or ""),
+--          once = [key, ...] (idempotency keys: a repeated request is not carried out again), what = text stored under each,
+--          storm = [most, since ms] or [] (a new incident, or one that pages again, is stale once this many have opened since),
+--          into (uid that keys and owners point to instead, for a merged incident), unpoint = [correlation, ...],
+--          supersedes (uid of an unreadable incident that this new one replaces, or ""),
 --          split (the correlation key of an incident that was split off, or ""),
---          parent = [uid, severity rank] or [] (the storm that this incident is held back by), apart = uid or "",
---          past (JSON: what figures need of the incident, model/incident/review_record.py; "": its snapshot says it),
---          summary (JSON: what a replica keeps of an open incident, model/incident/incident_summary.py; "": none),
---          promised (bool: it has action items), uncounted (bool: its opening counts in no storm),
---          team (that owns the incident, "": the top level),
---          again (bool: it fires again and calls people anew, which counts in a storm as an opening does),
+--          parent = [uid, severity rank] or [] (the storm that holds this incident), apart = uid or "",
+--          past (JSON: the incident's data for figures, model/incident/review_record.py; "": it is in the snapshot),
+--          summary (JSON: the data of an open incident in replicas' memory, model/incident/incident_summary.py; "": none),
+--          promised (bool: it has action items), uncounted (bool: its opening does not count toward a storm),
+--          team (the owner of the incident, "": the top level),
+--          again (bool: it fires and pages people again, which counts toward a storm like an opening),
 --          n = {events, alerts, bodies, gone, owners, freed}
--- ARGV[2]  state, JSON ("" when there is no incident to write)
+-- ARGV[2]  state, JSON ("" if there is no incident to write)
 -- ARGV[3..] events (n.events), then alerts: fingerprint, record (n.alerts pairs), bodies: fingerprint, body (n.bodies pairs),
 --          gone: fingerprint (n.gone), owners: fingerprint, uid expected or "" (n.owners pairs), freed: fingerprint (n.freed)
 -- reply    {"ok", id, version, number of the commit (0: no incident written), leased members...} | {"stale"} | {"lost"} | {"owner", fingerprint} |
 --          {"repeated", what} | {"compressed"}: the incident must be expanded first (expand_incident.lua)
 --
--- Everything is checked before the first write: an error in the middle of a script leaves its earlier writes.
+-- Everything is checked before the first write, because an error in the middle of a script does not undo its writes.
 local h = cjson.decode(ARGV[1])
 local p = h.prefix
 local known = redis.call('GET', p .. 'op:' .. h.op)
@@ -41,8 +41,8 @@ for _, key in ipairs(h.once) do
   if what then return {'repeated', what} end
 end
 
--- Nothing is written over what was lost: replicas write back what they hold first (docs/adr/0013).
--- Another replica that has begun a recovery has raised `commits`, which hides the loss from the mark: the epoch shows it.
+-- Nothing is written after a loss of data: replicas write back their copies first (docs/adr/0013).
+-- Another replica that has begun a recovery has increased `commits`, so the mark does not show the loss, but the epoch does.
 if h.epoch ~= '' and redis.call('HGET', p .. 'memory', 'epoch') ~= h.epoch then return {'lost'} end
 if #h.mark > 0 then
   local number, token = h.mark[1], nil
@@ -130,9 +130,9 @@ if writes then
   if h.past ~= '' then redis.call('HSET', here, 'state', ARGV[2], 'version', version, 'past', h.past)
   else
     redis.call('HSET', here, 'state', ARGV[2], 'version', version)
-    if h.version > 0 then redis.call('HDEL', here, 'past') end -- it was of the version before
+    if h.version > 0 then redis.call('HDEL', here, 'past') end -- it belonged to the previous version
   end
-  -- Each team has storms of its own: what opens for one counts in no other.
+  -- Each team has its own storms: an opening for one does not count for another.
   if h.team ~= '' and (h.again or (h.version == 0 and not h.uncounted)) then
     local counted = p .. 'opened:' .. h.team
     redis.call('ZADD', counted, h.again and h.now or h.opened, h.again and h.uid .. ' again' or h.uid)
@@ -145,7 +145,7 @@ if writes then
   end
   if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
   if h.open then redis.call('ZADD', p .. 'open', h.opened, h.uid) else redis.call('ZREM', p .. 'open', h.uid) end
-  -- The version before it tells a summary that a release without summaries has left behind.
+  -- The version before the summary shows whether a release without summaries has left it outdated.
   if h.open and h.summary ~= '' then redis.call('HSET', p .. 'summaries', h.uid, version .. ' ' .. h.summary)
   else redis.call('HDEL', p .. 'summaries', h.uid) end
   local log = p .. 'log:' .. h.uid
@@ -154,7 +154,7 @@ if writes then
   end
   pairs_to(p .. 'alerts:' .. h.uid, alerts, h.n.alerts)
   pairs_to(p .. 'bodies:' .. h.uid, bodies, h.n.bodies)
-  -- What is split off is taken from whoever holds it, and comes back here until this incident is over.
+  -- Split-off alerts are taken from their owner, and are routed here until this incident is over.
   local takes = h.split ~= '' and h.version == 0
   if takes then
     for i = owners, owners + h.n.owners * 2 - 1, 2 do
@@ -177,7 +177,7 @@ if writes then
     end
     if #put > 0 then redis.call('HSET', p .. 'owner', unpack(put)) end
   end
-  -- Another incident may own an alert that this one has too: its end here takes it from nobody else.
+  -- Another incident may own an alert that this one has too: its end here does not change that owner.
   local ours = {}
   for i = freed, freed + h.n.freed - 1, STEP do
     local last = math.min(i + STEP, freed + h.n.freed) - 1
@@ -200,7 +200,7 @@ if writes then
   for _, name in ipairs({'inc:', 'log:', 'alerts:', 'bodies:', 'receipts:'}) do
     redis.call('EXPIRE', p .. name .. h.uid, h.ttl)
   end
-  -- Whoever reads it later lets it give way first. Whoever has read it before decides again.
+  -- A later reader lets the successor take over first. A decision that read it earlier is made again.
   if h.supersedes ~= '' and redis.call('EXISTS', p .. 'inc:' .. h.supersedes) == 1 then
     redis.call('HSET', p .. 'inc:' .. h.supersedes, 'superseded', h.uid)
     redis.pcall('HINCRBY', p .. 'inc:' .. h.supersedes, 'version', 1)
@@ -208,7 +208,7 @@ if writes then
   end
   commit = redis.call('INCR', p .. 'commits')
   redis.call('ZADD', p .. 'changed', commit, h.uid)
-  -- Which commit has this number: after a loss another one may have it.
+  -- The token of the commit with this number: after a loss, another one may have it.
   local mark = string.format('%.0f', commit) .. ' ' .. h.op
   redis.call('HSET', p .. 'marks', string.format('%.0f', commit % 512), mark, 'last', mark)
 
@@ -219,7 +219,7 @@ if writes then
     redis.call('HSET', key, 'uid', h.uid, 'lane', lane, 'to', row[3], 'last', row[4])
     if row[5] ~= '' then redis.call('HSET', key, 'memory', row[5]) end
     if row[6] > 0 then redis.call('HSET', key, 'tries', row[6]) end
-    -- What was owed already is owed since then. A row that had given up begins anew, with all of its hours.
+    -- A pending row keeps its start time. A row that had given up starts again with its full time.
     local owed = was[5] and (tonumber(was[4] or '0') or 0) < (tonumber(was[5]) or 0) and not was[6]
     if owed then redis.call('HSETNX', key, 'since', h.now)
     else redis.call('HSET', key, 'since', h.now + row[9]) end
@@ -231,7 +231,7 @@ if writes then
       redis.call('ZREM', p .. 'due:' .. was[2], member)
       if score then redis.call('ZADD', p .. 'due:' .. lane, score, member) end
     end
-    -- Leased by somebody who is sending: its completion sees that `last` has moved on. Told to wait by the vendor: it waits.
+    -- If it is leased and being sent, its completion sees the higher `last`. If the vendor requested a wait, it waits.
     local idle = (tonumber(was[1] or '0') or 0) <= h.now and (tonumber(was[3] or '0') or 0) <= h.now
     if row[7] ~= '' then
       redis.call('RPUSH', p .. 'receipts:' .. h.uid, row[7])
@@ -250,7 +250,7 @@ if writes then
       leased[#leased + 1] = member
     end
   end
-  -- Two commands for all of them: each command takes longer than what it does here.
+  -- Two commands for all of them, because each command has more overhead than work here.
   local due, none = {}, {}
   for _, timer in ipairs(h.timers) do
     if timer[2] > 0 then due[#due + 1] = timer[2]; due[#due + 1] = timer[1] else none[#none + 1] = timer[1] end

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- Take an incident out of the store, unless it has changed since it was written elsewhere.
+-- Delete an incident from the store, unless it has changed since it was archived.
 --
 -- KEYS[1]  inc:<uid>
 -- ARGV     prefix, uid, id, version
--- reply    1 when it is gone, 0 when it has changed
+-- reply    1 if it was deleted, 0 if it has changed
 local p, uid = ARGV[1], ARGV[2]
 local version = redis.call('HGET', KEYS[1], 'version')
 if version and version ~= ARGV[4] then return 0 end

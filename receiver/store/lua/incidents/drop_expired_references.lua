@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- Drop what still points to incidents that have expired. What was taken over meanwhile stays.
+-- Remove references to expired incidents. References that were changed meanwhile stay.
 --
--- KEYS[1]  index (not touched by itself: it only says which node of a cluster)
--- ARGV     prefix, then for each: where (a hash of uids by name or by uid, a set of uids, or `due:timer`), name, uid
--- reply    how many were dropped
+-- KEYS[1]  index (not used directly: it only selects the node of a cluster)
+-- ARGV     prefix, then for each: key (a hash of uids by name or by uid, a set of uids, or `due:timer`), name, uid
+-- reply    number of removed references
 local p, dropped, known = ARGV[1], 0, {}
 for at = 2, #ARGV, 3 do
   local where, name, uid = ARGV[at], ARGV[at + 1], ARGV[at + 2]

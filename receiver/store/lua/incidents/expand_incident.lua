@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Give an incident that is compressed its own keys back, unless another replica has done so.
+-- Restore the keys of a compressed incident, unless another replica has done so.
 --
 -- KEYS[1]  inc:<uid>
 -- ARGV[1]  header, JSON: prefix, uid, past, similar, n = {events, alerts, bodies}
 -- ARGV[2]  the compressed text as it was read
 -- ARGV[3]  state, JSON
 -- ARGV[4..] events, then fingerprint and record of alerts, fingerprint and body of bodies
--- reply    1, or 0 where it is not compressed anymore, or otherwise
+-- reply    1, or 0 if it is no longer compressed, or compressed differently
 local h = cjson.decode(ARGV[1])
 local p = h.prefix
 if redis.call('HGET', KEYS[1], 'compressed') ~= ARGV[2] then return 0 end

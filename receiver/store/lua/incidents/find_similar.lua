@@ -1,10 +1,10 @@
 #!lua flags=no-writes
--- Find past incidents that have terms in common with one, by the index: the rarest terms first, and never all incidents.
+-- Find past incidents that share terms with one, through the index: the rarest terms first, and never all incidents.
 --
 -- KEYS[1]  similar
 -- ARGV     prefix, most (candidates), listed (incidents of one term that are read), budget (incidents of all terms together),
 --          uid (of the incident itself), then term and weight of its kind, ...
--- reply    {incidents in the index, {how many have the term, for each term}, uid, id, record (or the incident compressed, with its record), ...}, the best candidates first
+-- reply    {number of indexed incidents, {number with the term, for each term}, uid, id, record (or the compressed incident with its record), ...}, best candidates first
 local p, most, listed, budget, own = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local total = tonumber(redis.call('HGET', KEYS[1], 'count') or '0') or 0
 local counts, terms = {}, {}

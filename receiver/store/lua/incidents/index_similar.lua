@@ -1,11 +1,11 @@
 #!lua
--- Add incidents to the index of similar incidents, and keep how far it reaches. Doing it twice changes nothing.
+-- Add incidents to the index of similar incidents, and record the last indexed commit. It is idempotent.
 --
 -- KEYS[1]  similar
--- ARGV[1]  header, JSON: prefix, upto (number of the last commit that the index knows), ttl (s), oldest (ms: what opened
---          before then leaves the lists), listed (incidents of one term that are kept, the newest), fired_since (ms),
---          items = [[uid, opened (ms), record or "" (the incident is open or is not to be found), fired (term or ""), [term, ...]], ...]
--- reply    how many were added that were not there before
+-- ARGV[1]  header, JSON: prefix, upto (number of the last indexed commit), ttl (s), oldest (ms: incidents that opened
+--          before then are removed from the lists), listed (maximum incidents per term, the newest), fired_since (ms),
+--          items = [[uid, opened (ms), record or "" (the incident is open or must not be found), fired (term or ""), [term, ...]], ...]
+-- reply    number of newly added incidents
 local h = cjson.decode(ARGV[1])
 local p, added = h.prefix, 0
 for _, item in ipairs(h.items) do
@@ -24,8 +24,8 @@ for _, item in ipairs(h.items) do
       if redis.call('HSET', here, 'similar', record) == 1 then added = added + 1 end
       for _, term in ipairs(terms) do
         local key = p .. 'like:' .. term
-        -- The member # counts the incidents that have the term, also those that have left the list. Its score is below
-        -- that of every time.
+        -- The member # counts the incidents with the term, including those removed from the list. Its score is below
+        -- that of any time.
         if redis.call('ZADD', key, opened, uid) == 1 then redis.call('ZINCRBY', key, 1, '#') end
         redis.call('ZREMRANGEBYSCORE', key, 1000000000, '(' .. string.format('%.0f', h.oldest))
         redis.call('ZREMRANGEBYRANK', key, 1, -(h.listed + 1))

@@ -1,17 +1,17 @@
 #!lua flags=no-writes
--- Read all that a decision about one correlation key needs, at one moment.
+-- Read all data for a decision about one correlation key, at one moment.
 --
 -- KEYS[1]  key:<correlation>
 -- ARGV     prefix, group, correlation, count of firing fingerprints, those fingerprints..., the ms since which openings
 --          are counted, count of ended fingerprints, those fingerprints..., the team that owns them ("": the top level)
 -- reply    {uid at the key or "", uid taken, state (or the incident compressed), version, id, records (flat fingerprint, record ...),
---           owners of the firing fingerprints, tombs of the firing fingerprints, what is held for the group or "",
---           turn: raised by every commit about this key, how many incidents opened since (none uncounted) or called anew, uid of the open storm or "",
---           flat fingerprint, correlation key of those that were split off, of those that have ended where another
---           open incident holds them, and of those that fire where the group's incident of another team holds them,
---           what the group last said or ""}
--- The uid taken is the key's own incident; where that is over or missing and one open incident holds every firing
--- fingerprint, that one, unless another team's alerts come there.
+--           owners of the firing fingerprints, tombstones of the firing fingerprints, the notification held for the group or "",
+--           turn (increased by every commit for this key), number of counted incidents that opened or paged again since, uid of the open storm or "",
+--           flat fingerprint, correlation key of those that were split off, of ended ones that another open incident owns, and of
+--           firing ones that the group's incident of another team owns,
+--           the last state of the group or ""}
+-- The uid taken is the key's own incident; if that is over or missing and one open incident owns every firing
+-- fingerprint, it is that one, unless another team's alerts are routed there.
 local p = ARGV[1]
 local count = tonumber(ARGV[4])
 local STEP = 500
@@ -30,7 +30,7 @@ local own = redis.call('GET', KEYS[1]) or ''
 local uid = own
 local one = count > 0 and owners[1] or ''
 for i = 2, count do
-  -- A name with '@' is that of a restricted sender's tomb, which nobody owns.
+  -- A name with '@' is the tombstone of a restricted sender, which has no owner.
   if owners[i] ~= one and not string.find(ARGV[i + 4], '@', 1, true) then one = '' end
 end
 local turn = tonumber(redis.call('GET', p .. 'turn:' .. ARGV[3]) or '0') or 0
@@ -38,7 +38,7 @@ local held = redis.call('HGET', p .. 'held', ARGV[2]) or ''
 local since = ARGV[count + 5]
 local ended_last = count + 6 + tonumber(ARGV[count + 6])
 local team = ARGV[ended_last + 1] or ''
--- Each team has storms of its own.
+-- Each team has its own storms.
 local recent
 if team == '' then
   recent = redis.call('ZCOUNT', p .. 'index', since, '+inf') - redis.call('ZCOUNT', p .. 'uncounted', since, '+inf')
@@ -48,8 +48,8 @@ else
 end
 local storm = redis.call('GET', p .. 'key:' .. (team == '' and 'storm' or 'storm:' .. team)) or ''
 local function open(name) return redis.call('ZSCORE', p .. 'open', name) end
--- An alert that fires stays with the team that was told of it: what was opened for another team, or under another key
--- of this group, takes it whatever the configuration says by now. Its key, or "".
+-- A firing alert stays with its first team: an incident that was opened for another team, or under another key of this
+-- group, keeps it regardless of the current configuration. Returns its key, or "".
 local homes, FAMILY = {}, ARGV[3]:sub(1, 16)
 local function elsewhere(home)
   if homes[home] == nil then
@@ -75,7 +75,7 @@ local function elsewhere(home)
 end
 if one ~= '' and one ~= own and open(one) and (own == '' or not open(own)) and elsewhere(one) == '' then uid = one end
 if storm ~= '' and not open(storm) then storm = '' end
--- An alert that was split off belongs there as long as that incident lives, or holds it although a person closed it.
+-- A split-off alert belongs to its new incident as long as that is open, or owns the alert although a person closed it.
 local apart = {}
 if redis.call('EXISTS', p .. 'apart') == 1 then
   local function look(first, last)
@@ -107,7 +107,7 @@ do
     end
   end
 end
--- What belongs together was decided otherwise when it began (a reload, other grouping): it ends where it is held.
+-- The grouping was different when the alert began (a reload, other grouping): it ends in the incident that owns it.
 do
   local keys, known, last = {}, {}, ended_last
   for i = 1, #apart, 2 do known[apart[i]] = true end
@@ -117,7 +117,7 @@ do
     for j = i, stop do
       local home = holders[j - i + 1]
       if home and home ~= uid and not known[ARGV[j]] and not open(home) and elsewhere(home) ~= '' then
-        -- A person has closed it while the alert fired.
+        -- A person closed it while the alert fired.
         apart[#apart + 1] = ARGV[j]; apart[#apart + 1] = elsewhere(home)
       elseif home and home ~= uid and not known[ARGV[j]] and open(home) then
         if not keys[home] then
@@ -136,5 +136,5 @@ local inc = redis.call('HMGET', p .. 'inc:' .. uid, 'state', 'version', 'id', 'c
 local state = inc[1] or inc[4]
 if not state then return {own, '', '', 0, '', {}, owners, tombs, held, turn, recent, storm, apart, seen} end
 local records = redis.call('HGETALL', p .. 'alerts:' .. uid)
--- A version that is no number is of a later version: it cannot be read, which is for the reader to say.
+-- A version that is not a number is from a later release: the reader reports that it cannot be read.
 return {own, uid, state, tonumber(inc[2] or '') or '?', inc[3] or '', records, owners, tombs, held, turn, recent, storm, apart, seen}

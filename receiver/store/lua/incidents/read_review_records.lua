@@ -1,10 +1,10 @@
 #!lua flags=no-writes
--- Read what is kept of many incidents for figures: one command for all of them costs a third of one for each.
+-- Read the review records of many incidents: one command for all costs a third of one command for each.
 --
 -- KEYS[1]  index
 -- ARGV     prefix, uids...
--- reply    {uid, id, past (JSON; where it has none, the incident compressed or its state) ...}, flat; incidents that are gone
---          are left out
+-- reply    {uid, id, past (JSON; if it has none, the compressed incident or its state) ...}, flat; incidents that no
+--          longer exist are left out
 local found = {}
 for i = 2, #ARGV do
   local row = redis.call('HMGET', ARGV[1] .. 'inc:' .. ARGV[i], 'id', 'past', 'compressed', 'state')

@@ -1,11 +1,11 @@
 #!lua flags=no-writes
--- Read what a replica keeps of each incident: its summary where that is of the present version, else the snapshot.
+-- Read the summary of each incident if it is of the current version, else the snapshot.
 --
 -- KEYS[1]  summaries
 -- ARGV     prefix, uids... (at most some hundreds)
--- reply    {uid, id, version, summary or "", state (or the incident compressed) or ""} for each that exists, flat
+-- reply    {uid, id, version, summary or "", state (or the compressed incident) or ""} for each that exists, flat
 --
--- A release that does not know summaries writes a snapshot without one: the version before the text is then an older one.
+-- A release without summaries writes a snapshot only: then the version before the summary's text is older.
 local p = ARGV[1]
 local found = {}
 if #ARGV == 1 then return found end

@@ -1,10 +1,10 @@
 #!lua flags=no-writes
--- Read all that is stored of an incident, at one moment.
+-- Read all stored data of an incident, at one moment.
 --
 -- KEYS[1]  inc:<uid>
--- ARGV     prefix, uid, 1 when the bodies of its alerts are wanted, too
+-- ARGV     prefix, uid, 1 to include the bodies of its alerts
 -- reply    {{state, version, id, past, similar, compressed}, events, fingerprint and record (flat), fingerprint and body
---          (flat), receipts}; what it does not have is nil
+--          (flat), receipts}; missing parts are nil
 local p, uid = ARGV[1], ARGV[2]
 local bodies = ARGV[3] == '1' and redis.call('HGETALL', p .. 'bodies:' .. uid) or {}
 return {

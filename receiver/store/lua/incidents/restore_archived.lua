@@ -1,12 +1,12 @@
 #!lua
--- Put an incident that is over back as it was, or nothing.
+-- Restore a finished incident completely, or write nothing.
 --
 -- KEYS[1]  inc:<uid>
 -- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), ttl (s), now (ms), remind (ms; 0: never), number = {prefix, number}, promised (bool),
 --          keys = [correlation, ...], n = {events, alerts, bodies, receipts}
 -- ARGV[2]  state, JSON
 -- ARGV[3..] events, then fingerprint and record of alerts, fingerprint and body of bodies, receipts
--- reply    "restored" | "known" (it is there) | "taken" (another incident has its id)
+-- reply    "restored" | "known" (it already exists) | "taken" (another incident has its id)
 local h = cjson.decode(ARGV[1])
 local p = h.prefix
 if redis.call('EXISTS', KEYS[1]) == 1 then return 'known' end
@@ -32,7 +32,7 @@ redis.call('HSET', p .. 'ids', h.id, h.uid)
 redis.call('ZADD', p .. 'index', h.opened, h.uid)
 if h.remind > 0 then redis.call('ZADD', p .. 'due:timer', h.remind, h.uid .. ' promises') end
 if h.promised then redis.call('SADD', p .. 'promised', h.uid) end
--- What is open, or newer, keeps its place.
+-- An open or newer incident keeps the key.
 for _, key in ipairs(h.keys) do redis.call('SET', p .. 'key:' .. key, h.uid, 'NX', 'EX', h.ttl) end
 if #h.number == 2 then
   local counter = p .. 'number:' .. h.number[1]

@@ -1,16 +1,16 @@
 #!lua
--- Write an incident back that the store has forgotten, or knows in an older version, whole or not at all.
+-- Write back an incident that the store has lost, or has in an older version, completely or not at all.
 --
 -- KEYS[1]  inc:<uid>
 -- ARGV[1]  header, JSON: prefix, uid, id, version, past, opened (ms), now (ms), ttl (s), open (bool), promised (bool),
 --          summary (JSON or ""), keys = [correlation, ...], owners = [fingerprint, ...],
---          parent = [uid, severity rank] or [] (the storm that it is held back by), split (its correlation key, where it
---          was split off, or ""), timers = [[member, ms or 0], ...], pages and informs = [[member, lane, destination JSON], ...], seq,
---          number = {prefix, width, suffix}, lean (bool: what its alerts say is not known, and stays as far as it is there),
+--          parent = [uid, severity rank] or [] (the storm that holds it), split (its correlation key if it was split off, or
+--          ""), timers = [[member, ms or 0], ...], pages and informs = [[member, lane, destination JSON], ...], seq,
+--          number = {prefix, width, suffix}, lean (bool: the text of its alerts is unknown, and the stored text stays),
 --          n = {events, alerts, bodies}
 -- ARGV[2]  state, JSON
 -- ARGV[3..] events, then fingerprint and record of alerts, fingerprint and body of bodies
--- reply    its id, or "" where the store knows this version or a later one
+-- reply    its id, or "" if the store has this version or a later one
 local h = cjson.decode(ARGV[1])
 local p = h.prefix
 if (tonumber(redis.call('HGET', KEYS[1], 'version') or '0') or h.version) >= h.version then return '' end
@@ -71,7 +71,7 @@ for _, timer in ipairs(h.timers) do
   if timer[2] > 0 then redis.call('ZADD', p .. 'due:timer', timer[2], timer[1])
   else redis.call('ZREM', p .. 'due:timer', timer[1]) end
 end
--- Its pages were sent, as far as anybody knows: the newest state follows them, and no trigger.
+-- Its pages are assumed to have been sent: the newest state follows them, without a trigger.
 for _, row in ipairs(h.pages) do
   local key = p .. 'row:' .. row[1]
   local ok, memory = pcall(cjson.decode, redis.call('HGET', key, 'memory') or '{}')
@@ -83,7 +83,7 @@ for _, row in ipairs(h.pages) do
   redis.call('EXPIRE', key, h.ttl)
   redis.call('ZADD', p .. 'due:' .. row[2], h.now, row[1])
 end
--- What was told is not told again.
+-- Messages that were already sent are not sent again.
 for _, row in ipairs(h.informs) do
   local key = p .. 'row:' .. row[1]
   redis.call('HSET', key, 'uid', h.uid, 'lane', row[2], 'to', row[3], 'last', h.seq, 'cursor', h.seq)

@@ -1,4 +1,4 @@
-"""The bodies of requests under `/api/v1` (surfaces.md, Shapes in JSON), and the command for each of them."""
+"""The bodies of requests under `/api/v1`, and the command for each of them."""
 
 from __future__ import annotations
 
@@ -291,4 +291,4 @@ LIFECYCLE: dict[str, type[Command]] = {
     "reopen": Reopen,
     "escalate": Escalate,
 }
-"""The command for the last word of a lifecycle path."""
+"""The command for the last segment of a lifecycle path."""

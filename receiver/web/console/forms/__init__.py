@@ -1,1 +1,1 @@
-"""The forms of the console: what their fields say, and the command or the change that each makes."""
+"""The forms of the console: each module converts the fields of a form to a command or a change."""

@@ -1,4 +1,4 @@
-"""The forms for administrators: dead letters, tests of channels, and a reload. Each leaves a line in the audit log."""
+"""The forms for administrators: dead letters, channel tests, and reloads. Each one is recorded in the audit log."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from receiver.web.console.frame import ConsoleFrame
 from receiver.web.http.error_responses import Refusal
 
 SHOWN = 5
-"""Mistakes of a configuration that a page names; `receiver check-config` has all of them."""
+"""Maximum number of configuration mistakes on a page; `receiver check-config` lists all of them."""
 ACTIONS = {
     "retry": "dead_letter_replay", "retry_all": "dead_letter_replay", "drop": "dead_letter_drop",
     "test": "channel_test", "reload": "reload",
 }  # fmt: skip
-"""By the field that a form has: what the audit log calls it."""
+"""The name in the audit log for the field of each form."""
 
 
 class AdminForms:
-    """What `POST /system` does for who has the scope admin."""
+    """Handles `POST /system` for callers with the scope admin."""
 
     def __init__(self, parts: AppParts, frame: ConsoleFrame) -> None:
-        """Take what delivers again, tests and reloads."""
+        """Create it with the handlers of retries, tests and reloads."""
         self.parts = parts
         self.frame = frame
 
     async def take(self, request: web.Request, visitor: SignedInPerson, fields: Fields) -> str | None:
-        """Do what a form asks for; return the word for what was done, None for another form. Raises Refusal."""
+        """Carry out a form; return the key of the confirmation, None for another form. Raises Refusal."""
         allow(visitor.caller, Scope.ADMIN)
         verb = next((name for name in ACTIONS if fields.get(name)), None)
         if verb is None:

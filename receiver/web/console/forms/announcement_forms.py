@@ -20,7 +20,7 @@ from receiver.web.http.error_responses import Refusal
 
 
 class _Written(Frozen):
-    """What the form says."""
+    """The fields of the form."""
 
     title: Line
     text: Prose
@@ -28,7 +28,7 @@ class _Written(Frozen):
 
 
 async def take_announcement(parts: AppParts, visitor: SignedInPerson, fields: Fields) -> str | None:
-    """Publish or remove an announcement as `fields` say; return the word for what was done, None for another form.
+    """Publish or remove an announcement by `fields`; return the key of the confirmation, None for another form.
 
     Raises Refusal.
     """

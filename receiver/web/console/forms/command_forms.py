@@ -1,4 +1,4 @@
-"""Each verb of `/incidents/{id}/{verb}` that is one command: from the fields of a form to the command."""
+"""Converts the fields of a form at `/incidents/{id}/{verb}` to a command, for each verb that is one command."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _edit(fields: Fields) -> Command:
 
 
 def _severity(fields: Fields) -> Command:
-    # An Edit without a severity is a command too, and would say that it was changed.
+    # An Edit without a severity is a command too, and would report a change.
     if fields.get("severity") not in list(Severity):
         raise ValueError(f"severity: choose one of {', '.join(Severity)}")
     return Edit.model_validate({"severity": fields["severity"], "text": text_of(fields)})

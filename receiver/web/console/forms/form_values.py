@@ -1,4 +1,4 @@
-"""What stands in the fields of a form: texts, times in UTC, and numbers."""
+"""Reads the fields of a form: texts, times in UTC, and numbers."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ SENT_BEFORE = "this form was sent before, with other contents; nothing was done 
 
 
 def text_of(fields: Fields, name: str = "text") -> str | None:
-    """Return a field, None where it is missing or empty; line ends are those of this machine."""
+    """Return a field; None if it is missing or empty. Line ends are those of this machine."""
     return fields.get(name, "").replace("\r\n", "\n").strip() or None
 
 
 def moment_of(fields: Fields, name: str) -> datetime | None:
-    """Return the time in UTC of a field, None where it is empty. Raises ValueError for what is no time."""
+    """Return the time of a field in UTC; None if it is empty. Raises ValueError if it is not a time."""
     text = text_of(fields, name)
     return parse_when(check_when(text), ZoneInfo("UTC")) if text else None
 
 
 def day_of(fields: Fields, name: str) -> date | None:
-    """Return the day of a field, None where it is empty. Raises ValueError for what is no day."""
+    """Return the day in a field; None if it is empty. Raises ValueError if it is not a day."""
     text = text_of(fields, name)
     if text is None:
         return None
@@ -35,7 +35,7 @@ def day_of(fields: Fields, name: str) -> date | None:
 
 
 def number_of(fields: Fields, name: str = "n") -> int:
-    """Return the number of a field. Raises ValueError for what is none."""
+    """Return the number in a field. Raises ValueError if it is not a number."""
     text = fields.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= 6):
         raise ValueError(f"{name}: not a number")
@@ -43,5 +43,5 @@ def number_of(fields: Fields, name: str = "n") -> int:
 
 
 def marked(fields: Fields, prefix: str) -> list[str]:
-    """Return what the boxes whose names begin with `prefix` stand for: those that are ticked."""
+    """Return the values of the checked boxes whose names begin with `prefix`."""
     return [name.removeprefix(prefix) for name in fields if name.startswith(prefix)]

@@ -1,4 +1,4 @@
-"""The forms of an incident: each verb of the API, asked about first where it cannot be undone."""
+"""The forms of an incident: each verb of the API, with a confirmation first if it cannot be undone."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class IncidentForms:
         )  # fmt: skip
 
     def told(self, incident: Incident, verb: str, fields: Fields) -> list[str]:
-        """Return who is notified when that form is carried out, each as a line."""
+        """Return the recipients who are notified when the form is carried out, one per line."""
         policy = self.parts.setting().policy.of(incident)
         rooms = [f"{to.channel} {to.address}".strip() for to in policy.informs]
         if verb == "severity":

@@ -23,14 +23,14 @@ from receiver.web.console.forms.form_values import SENT_BEFORE, Fields, day_of, 
 from receiver.web.http.error_responses import Refusal
 
 EVERYONE = "everyone"
-"""What stands for all people who may be paged, in the form of test pages."""
+"""The value for all people who may be paged, in the form for test pages."""
 
 
 class OnCallForms:
-    """`POST /oncall`, as far as it changes something."""
+    """Handles the changes in `POST /oncall`."""
 
     def __init__(self, parts: AppParts) -> None:
-        """Take what changes schedules and pages people."""
+        """Create it with the handlers that change schedules and page people."""
         self.parts = parts
 
     @property
@@ -39,11 +39,11 @@ class OnCallForms:
         return ShiftOffers(self.parts.overrides)
 
     def open_offers(self, now: datetime) -> list[ShiftOffer]:
-        """Return the offers that are not over, the earliest first."""
+        """Return the open offers, earliest first."""
         return [one for one in self.offers.all() if one.until > now]
 
     async def take(self, visitor: SignedInPerson, fields: Fields) -> str:
-        """Do what a form asks for and return the word for what was done. Raises Refusal."""
+        """Carry out a form and return the key of the confirmation. Raises Refusal."""
         try:
             return await self._take(visitor, fields, self.parts.clock.now())
         except (ImpossibleCommand, NoSuchOverride) as unknown:
@@ -123,7 +123,7 @@ class OnCallForms:
         return "withdraw"
 
     def _person(self, visitor: SignedInPerson, fields: Fields) -> Actor:
-        # Most tokens are no person's: then the form names whose shifts are meant.
+        # Most tokens belong to no person: then the form names the person whose shifts are offered.
         actor = visitor.caller.actor(text_of(fields, "person"))
         people = self.parts.overrides.schedules.people
         if actor.name.removeprefix("@") not in people:
