@@ -35,8 +35,8 @@ ROUTE = (
     "      repeat_interval: 1m",
 )
 """What is always the same of Alertmanager's file: one group is one incident, and the Watchdog comes each minute."""
-STARTED = ("receiver", "started")
-PAGED = ("receiver.channels.log", "page")
+STARTED = ("receiver", "service_started")
+PAGED = ("receiver.channels.log", "page_logged")
 
 Record = MutableMapping[str, Any]
 Render = Callable[[Any, str, Record], str]

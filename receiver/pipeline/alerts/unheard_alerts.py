@@ -109,15 +109,17 @@ class UnheardAlerts:
                 routes = await asyncio.to_thread(_muted_routes, text)
             except ConfigError as error:
                 # Alertmanager has accepted it, so the mistake is here: what it may hold back is taken as free.
-                log.warning("alertmanager_intervals_unread", detail=str(error)[:200])
+                log.warning("alertmanager_config_read_failed", detail=str(error)[:200])
                 routes = None
             self._files[url] = text, routes
             for wrong in routes.unread if routes else ():
-                log.warning("alertmanager_intervals_unread", detail=f"{wrong}; its routes count as muted")
+                log.warning("alertmanager_config_read_failed", detail=f"{wrong}; its routes count as muted")
 
     async def _open(self, group: Group, late: Sequence[UpstreamState], now: datetime) -> None:
         answer = await self.intake.accept(_notification(group, late), now)
-        log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
+        log.warning(
+            "missed_alerts_detected", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome
+        )
 
 
 def _notification(group: Group, alerts: Iterable[UpstreamState]) -> Notification:

@@ -76,7 +76,7 @@ class RecentChangesReader:
             draft = on_changes_read(incident, repository, found, setting.policy.of(incident), now)
         except SourceError as error:
             self.metrics.loop_errors.labels(CHANGES).inc()
-            log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
+            log.warning("changes_lookup_failed", repository=repository, reason=error.reason, detail=str(error))
             if now - incident.opened_at < PATIENCE:
                 await self.intake.due.later(member, to_ms(now + AGAIN))
                 return

@@ -200,7 +200,7 @@ class DeliveryResults:
         }
         kept = self._receipt(row, notice, now, reason, detail=detail, **{GIVEN_UP: True})
         await self._complete(row, SendingOutcome.PARKED, to_ms(now), receipt=kept, letter=letter)
-        log.error("dead_letter", id=row.member, **log_fields(row, notice), reason=reason, detail=detail)
+        log.error("dead_letter_created", id=row.member, **log_fields(row, notice), reason=reason, detail=detail)
         # A person who was paged is not paged another way because the vendor did not take the acknowledgement.
         calls = notice is None or notice.action is Action.TRIGGER
         if row.to.paging and calls and incident is not None and not incident.state.over:

@@ -65,7 +65,7 @@ def readable(uid: str, *row: str) -> Incident | None:
 def unreadable(uid: str, number: str, error: Exception) -> IncidentUnreadable:
     """Return the condition that `error` stands for, after a line in the log that names the fields."""
     places = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else ()
-    log.error("incident_unreadable", uid=uid, id=number, fields=[one["loc"] for one in places])
+    log.error("incident_read_failed", uid=uid, id=number, fields=[one["loc"] for one in places])
     return IncidentUnreadable(uid, number)
 
 
@@ -76,7 +76,7 @@ def records_of(uid: str, rows: Mapping[str, str]) -> dict[str, AlertRecord]:
         try:
             found[name] = record_of(name, text)
         except (TypeError, ValueError) as error:
-            log.error("alert_record_unreadable", uid=uid, fingerprint=name, why=str(error)[:200])
+            log.error("alert_record_read_failed", uid=uid, fingerprint=name, why=str(error)[:200])
     return found
 
 
@@ -95,7 +95,7 @@ def bodies_of(uid: str, rows: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         try:
             found[name] = dict(orjson.loads(text))
         except (TypeError, ValueError) as error:
-            log.error("alert_body_unreadable", uid=uid, fingerprint=name, why=str(error)[:200])
+            log.error("alert_body_read_failed", uid=uid, fingerprint=name, why=str(error)[:200])
     return found
 
 

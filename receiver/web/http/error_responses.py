@@ -103,7 +103,7 @@ def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) ->
         except Exception:
             # The caller gets no details; the log has all of them. Alertmanager retries after a 5xx.
             metrics.loop_errors.labels("web").inc()
-            log.exception("request_spoiled", method=request.method, path=shown_path(request))
+            log.exception("request_crashed", method=request.method, path=shown_path(request))
             return problem(500, "internal error; see the log")
 
     return turn
