@@ -180,7 +180,7 @@ async def run(service: Service) -> None:
     def end(number: signal.Signals) -> None:
         if ended.is_set():
             os._exit(128 + number)
-        log.info("stopping", signal=number.name)
+        log.info("shutdown_requested", signal=number.name)
         ended.set()
 
     reloads: set[asyncio.Task[Reloaded]] = set()
@@ -216,7 +216,7 @@ def _greet(service: Service) -> None:
     channels = replica.setting.channels
     senders = [one.name for one in config.auth.tokens if Scope.INGEST in one.scopes and one.token.get_secret_value()]
     log.info(
-        "started",
+        "service_started",
         console=f"{base}/",
         alertmanager=f"- url: {base}/webhooks/alertmanager",
         store=config.redis.shown,
@@ -231,9 +231,9 @@ def _greet(service: Service) -> None:
         **({"sender": senders[0]} if senders else {"closed": True} if config.auth.tokens else {}),
     )
     for name in short_names(config.auth, config.server):
-        log.warning("short_token", name=name, shortest=SHORTEST, do="receiver token new")
+        log.warning("short_token_detected", name=name, shortest=SHORTEST, do="receiver token new")
     for index, text in expiring(config.auth, replica.clock.now()):
-        log.warning("token_expiry", name=config.auth.tokens[index].name, why=text, do=INSTEAD)
+        log.warning("token_expiry_detected", name=config.auth.tokens[index].name, why=text, do=INSTEAD)
     log_channels_off(config)
 
 
@@ -257,7 +257,7 @@ def serve(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
             loop.run(_serve(config, store, embedded, runner, source))
     except (EmbeddedStoreError, CannotListen, StoreUnsupported) as error:
-        log.error("cannot_start", why=str(error))
+        log.error("startup_failed", why=str(error))
         return 1
     finally:
         if embedded is not None:

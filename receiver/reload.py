@@ -36,14 +36,16 @@ class Reloader:
             except ConfigError as error:
                 metrics.reload_good.set(0)
                 for problem in error.problems:
-                    log.error("config_problem", problem=str(problem))
+                    log.error("config_problem_detected", problem=str(problem))
                 log.error("reload_failed", problems=len(error.problems), next="the configuration in force stays")
                 return Reloaded(problems=tuple(error.problems), hash=self.replica.config.hash)
             kept, restart = keep(self.replica.config, fresh)
             self.replica.apply(kept)
             metrics.reload_good.set(1)
             metrics.reload_at.set(clock.now().timestamp())
-            log.info("reloaded", hash=kept.hash, needs_restart=restart, channels=sorted(self.replica.setting.channels))
+            log.info(
+                "config_reloaded", hash=kept.hash, needs_restart=restart, channels=sorted(self.replica.setting.channels)
+            )
             log_channels_off(kept)
             return Reloaded(restart=tuple(restart), hash=kept.hash)
 
@@ -52,7 +54,7 @@ def log_channels_off(config: Config) -> None:
     """Log in one line which channels are off and which setting each one lacks; log nothing if all are on."""
     if config.off:
         do = "set what is empty, or delete the channels that you do not use"
-        log.warning("channels_off", channels=[f"{name}: {why}" for name, why in config.off.items()], do=do)
+        log.warning("channels_disabled", channels=[f"{name}: {why}" for name, why in config.off.items()], do=do)
 
 
 def keep(old: Config, new: Config) -> tuple[Config, list[str]]:

@@ -37,8 +37,8 @@ ROUTE = (
     "      repeat_interval: 1m",
 )
 """The constant parts of Alertmanager's file: one group is one incident, and the Watchdog is sent each minute."""
-STARTED = ("receiver", "started")
-PAGED = ("receiver.channels.log", "page")
+STARTED = ("receiver", "service_started")
+PAGED = ("receiver.channels.log", "page_logged")
 
 Record = MutableMapping[str, Any]
 Render = Callable[[Any, str, Record], str]

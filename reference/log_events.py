@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from receiver.log.former_names import FORMER_NAMES
 from reference.logged import DEPENDS, LEVELS, LoggedEvent, events
 from reference.table import table
 
@@ -18,7 +19,7 @@ then the fields of the event. On a terminal it writes colored text instead. The 
 `***`. `exception` is a traceback. The last lines of a process that ends because it is stuck have no timestamp.
 
 ```text
-{"timestamp":"2026-11-02T09:14:07.412Z","level":"warning","logger":"receiver.delivery","event":"circuit","channel":"pagerduty","open":true}
+{"timestamp":"2026-11-02T09:14:07.412Z","level":"warning","logger":"receiver.delivery","event":"circuit_opened","was":"circuit","channel":"pagerduty","open":true}
 ```
 
 These fields mean the same in every event:
@@ -28,8 +29,9 @@ These fields mean the same in every event:
 - `channel`: the name of the channel in `channels`.
 - `person`: the name of the person in `people`.
 
-`by` and `caller` name who did something. `do`, `hint` and `next` say what to do, or what the service does next. A line
-whose `logger` does not begin with `receiver` is from a library.
+`by` and `caller` name who did something. `do`, `hint` and `next` say what to do, or what the service does next. `was`
+is the name that the event had in the release before, and is logged for one release; [Renamed events](#renamed-events)
+lists these names. A line whose `logger` does not begin with `receiver` is from a library.
 
 This page is generated from the code (`python -m reference`).
 """
@@ -41,7 +43,16 @@ def page() -> str:
     for subject, sentences in subjects().items():
         rows = [_row(name, found[name], sentences[name]) for name in sorted(sentences)]
         lines += [f"## {subject}", "", *table(("event", "level", "fields", "meaning"), rows), ""]
+    lines += ["## Renamed events", "", *table(("former name", "event"), renamed()), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def renamed() -> list[tuple[str, str]]:
+    """Return the former names, sorted, each with the names of its events."""
+    events_of: dict[str, list[str]] = {}
+    for name, was in FORMER_NAMES.items():
+        events_of.setdefault(was, []).append(f"`{name}`")
+    return [(f"`{was}`", ", ".join(names)) for was, names in sorted(events_of.items())]
 
 
 def subjects() -> dict[str, dict[str, str]]:

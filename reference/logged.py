@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-
-from receiver.store.client.server_check import WARNINGS
 
 CODE = Path(__file__).parents[1] / "receiver"
 LEVELS = ("debug", "info", "warning", "error", "critical")
 METHODS = {level: level for level in LEVELS} | {"exception": "error", "template": "info"}
 """The level of each method of a logger. `template` prepares a frequent line (`receiver.log.DirectLog`)."""
 LOGGERS = ("get_logger", "DirectLog")
-FAMILIES: Mapping[str, tuple[str, ...]] = {"store_": WARNINGS}
-"""The endings of composed event names, by their beginnings."""
 DEPENDS = "…"
 """Stands for fields that depend on the caller."""
 OWN_LINE = re.compile(r'\\?"level\\?":\\?"(\w+)\\?",\\?"event\\?":\\?"(\w+)\\?",\\?"(\w+)\\?":')
@@ -118,9 +114,12 @@ class _Module:
         found: list[str] = []
         if isinstance(event, ast.Name) and function is not None:
             found = [text for value in _assigned(function, event.id) for text in _branches(value)]
-        elif isinstance(event, ast.JoinedStr) and isinstance(event.values[0], ast.Constant):
-            beginning = str(event.values[0].value)
-            found = [f"{beginning}{ending}" for ending in FAMILIES.get(beginning, ())]
+        elif isinstance(event, ast.Subscript):
+            # `EVENTS[kind]`: one of the values of a dictionary of the module
+            tables = _assigned(self.tree, ast.unparse(event.value))
+            found = [
+                text for one in tables if isinstance(one, ast.Dict) for value in one.values for text in _branches(value)
+            ]
         else:
             found = _branches(event)
         if not found:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import pytest
 import structlog
 from aiohttp import web_app
+from hypothesis import settings
 
 from receiver.config.loader import validation
 from receiver.store.client import connection_lanes, guarded_client
@@ -44,6 +45,10 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         store.stop()
 
+
+# On a busy machine an example may take long, which is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 # Each world loads the reference, and each application compiles the templates: half of the CPU of many tests.
 validation._adapter = lru_cache(256)(validation._adapter.__wrapped__)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -221,3 +223,17 @@ def test_a_broad_catch_is_seen(source: str) -> None:
 )
 def test_a_narrow_catch_is_let_pass(source: str) -> None:
     assert broad_catches(ast.parse(source)) == []
+
+
+def test_coverage_is_measured_in_the_pure_packages_by_tests_that_exist() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["coverage"]["run"]
+    assert settings["source"] == [f"receiver/{name}" for name in PURE]
+    assert settings["branch"] is True
+    text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    made = {
+        name: words.split() for name, words in re.findall(r"^(PURE|STORIES|MEASURED) +:= (.+)$", text, re.MULTILINE)
+    }
+    assert tuple(made["PURE"]) == PURE
+    files = [f"tests/stories/test_{name}.py" for name in made["STORIES"]]
+    files += [f"tests/{name}" for name in PURE] + [name for name in made["MEASURED"] if name.endswith(".py")]
+    assert [name for name in files if not (ROOT / name).exists()] == []

@@ -45,17 +45,26 @@ def written(say: Any, *, terminal: bool = False) -> str:
 
 
 def test_a_record_is_one_line_of_json() -> None:
-    text = written(lambda logger: logger.info("delivery", channel="pager", took_ms=12, at=NOW))
+    text = written(lambda logger: logger.info("delivery_failed", channel="pager", took_ms=12, at=NOW))
     assert text.endswith("\n")
     assert json.loads(text) == {
-        "timestamp": "2026-11-23T14:02:11.611Z", "level": "info", "logger": "receiver.test", "event": "delivery",
+        "timestamp": "2026-11-23T14:02:11.611Z", "level": "info", "logger": "receiver.test", "event": "delivery_failed",
         "channel": "pager", "took_ms": 12, "at": str(NOW),
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("make", [structlog.get_logger, log.DirectLog])
+def test_a_renamed_event_has_its_former_name_beside_it(make: Any) -> None:
+    text = written(lambda _: make("receiver.test").info("delivery_attempted", channel="pager"))
+    assert list(json.loads(text).items())[2:] == [
+        ("logger", "receiver.test"), ("event", "delivery_attempted"), ("was", "delivery"), ("channel", "pager")
+    ]  # fmt: skip
+
+
 def test_on_a_terminal_it_is_for_people() -> None:
-    text = written(lambda logger: logger.info("delivery", channel="pager"), terminal=True)
-    assert "delivery" in text
+    text = written(lambda logger: logger.info("delivery_attempted", channel="pager"), terminal=True)
+    assert "delivery_attempted" in text
+    assert "was" not in text
     assert not text.startswith("{")
     assert text.count("\n") == 1
 
@@ -66,7 +75,8 @@ def test_on_a_terminal_it_is_for_people() -> None:
 )
 def test_foreign_text_cannot_begin_a_line_or_act(terminal: bool, hostile: str) -> None:
     text = written(
-        lambda logger: logger.info("webhook", receiver=hostile, more={"k": [hostile], hostile: 1}), terminal=terminal
+        lambda logger: logger.info("webhook_answered", receiver=hostile, more={"k": [hostile], hostile: 1}),
+        terminal=terminal,
     )
     assert len(text.splitlines()) == 1
     assert text.rstrip("\n").isprintable() or terminal
@@ -193,7 +203,7 @@ def test_a_direct_line_is_the_line_that_structlog_writes(level: str, fields: dic
         for handler in [one for one in root.handlers if one is not writer]:
             root.removeHandler(handler)  # those of the test runner; `restored` does not restore them
         writer.addFilter(lambda record: not passed.append(record))  # type: ignore[func-returns-value]
-        getattr(make("receiver.webhook"), level)("webhook", **fields)
+        getattr(make("receiver.webhook"), level)("webhook_answered", **fields)
         writer.close()
         return out.getvalue(), len(passed)
 
@@ -214,14 +224,14 @@ def test_a_direct_log_keeps_the_level_and_can_be_captured() -> None:
     root.handlers[:] = [writer]
     made = log.DirectLog("receiver.webhook")
     try:
-        made.info("webhook", outcome="opened")
+        made.info("webhook_answered", outcome="opened")
         with structlog.testing.capture_logs() as captured:
-            made.warning("webhook", outcome="refused")
-        made.warning("webhook", outcome="error")
+            made.warning("webhook_answered", outcome="refused")
+        made.warning("webhook_answered", outcome="error")
     finally:
         root.handlers[:] = kept
         writer.close()
-    assert captured == [{"event": "webhook", "outcome": "refused", "log_level": "warning"}]
+    assert captured == [{"event": "webhook_answered", "outcome": "refused", "log_level": "warning"}]
     assert [json.loads(line)["outcome"] for line in out.getvalue().splitlines()] == ["error"]
 
 
@@ -235,11 +245,11 @@ def test_a_line_that_is_repeated_is_the_direct_line(receiver: str) -> None:
     made = log.DirectLog("receiver.webhook")
     fields: dict[str, Any] = {"outcome": "duplicate", "duration_ms": 0.0, "receiver": receiver, "severity": None}
     try:
-        template = made.template("webhook", "duration_ms", **fields)
+        template = made.template("webhook_answered", "duration_ms", **fields)
         assert (template is not None) == (receiver == "team"), "what is to be escaped takes the usual path"
         if template is not None:
             assert made.repeat(template, 12.5)
-            made.info("webhook", **fields | {"duration_ms": 12.5})
+            made.info("webhook_answered", **fields | {"duration_ms": 12.5})
             with structlog.testing.capture_logs():
                 assert not made.repeat(template, 1.0)
     finally:

@@ -36,7 +36,7 @@ def test_a_start_loads_no_module_that_is_not_configured(tmp_path: Path) -> None:
         log: list[str] = []
         for line in service.stderr:
             log.append(line)
-            if '"started"' in line:
+            if '"service_started"' in line:
                 break
         service.terminate()
         loaded = set(service.stdout.read().split())

@@ -18,12 +18,12 @@ _ = restored  # a fixture that restores the logging setup
 NOW = datetime(2026, 11, 23, 14, 2, 11, 611000, UTC)
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 STARTED: dict[str, Any] = {
-    "logger": "receiver", "event": "started", "console": "http://127.0.0.1:8080/",
+    "logger": "receiver", "event": "service_started", "console": "http://127.0.0.1:8080/",
     "alertmanager": "- url: http://127.0.0.1:8080/webhooks/alertmanager", "store": "embedded", "data": "receiver-data",
     "pages": ["console (log)"], "config": "the default",
 }  # fmt: skip
 PAGE: dict[str, Any] = {
-    "logger": "receiver.channels.log", "event": "page", "action": "trigger", "incident": "INC-2026-0001",
+    "logger": "receiver.channels.log", "event": "page_logged", "action": "trigger", "incident": "INC-2026-0001",
     "severity": "SEV-1", "title": "ApiDown: api - The API does not answer", "person": "alice", "contact": "on-call",
 }  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_through_the_log_control_characters_are_shown_and_not_done() -> None:
     out = io.StringIO()
     writer = log.configure(lambda: NOW, stream=out, terminal=True)
     fields = {name: value for name, value in PAGE.items() if name not in ("logger", "event")}
-    structlog.get_logger("receiver.channels.log").critical("page", **{**fields, "title": "a\x1b[2Jb\ac"})
+    structlog.get_logger("receiver.channels.log").critical("page_logged", **{**fields, "title": "a\x1b[2Jb\ac"})
     writer.close()
     assert "PAGE" in out.getvalue()
     assert "\x1b[2J" not in out.getvalue()
@@ -134,7 +134,7 @@ def test_in_a_pipe_there_is_no_box() -> None:
     out = io.StringIO()
     writer = log.configure(lambda: NOW, stream=out, terminal=False)
     fields = {name: value for name, value in PAGE.items() if name not in ("logger", "event")}
-    structlog.get_logger("receiver.channels.log").critical("page", **fields)
+    structlog.get_logger("receiver.channels.log").critical("page_logged", **fields)
     writer.close()
     assert out.getvalue().startswith("{")
     assert out.getvalue().count("\n") == 1

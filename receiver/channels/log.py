@@ -75,9 +75,9 @@ def line(notice: Notice) -> tuple[str, str, dict[str, Any]]:
         fields["text"] = clean(notice.text, 1000)
     if notice.action is Action.TRIGGER:
         urgent = incident is None or incident.severity.rank <= Severity.SEV2.rank
-        return ("critical" if urgent else "error"), "page", fields
+        return ("critical" if urgent else "error"), "page_logged", fields
     if notice.action in (Action.ACKNOWLEDGE, Action.RESOLVE):
-        return "warning", "page", fields
+        return "warning", "page_logged", fields
     if notice.action is Action.TELL:
-        return "warning", "message", fields
-    return "info", "incident", fields
+        return "warning", "message_logged", fields
+    return "info", "incident_logged", fields

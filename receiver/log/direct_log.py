@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
+from receiver.log.former_names import former_name
 from receiver.log.log_fields import CUT, SECRET
 from receiver.log.log_writer import Writer
 from receiver.model.base import rfc3339
@@ -94,7 +95,7 @@ class DirectLog:
                 return None
             self._plain.add(names)
         try:
-            line = orjson.dumps({"level": level, "logger": self._name, "event": event, **fields})
+            line = orjson.dumps({"level": level, "logger": self._name, "event": event, **former_name(event), **fields})
         except TypeError:
             return None
         # structlog escapes characters and shortens values.

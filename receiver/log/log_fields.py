@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from receiver.log.former_names import former_name
+
 HIDDEN = "***"
 """Shown in place of a secret."""
 CUT = 8192
@@ -59,6 +61,8 @@ def _named(character: re.Match[str]) -> str:
 
 
 def to_json(_: Any, __: str, record: Record) -> str:
-    """Return the record as one line of JSON: timestamp, level, logger and event, then the other fields."""
+    """Return the record as one line of JSON: timestamp, level, logger, event, its former name, then the rest."""
     first = {name: record.pop(name) for name in ("timestamp", "level", "logger", "event") if name in record}
-    return orjson.dumps({**first, **record}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(
+        {**first, **former_name(first.get("event")), **record}, default=str, option=orjson.OPT_NON_STR_KEYS
+    ).decode()

@@ -50,7 +50,12 @@ def overrides_of(documents: Documents) -> tuple[Override, ...]:
         try:
             found.append(Override.model_validate({**document, "id": key}))
         except ValidationError as error:
-            log.error("board_unreadable", kind=OVERRIDE, id=key[:100], fields=[one["loc"] for one in error.errors()])
+            log.error(
+                "shared_document_read_failed",
+                kind=OVERRIDE,
+                id=key[:100],
+                fields=[one["loc"] for one in error.errors()],
+            )
     return tuple(found)
 
 
@@ -64,7 +69,7 @@ def posted_windows(documents: Documents) -> tuple[Window, ...]:
                 parse_matcher(text)
             found.append(window)
         except ValueError:
-            log.error("board_unreadable", kind=WINDOWS, id=key[:100])
+            log.error("shared_document_read_failed", kind=WINDOWS, id=key[:100])
     return tuple(sorted(found, key=lambda window: window.id))
 
 
@@ -75,5 +80,5 @@ def posted_announcements(documents: Documents) -> tuple[PublicAnnouncement, ...]
         try:
             found.append(PublicAnnouncement.model_validate({**document, "id": key}))
         except ValidationError:
-            log.error("board_unreadable", kind=ANNOUNCEMENTS, id=key[:100])
+            log.error("shared_document_read_failed", kind=ANNOUNCEMENTS, id=key[:100])
     return tuple(sorted(found, key=lambda one: (one.at, one.id), reverse=True))

@@ -76,5 +76,5 @@ def _document(name: str, text: str) -> dict[str, Any] | None:
         document = None
     if isinstance(document, dict):
         return document
-    log.error("board_unreadable", document=name[:100])
+    log.error("shared_document_read_failed", document=name[:100])
     return None

@@ -113,5 +113,5 @@ def _read(text: str) -> Subscriber | None:
         return Subscriber.model_validate_json(text)
     except ValidationError:
         # The record is not logged, because it contains an address.
-        log.error("subscriber_unreadable")
+        log.error("subscriber_read_failed")
         return None

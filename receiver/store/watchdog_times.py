@@ -35,7 +35,9 @@ class WatchdogTimes:
             if kept:
                 await client.hset(place, mapping=kept)
             if len(kept) < len(given):
-                log.error("too_many_watchdogs", kept=MOST, hint="group by fewer labels in ingest.watchdog.group_by")
+                log.error(
+                    "watchdog_limit_exceeded", kept=MOST, hint="group by fewer labels in ingest.watchdog.group_by"
+                )
 
     async def last_ms(self) -> int | None:
         """Return when any was last received; None if never. Raises StoreAway."""

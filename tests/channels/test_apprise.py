@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from pydantic import ValidationError
+from pytest_aiohttp.plugin import AiohttpServer
 
 from receiver.channels.apprise import Apprise, AppriseSettings, dead
 from receiver.channels.base import DeliveryError
@@ -81,17 +82,13 @@ class Service:
 
 
 @pytest.fixture
-async def service() -> AsyncIterator[Service]:
+async def service(aiohttp_server: AiohttpServer) -> AsyncIterator[Service]:
     made = Service()
     app = web.Application()
     app.router.add_post(f"/{SECRET}/{{name}}", made.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.port = runner.addresses[0][1]
+    made.port = (await aiohttp_server(app)).port or 0
     yield made
     made.released.set()
-    await runner.cleanup()
 
 
 def channel(service: Service, *names: str) -> Apprise:

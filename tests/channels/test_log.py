@@ -34,7 +34,7 @@ async def test_a_page_is_one_loud_line(log: Log, severity: Severity, level: str)
         receipt = await log.send(notice(Action.TRIGGER, incident=incident(severity=severity)))
     assert lines == [
         {
-            "event": "page",
+            "event": "page_logged",
             "log_level": level,
             "channel": "log",
             "action": "trigger",
@@ -56,9 +56,9 @@ async def test_the_levels_of_the_rest(log: Log) -> None:
         await log.send(notice(Action.INFORM))
         await log.send(tell("parked"))
     assert [(line["event"], line["log_level"]) for line in lines] == [
-        ("page", "warning"),
-        ("incident", "info"),
-        ("message", "warning"),
+        ("page_logged", "warning"),
+        ("incident_logged", "info"),
+        ("message_logged", "warning"),
     ]
     assert lines[2]["text"] == "parked"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpServer
 
 from receiver.app import Service
 from receiver.config import load
@@ -120,7 +121,7 @@ def fires(name: str = "ApiDown", *, ends: bool = False, **labels: str) -> list[d
     return [alert]
 
 
-async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench) -> None:
+async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench, aiohttp_server: AiohttpServer) -> None:
     ratio = {"now": 0.2}
 
     async def metrics(_: web.Request) -> web.Response:
@@ -128,44 +129,38 @@ async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench) -
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        target = f"127.0.0.1:{runner.addresses[0][1]}"
-        alertmanager = await bench.alertmanager()
-        prometheus = Prometheus(bench.folder)
-        bench.programs.append(prometheus)
-        assert bench.service is not None
-        replica, config = bench.service.replica, bench.service.replica.config
-        asked = config.verification.model_copy(update={"prometheus_url": f"http://127.0.0.1:{prometheus.port}"})
-        replica.apply(config.model_copy(update={"verification": asked}))
-        await prometheus.open(target, f"127.0.0.1:{alertmanager.port}", RULE)
-        await bench.rung(1)
-        incident = (await bench.incidents())[0]
-        assert (incident.severity, incident.decision.rule) == ("SEV-2", "high-error-rate")
-        assert incident.decision.reasons == ("error_rate 20% > 5%",)
+    target = f"127.0.0.1:{(await aiohttp_server(app)).port}"
+    alertmanager = await bench.alertmanager()
+    prometheus = Prometheus(bench.folder)
+    bench.programs.append(prometheus)
+    assert bench.service is not None
+    replica, config = bench.service.replica, bench.service.replica.config
+    asked = config.verification.model_copy(update={"prometheus_url": f"http://127.0.0.1:{prometheus.port}"})
+    replica.apply(config.model_copy(update={"verification": asked}))
+    await prometheus.open(target, f"127.0.0.1:{alertmanager.port}", RULE)
+    await bench.rung(1)
+    incident = (await bench.incidents())[0]
+    assert (incident.severity, incident.decision.rule) == ("SEV-2", "high-error-rate")
+    assert incident.decision.reasons == ("error_rate 20% > 5%",)
 
-        async def read() -> bool:
-            return newest_graph(await replica.incidents.events(incident.uid)) is not None
+    async def read() -> bool:
+        return newest_graph(await replica.incidents.events(incident.uid)) is not None
 
-        await until(read, "the graph of the expression is in the log")
-        graph = newest_graph(await replica.incidents.events(incident.uid))
-        assert graph is not None and (graph.query, graph.limit) == ("api_error_ratio", "> 0.05")
-        assert max(graph.series[0].known) == 0.2
-        ratio["now"] = 0.0
-        await bench.resolved()
-        assert bench.pager.rung == 1
-        assert len(of_incidents(bench.chat)) == 1
+    await until(read, "the graph of the expression is in the log")
+    graph = newest_graph(await replica.incidents.events(incident.uid))
+    assert graph is not None and (graph.query, graph.limit) == ("api_error_ratio", "> 0.05")
+    assert max(graph.series[0].known) == 0.2
+    ratio["now"] = 0.0
+    await bench.resolved()
+    assert bench.pager.rung == 1
+    assert len(of_incidents(bench.chat)) == 1
 
-        async def drawn() -> bool:
-            return any(file["shared"] for file in bench.chat.files.values())
+    async def drawn() -> bool:
+        return any(file["shared"] for file in bench.chat.files.values())
 
-        await until(drawn, "the expression's picture is in the thread")
-        (first, *_) = bench.chat.files.values()
-        assert first["bytes"].startswith(b"\x89PNG"), "drawn by the library, in a process of its own"
-    finally:
-        await runner.cleanup()
+    await until(drawn, "the expression's picture is in the thread")
+    (first, *_) = bench.chat.files.values()
+    assert first["bytes"].startswith(b"\x89PNG"), "drawn by the library, in a process of its own"
 
 
 async def test_two_peers_make_one_incident_and_one_page_each(bench: Bench) -> None:

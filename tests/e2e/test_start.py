@@ -78,7 +78,7 @@ async def test_a_server_that_cannot_be_the_store_is_one_line(
         )  # fmt: skip
     assert done.returncode == 1, done
     (line,) = (done.stdout + done.stderr).splitlines()
-    assert "cannot_start" in line
+    assert "startup_failed" in line
     assert said in line
 
 

@@ -40,13 +40,13 @@ async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_pat
             lines = [json.loads(x) for s in stage.services for x in s.log.read_text("utf-8").splitlines() if event in x]
             return [line for line in lines if line["event"] == event]
 
-        await until(lambda: bool(said("store_memory_made_good")), "the lost data to be restored", 60)
+        await until(lambda: bool(said("store_data_restored")), "the lost data to be restored", 60)
         stage.note("store", up=True)
-        assert any(line["commits"] < line["known"] for line in said("store_lost_memory"))
+        assert any(line["commits"] < line["known"] for line in said("store_data_lost"))
         await killed.start()
         await until(lambda: stage.store.settled, "replicas that follow the new primary", 60)
         await nothing_lost(stage, load, forgot=True)
-        made = said("store_memory_made_good")
+        made = said("store_data_restored")
         back, gone = max(line["back"] for line in made), [name for line in made for name in line["lost"]]
         assert back > 20, "the failover must lose writes that the replicas did not receive"
         assert gone == []

@@ -152,10 +152,10 @@ class LoadRun:
         stuck = [one for one in watch.samples if one.healthz == 503]
         if stuck:
             report.breaches.append(f"{name}: {len(stuck)} times /healthz answered 503")
-        away = [record for record in watch.log() if record["event"] == "store_away"]
+        away = [record for record in watch.log() if record["event"] == "store_failed"]
         if away:
             reasons = Counter(str(record.get("reason"))[:50] for record in away)
-            report.breaches.append(f"{name}: {len(away)} times store_away, and the store was fine: {dict(reasons)}")
+            report.breaches.append(f"{name}: {len(away)} times store_failed, and the store was fine: {dict(reasons)}")
         down = sum(one.store_up is False for one in watch.samples)
         if down:
             report.breaches.append(f"{name}: {down} of {len(watch.samples)} times the store was said to be away")
@@ -166,7 +166,9 @@ class LoadRun:
             report.breaches.append(f"not paged: {len(missing)} incidents, such as {missing[:3]}")
         if self.caught_up is None:
             report.breaches.append(f"something was owed {CATCH_UP:g} s after the CPU was there again")
-        emergency = sum(record["event"] == "emergency_page" for watch in self.watches for record in watch.log())
+        emergency = sum(
+            record["event"] == "emergency_page_attempted" for watch in self.watches for record in watch.log()
+        )
         if pages.emergency or emergency:
             names = sorted(set(pages.emergency))[:5]
             report.breaches.append(f"{len(pages.emergency)} emergency pages at the vendor, {emergency} logged: {names}")
@@ -196,7 +198,7 @@ class LoadRun:
             OVERLOADED if record["outcome"] == OVERLOADED else str(record.get("reason"))
             for watch in self.watches
             for record in watch.log()
-            if record["event"] == "webhook" and record.get("outcome") in NOT_TAKEN
+            if record["event"] == "webhook_answered" and record.get("outcome") in NOT_TAKEN
         )
 
     def _measure(self, pages: Pages, incidents: Sequence[Mapping[str, Any]], report: Report) -> None:

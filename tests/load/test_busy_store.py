@@ -115,8 +115,8 @@ async def test_a_store_that_is_gone_for_five_seconds_is_away_once(tmp_path: Path
         assert away <= NOTICED
         assert back <= NOTICED
         # Hysteresis: the state changes to away once and back once.
-        events = [record["event"] for record in watch.log() if record["event"] in ("store_away", "store_back")]
-        assert events == ["store_away", "store_back"]
+        events = [record["event"] for record in watch.log() if record["event"] in ("store_failed", "store_recovered")]
+        assert events == ["store_failed", "store_recovered"]
         assert not run.sender.waiting
 
 
@@ -133,8 +133,10 @@ async def test_a_store_that_stands_still_is_away_while_it_does(tmp_path: Path) -
         await run.settle()
         say(f"hung: away after {away:.2f} s, back after {back:.2f} s")
         assert back <= NOTICED
-        events = [record["event"] for record in run.watches[0].log() if record["event"] in ("store_away", "store_back")]
-        assert events == ["store_away", "store_back"]
+        events = [
+            record["event"] for record in run.watches[0].log() if record["event"] in ("store_failed", "store_recovered")
+        ]
+        assert events == ["store_failed", "store_recovered"]
         assert not run.sender.waiting
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pytest_aiohttp.plugin import AiohttpServer
 
-from tests.faults.programs import Valkey, free_port
+from tests.faults.programs import Valkey
 from tests.faults.waiting import until
 from tests.load.ledger import Pages, percentile
 from tests.load.sender import Sender
@@ -70,7 +71,7 @@ def test_a_percentile_is_one_of_the_values() -> None:
     assert percentile(range(100), 0.99) == 99
 
 
-async def test_the_sender_comes_again_until_it_is_taken() -> None:
+async def test_the_sender_comes_again_until_it_is_taken(aiohttp_server: AiohttpServer) -> None:
     answers = iter([503, 500, 200, 200])
     bodies: list[dict[str, Any]] = []
 
@@ -80,10 +81,8 @@ async def test_the_sender_comes_again_until_it_is_taken() -> None:
 
     app = web.Application()
     app.router.add_post("/webhooks/alertmanager", take)
-    runner, port = web.AppRunner(app), free_port()
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    sender = Sender([f"http://127.0.0.1:{port}"], severe_each=1)
+    server = await aiohttp_server(app)
+    sender = Sender([f"http://127.0.0.1:{server.port}"], severe_each=1)
     try:
         group = sender.begin(resolve_after=0.1)
         await until(lambda: group.ended, "both notifications to be taken", 20)
@@ -93,7 +92,6 @@ async def test_the_sender_comes_again_until_it_is_taken() -> None:
         assert len({body["alerts"][0]["startsAt"] for body in bodies}) == 1
     finally:
         await sender.close()
-        await runner.cleanup()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pytest_aiohttp.plugin import AiohttpServer
 
 from receiver.model.host_name import host_of
 from receiver.sources.alertmanager import Address, Alertmanager
@@ -20,12 +21,13 @@ NOW = datetime(2026, 11, 30, 5, tzinfo=UTC)
 class Tenant:
     """An Alertmanager that responds only to requests with its tenant, and has one silence."""
 
+    server: TestServer
+
     def __init__(self, tenant: str, silence: str) -> None:
         self.tenant, self.silence = tenant, silence
         self.asked: list[tuple[str, str]] = []
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.handle)
-        self.server = TestServer(app)
+        self.app = web.Application()
+        self.app.router.add_route("*", "/{path:.*}", self.handle)
 
     @property
     def address(self) -> Address:
@@ -44,13 +46,11 @@ class Tenant:
 
 
 @pytest.fixture
-async def tenants() -> AsyncIterator[tuple[Tenant, Tenant]]:
+async def tenants(aiohttp_server: AiohttpServer) -> tuple[Tenant, Tenant]:
     made = Tenant("prod", "s-1"), Tenant("stage", "s-2")
     for one in made:
-        await one.server.start_server()
-    yield made
-    for one in made:
-        await one.server.close()
+        one.server = await aiohttp_server(one.app)
+    return made
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pytest_aiohttp.plugin import AiohttpServer
 
 from receiver.sources.health_check import status_of
 from receiver.sources.http_client import AT_ONCE, LARGEST, SourceClient, SourceError
@@ -16,11 +18,16 @@ from receiver.sources.http_client import AT_ONCE, LARGEST, SourceClient, SourceE
 class Site:
     """A server, and the requested paths."""
 
+    server: TestServer
+
     def __init__(self) -> None:
         self.asked: list[str] = []
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self.handle)
-        self.server = TestServer(app)
+        self.app = web.Application()
+        self.app.router.add_get("/{path:.*}", self.handle)
+
+    async def open(self, aiohttp_server: AiohttpServer) -> Self:
+        self.server = await aiohttp_server(self.app)
+        return self
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
@@ -34,11 +41,8 @@ class Site:
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
-    made = Site()
-    await made.server.start_server()
-    yield made
-    await made.server.close()
+async def site(aiohttp_server: AiohttpServer) -> Site:
+    return await Site().open(aiohttp_server)
 
 
 @pytest.fixture
@@ -53,9 +57,8 @@ async def test_a_redirect_is_an_answer_and_leads_nowhere(site: Site, source_clie
     assert site.asked == ["/away"]
 
 
-async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> None:
-    source_client, other = SourceClient(limit=2), Site()
-    await other.server.start_server()
+async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site, aiohttp_server: AiohttpServer) -> None:
+    source_client, other = SourceClient(limit=2), await Site().open(aiohttp_server)
     hung = [asyncio.create_task(source_client.get(str(site.server.make_url("/hangs")))) for _ in range(3 * AT_ONCE)]
     try:
         await asyncio.sleep(0.2)
@@ -65,7 +68,6 @@ async def test_a_host_that_never_answers_keeps_no_other_waiting(site: Site) -> N
             task.cancel()
         await asyncio.gather(*hung, return_exceptions=True)
         await source_client.close()
-        await other.server.close()
 
 
 @pytest.mark.parametrize(

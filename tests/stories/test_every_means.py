@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from pydantic import SecretStr
+from pytest_aiohttp.plugin import AiohttpClient
 
 from receiver.channels.gammu import GammuSettings
 from receiver.config import Config
@@ -49,7 +50,6 @@ class EveryWorld(TwilioWorld):
         self.change = self._every
         self.services = False
         """Whether the contact on-call is a service of PagerDuty."""
-        self.opened: list[TwilioHouse] = []
         for vendor in (self.ntfy, self.pagerduty):
             vendor.clock = lambda: self.clock.now().timestamp()
 
@@ -135,20 +135,30 @@ async def world(store_url: str, patient: None, tmp_path: Path) -> AsyncIterator[
     try:
         yield made
     finally:
-        for house in made.opened:
-            await house.close()
         await made.close()
 
 
-async def opened(world: EveryWorld, name: str = "AuthFailing", replicas: int = 1) -> TwilioHouse:
-    """Open the replicas and the first one's HTTP server, and let an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
-    await world.open(replicas, PAGERDUTY_WEBHOOK_SECRET=SECRET)
-    house = TwilioHouse(world, lambda config: config)
-    world.opened.append(house)
-    await house.client.start_server()
-    await world.post(notification(alert(name)))
-    world.transmit()
-    return house
+class Opened(Protocol):
+    """Opens a house."""
+
+    async def __call__(self, name: str = "AuthFailing", replicas: int = 1) -> TwilioHouse: ...
+
+
+@pytest.fixture
+async def opened(world: EveryWorld, aiohttp_client: AiohttpClient) -> AsyncIterator[Opened]:
+    """Opens the replicas and the HTTP server of the first, and lets an alert fire: a SEV-2, or `ApiDown`, a SEV-1."""
+    houses: list[TwilioHouse] = []
+
+    async def open_house(name: str = "AuthFailing", replicas: int = 1) -> TwilioHouse:
+        await world.open(replicas, PAGERDUTY_WEBHOOK_SECRET=SECRET)
+        houses.append(await TwilioHouse(world, lambda config: config).serve(aiohttp_client))
+        await world.post(notification(alert(name)))
+        world.transmit()
+        return houses[-1]
+
+    yield open_house
+    for house in houses:
+        await house.close()
 
 
 async def state(world: EveryWorld) -> tuple[State, bool]:
@@ -157,10 +167,12 @@ async def state(world: EveryWorld) -> tuple[State, bool]:
 
 
 @MEANS
-async def test_acknowledged_at_the_first_step_by_one_of_two_people(world: EveryWorld, means: str) -> None:
+async def test_acknowledged_at_the_first_step_by_one_of_two_people(
+    world: EveryWorld, opened: Opened, means: str
+) -> None:
     world.rules(("0s", means), ("1m", "spare"))
     world.people["eng-lead"] |= {"page_by": [{"after": "0s", "by": "push"}, {"after": "2m", "by": "push"}]}
-    house = await opened(world, "ApiDown")
+    house = await opened("ApiDown")
     await world.forward("30s")
     assert (world.calls(), world.calls("eng-lead")) == ([(0, means)], [(0, "push")])
     await world.answer(house, means)
@@ -171,9 +183,9 @@ async def test_acknowledged_at_the_first_step_by_one_of_two_people(world: EveryW
 
 
 @MEANS
-async def test_acknowledged_at_a_later_step(world: EveryWorld, means: str) -> None:
+async def test_acknowledged_at_a_later_step(world: EveryWorld, opened: Opened, means: str) -> None:
     world.rules(("0s", "spare"), ("1m", means), ("3m", "spare"))
-    house = await opened(world)
+    house = await opened()
     await world.forward("90s")
     assert world.calls() == [(0, "spare"), (1, means)]
     await world.answer(house, means)
@@ -184,9 +196,9 @@ async def test_acknowledged_at_a_later_step(world: EveryWorld, means: str) -> No
 
 
 @MEANS
-async def test_the_escalation_goes_on_beside_the_rule(world: EveryWorld, means: str) -> None:
+async def test_the_escalation_goes_on_beside_the_rule(world: EveryWorld, opened: Opened, means: str) -> None:
     world.rules(("0s", means), ("1m", "spare"), times=3)
-    house = await opened(world)
+    house = await opened()
     await world.forward("17m")
     assert world.calls("eng-lead") == [(15, "push")]
     again = [] if means == "pager" else [(at, means) for at in (5, 10, 15)]  # PagerDuty repeats by its own rules
@@ -198,12 +210,14 @@ async def test_the_escalation_goes_on_beside_the_rule(world: EveryWorld, means: 
 
 
 @MEANS
-async def test_while_it_is_down_the_second_road_pages_and_the_rule_goes_on(world: EveryWorld, means: str) -> None:
+async def test_while_it_is_down_the_second_road_pages_and_the_rule_goes_on(
+    world: EveryWorld, opened: Opened, means: str
+) -> None:
     world.rules(("0s", means), ("3m", "spare"))
     other = "push" if means == "pager" else "pager"
     world.second_road = (other, "chat")
     world.fails(means)
-    house = await opened(world)
+    house = await opened()
     await world.forward("20s")
     assert [by for _, by in world.calls()] == [other], "within seconds, once"
     assert world.calls()[0][0] <= 0.3
@@ -216,9 +230,9 @@ async def test_while_it_is_down_the_second_road_pages_and_the_rule_goes_on(world
 
 
 @MEANS
-async def test_a_replica_is_killed_before_the_step(world: EveryWorld, means: str) -> None:
+async def test_a_replica_is_killed_before_the_step(world: EveryWorld, opened: Opened, means: str) -> None:
     world.rules(("0s", "spare"), ("1m", means), ("3m", "spare"))
-    house = await opened(world, replicas=2)
+    house = await opened(replicas=2)
     await world.forward("30s")
     await house.client.close()
     gone = world.replicas.pop(0)
@@ -230,9 +244,11 @@ async def test_a_replica_is_killed_before_the_step(world: EveryWorld, means: str
 
 
 @MEANS
-async def test_the_store_is_away_at_the_step(world: EveryWorld, means: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_store_is_away_at_the_step(
+    world: EveryWorld, opened: Opened, means: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.rules(("0s", "spare"), ("1m", means), times=1)
-    house = await opened(world)
+    house = await opened()
     due, away = world.one.due, True
     beat = due.beat
 
@@ -252,9 +268,11 @@ async def test_the_store_is_away_at_the_step(world: EveryWorld, means: str, monk
     assert len(world.calls()) == 3
 
 
-async def test_a_service_of_pagerduty_is_acknowledged_before_and_after_a_step(world: EveryWorld) -> None:
+async def test_a_service_of_pagerduty_is_acknowledged_before_and_after_a_step(
+    world: EveryWorld, opened: Opened
+) -> None:
     world.services = True
-    house = await opened(world)
+    house = await opened()
     assert [key.split("/")[-2] for key in world.sent()] == ["on-call@pagerduty"]
     await world.forward("16m")
     assert world.calls("eng-lead") == [(15, "push")], "the escalation continues with a person"
@@ -265,10 +283,12 @@ async def test_a_service_of_pagerduty_is_acknowledged_before_and_after_a_step(wo
     assert world.calls("eng-lead") == [(15, "push")]
 
 
-async def test_a_service_of_pagerduty_beside_a_person_and_one_answer_ends_both(world: EveryWorld) -> None:
+async def test_a_service_of_pagerduty_beside_a_person_and_one_answer_ends_both(
+    world: EveryWorld, opened: Opened
+) -> None:
     world.services = True
     world.people["eng-lead"] |= {"page_by": [{"after": "0s", "by": "push"}], "repeat": {"times": 3, "every": "2m"}}
-    house = await opened(world, "ApiDown")
+    house = await opened("ApiDown")
     await world.forward("3m")
     assert world.calls("eng-lead") == [(0, "push"), (2, "push")]
     await world.answer(house, "service")
@@ -277,11 +297,13 @@ async def test_a_service_of_pagerduty_beside_a_person_and_one_answer_ends_both(w
     assert len([key for key in world.sent() if "@pagerduty" in key]) == 1
 
 
-async def test_a_service_of_pagerduty_that_is_down_or_whose_replica_is_killed(world: EveryWorld) -> None:
+async def test_a_service_of_pagerduty_that_is_down_or_whose_replica_is_killed(
+    world: EveryWorld, opened: Opened
+) -> None:
     world.services = True
     world.second_road = ("chat",)
     world.pagerduty.script.extend([Answer(503)] * 30)
-    house = await opened(world, replicas=2)
+    house = await opened(replicas=2)
     await world.forward("20s")
     assert "cannot be reached" in str(world.slack.messages)
     world.pagerduty.script.clear()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from pytest_aiohttp.plugin import AiohttpClient
 
 from receiver.config import Config
 from receiver.config.settings.reachability_settings import Reachability
@@ -33,10 +34,9 @@ async def world(store_url: str, patient: None) -> AsyncIterator[TwilioWorld]:
 
 
 @pytest.fixture
-async def house(world: TwilioWorld) -> AsyncIterator[TwilioHouse]:
+async def house(world: TwilioWorld, aiohttp_client: AiohttpClient) -> AsyncIterator[TwilioHouse]:
     await world.open()
-    made = TwilioHouse(world, lambda config: config)
-    await made.client.start_server()
+    made = await TwilioHouse(world, lambda config: config).serve(aiohttp_client)
     yield made
     await made.close()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from pytest_aiohttp.plugin import AiohttpClient
 from yarl import URL
 
 from receiver.channels.twilio.channel import TwilioSettings
@@ -77,17 +78,24 @@ class TwilioHouse(House):
             return response.status, text
 
 
-async def opened(world: TwilioWorld) -> TwilioHouse:
-    await world.open()
-    house = TwilioHouse(world, lambda config: config)
-    await house.client.start_server()
-    return house
+Opened = Callable[[], Awaitable[TwilioHouse]]
 
 
 @pytest.fixture
-async def house(world: TwilioWorld) -> AsyncIterator[TwilioHouse]:
-    """The HTTP server of one replica; Alice was called about a SEV-2 incident."""
-    made = await opened(world)
+def opened(world: TwilioWorld, aiohttp_client: AiohttpClient) -> Opened:
+    """Call it to open the replica and its HTTP server."""
+
+    async def open_house() -> TwilioHouse:
+        await world.open()
+        return await TwilioHouse(world, lambda config: config).serve(aiohttp_client)
+
+    return open_house
+
+
+@pytest.fixture
+async def house(world: TwilioWorld, opened: Opened) -> AsyncIterator[TwilioHouse]:
+    """The HTTP server of one replica; Alice has been called about an incident of SEV-2."""
+    made = await opened()
     await world.post(notification(alert("AuthFailing")))
     try:
         yield made
@@ -150,9 +158,9 @@ async def test_without_the_store_a_key_is_asked_for_again(
     assert "is acknowledged" in (await house.take(request))[1]
 
 
-async def test_sms_first_then_a_call_and_an_answer_ends_both(world: TwilioWorld) -> None:
+async def test_sms_first_then_a_call_and_an_answer_ends_both(world: TwilioWorld, opened: Opened) -> None:
     world.people["alice"]["page_by"] = STEPS
-    house = await opened(world)
+    house = await opened()
     await world.post(notification(alert("AuthFailing")))
     await world.forward("90s")
     assert world.rung() == [(0, "sms", "alice")]
@@ -212,10 +220,10 @@ async def test_a_report_is_kept_once(world: TwilioWorld, house: TwilioHouse) -> 
     assert await the(world) == incident
 
 
-async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: TwilioWorld) -> None:
+async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: TwilioWorld, opened: Opened) -> None:
     world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": STEPS}
     world.second_road = ("push", "chat")
-    house = await opened(world)
+    house = await opened()
     await world.post(notification(alert("AuthFailing")))
     request = world.twilio.report(world.twilio.messages[0], "undelivered")
     for _ in range(3):
@@ -225,12 +233,12 @@ async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: Twil
     await house.close()
 
 
-async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWorld) -> None:
+async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWorld, opened: Opened) -> None:
     steps = [{"after": "0s", "by": "push"}]
     world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": steps}
     world.second_road = ("phone", "chat")
     world.ntfy.script.extend([Answer(503)] * 6)
-    house = await opened(world)
+    house = await opened()
     await world.post(notification(alert("AuthFailing")))
     await world.forward("10s")
     assert [(how, who) for _, how, who in world.rung()] == [("call", "alice")]
@@ -238,9 +246,9 @@ async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWo
     await house.close()
 
 
-async def test_a_lost_answer_makes_no_second_call(world: TwilioWorld) -> None:
+async def test_a_lost_answer_makes_no_second_call(world: TwilioWorld, opened: Opened) -> None:
     world.twilio.script.append(Answer(reset="after"))
-    house = await opened(world)
+    house = await opened()
     await world.post(notification(alert("AuthFailing")))
     await world.forward("2m")
     assert world.rung() == [(0, "call", "alice")]

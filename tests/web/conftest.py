@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
 
 from receiver.active_config_builder import build_active_config
 from receiver.app import app_parts
@@ -31,6 +32,9 @@ Client = TestClient[Any, Any]
 class House:
     """A replica, its HTTP server, and a client of it."""
 
+    client: Client
+    status: Client
+
     def __init__(self, world: World, change: Callable[[Config], Config]) -> None:
         self.world = world
         replica = world.one
@@ -42,8 +46,12 @@ class House:
         self.source: Callable[[], Config] = lambda: replica.config
         self.reloader = Reloader(replica, self._read)
         self.parts = replace(app_parts(replica, self.state, self.reloader), stood_still=lambda: False)
-        self.client: Client = TestClient(TestServer(build(self.parts)))
-        self.status: Client = TestClient(TestServer(build_status(self.parts)))
+
+    async def serve(self, aiohttp_client: AiohttpClient) -> Self:
+        """Start the HTTP servers of the service and of the status page, with a client of each."""
+        self.client = await aiohttp_client(build(self.parts))
+        self.status = await aiohttp_client(build_status(self.parts))
+        return self
 
     def _read(self) -> Config:
         return self.source()
@@ -90,17 +98,15 @@ def templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def opened(store_url: str, patient: None) -> AsyncIterator[Opened]:
-    """Call it with changes to the configuration; it returns the house."""
+async def opened(store_url: str, patient: None, aiohttp_client: AiohttpClient) -> AsyncIterator[Opened]:
+    """Call it with what the configuration shall have otherwise; it returns the house."""
     world = World(store_url)
     houses: list[House] = []
 
     async def open_house(change: Callable[[Config], Config] = lambda config: config, **env: Any) -> House:
         await world.open(**env)
-        house = House(world, change)
+        house = await House(world, change).serve(aiohttp_client)
         houses.append(house)
-        await house.client.start_server()
-        await house.status.start_server()
         return house
 
     try:

@@ -16,7 +16,7 @@ LETTER = "/api/v1/dead-letters"
 
 
 def audits(lines: list[Any]) -> list[dict[str, Any]]:
-    return [line for line in lines if line["event"] == "audit"]
+    return [line for line in lines if line["event"] == "action_audited"]
 
 
 def counted(house: House, action: str, outcome: str) -> float:

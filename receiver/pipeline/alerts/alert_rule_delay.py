@@ -46,7 +46,7 @@ class AlertRuleDelay:
             try:
                 waits = await Prometheus(self.source_client, setting.prometheus).waits(name)
             except SourceError as error:
-                log.info("rule_not_known", incident=incident.id, reason=error.reason)
+                log.info("rule_lookup_failed", incident=incident.id, reason=error.reason)
         if incident is None or waits is None:
             await self.intake.due.drop_timer(member)
             return

@@ -146,12 +146,12 @@ class AlertmanagerReconciliation:
                 if gone:
                     end = partial(self.intake.decisions.decide_ended, _ended(incident, gone, now), setting, now)
                     await run_step(NAME, partial(_do, end), self.metrics, self.intake.due.probe)
-                    log.warning("ended_upstream", incident=incident.id, alerts=len(gone))
+                    log.warning("stale_alerts_ended", incident=incident.id, alerts=len(gone))
         return True
 
     def _unanswered(self, reason: str, detail: str) -> None:
         self.metrics.loop_errors.labels("reconcile").inc()
-        log.warning("alertmanager_unheard", reason=reason, detail=detail)
+        log.warning("alertmanager_poll_failed", reason=reason, detail=detail)
 
     async def _differing(
         self,
@@ -212,7 +212,7 @@ class AlertmanagerReconciliation:
         if ends:
             ended = _ended(incident, [records[name] for name in sorted(gone)], now)
             await self.intake.decisions.decide_ended(ended, setting, now)
-            log.warning("forgotten_upstream", incident=incident.id, alerts=len(gone))
+            log.warning("missing_alerts_ended", incident=incident.id, alerts=len(gone))
 
 
 async def _do(act: Callable[[], Awaitable[PartResult]]) -> None:

@@ -96,7 +96,7 @@ class MaintenanceWindows:
                 await self.shared_documents.take(WINDOWS, old.id)
         await self.shared_documents.put(WINDOWS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True)
         await self.reread()
-        log.info("maintenance", window=made.name, id=number, by=actor.name)
+        log.info("maintenance_added", window=made.name, id=number, by=actor.name)
         return next(one for one in self.windows() if one.id == number)
 
     async def remove(self, number: str, actor: Actor, now: datetime) -> Window:

@@ -83,7 +83,7 @@ class SeverityMeasurement:
                     return  # the incident was changed meanwhile: retried when the lease has expired
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
-                    log.info("measured", incident=done.incident.id, severity=done.incident.severity)
+                    log.info("severity_measured", incident=done.incident.id, severity=done.incident.severity)
         await self.intake.due.later(member, to_ms(now + EVERY))
 
     def known(self, alerts: Iterable[Alert], now: datetime) -> dict[str, dict[str, float | str]]:

@@ -110,15 +110,17 @@ class UnheardAlerts:
             except ConfigError as error:
                 # Alertmanager has accepted this configuration, so the error is ours: routes that may be muted count as
                 # not muted.
-                log.warning("alertmanager_intervals_unread", detail=str(error)[:200])
+                log.warning("alertmanager_config_read_failed", detail=str(error)[:200])
                 routes = None
             self._files[url] = text, routes
             for wrong in routes.unread if routes else ():
-                log.warning("alertmanager_intervals_unread", detail=f"{wrong}; its routes count as muted")
+                log.warning("alertmanager_config_read_failed", detail=f"{wrong}; its routes count as muted")
 
     async def _open(self, group: Group, late: Sequence[UpstreamState], now: datetime) -> None:
         answer = await self.intake.accept(_notification(group, late), now)
-        log.warning("never_reached_us", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome)
+        log.warning(
+            "missed_alerts_detected", receiver=group.receiver, alerts=len(late), outcome=answer.foremost.outcome
+        )
 
 
 def _notification(group: Group, alerts: Iterable[UpstreamState]) -> Notification:

@@ -98,7 +98,7 @@ class WatchdogTimer:
                 await self._commit(
                     IntakeDecision(Outcome.RESOLVED, "watchdog_heard", draft.incident, draft.events), now
                 )
-                log.info("watchdog_heard", incident=incident.id, name=name)
+                log.info("watchdog_recovered", incident=incident.id, name=name)
                 return silent_at
             return min(silent_at, now + LOOK) if is_open else silent_at
         if name and silence_settled(incident, last):
@@ -107,7 +107,7 @@ class WatchdogTimer:
         elif not is_open and silence_pages(incident, last, now):
             verdict = on_watchdog_silent(new_uid(), name, last, setting.silence_is, setting.policy, known.pointer, now)
             await self._commit(verdict, now, turn=(key, known.turn))
-            log.error("watchdog_silent", last=last.isoformat(), name=name)
+            log.error("watchdog_missed", last=last.isoformat(), name=name)
         return now + LOOK
 
     async def beaten(self, now: datetime) -> None:

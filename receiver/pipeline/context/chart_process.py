@@ -39,7 +39,7 @@ class ChartProcess:
             try:
                 return await self._drawn(graph)
             except (OSError, TimeoutError) as error:
-                log.info("chart_not_drawn", reason=type(error).__name__)
+                log.info("chart_render_failed", reason=type(error).__name__)
         return None
 
     async def close(self) -> None:
@@ -62,7 +62,7 @@ class ChartProcess:
                     process.kill()
                 await process.wait()
         if process.returncode != 0 or not made.startswith(PNG) or len(made) > LARGEST:
-            log.info("chart_not_drawn", reason="failed", code=process.returncode)
+            log.info("chart_render_failed", reason="failed", code=process.returncode)
             return None
         return made
 

@@ -152,7 +152,7 @@ class ExpressionGraphs:
                 if rule is not None:
                     return await self._course(prometheus, incident, name, labels, rule.query, now)
             except SourceError as error:
-                log.info("expression_not_known", incident=incident.id, reason=error.reason)
+                log.info("expression_query_failed", incident=incident.id, reason=error.reason)
                 return None
         return None
 

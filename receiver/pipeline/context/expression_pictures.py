@@ -106,4 +106,4 @@ class ExpressionPictures:
             except (DeliveryError, TimeoutError) as error:
                 # A bot without files:write, or an unavailable vendor: the message has no image.
                 reason = error.reason if isinstance(error, DeliveryError) else "timeout"
-                log.info("picture_not_shown", channel=channel.name, reason=reason)
+                log.info("picture_upload_failed", channel=channel.name, reason=reason)

@@ -104,7 +104,7 @@ class RecentChangesReader:
         except SourceError as error:
             # Logged once for a response, not for each incident that reuses it: in a storm these are hundreds a second.
             self.metrics.loop_errors.labels(CHANGES).inc()
-            log.warning("changes_not_known", repository=repository, reason=error.reason, detail=str(error))
+            log.warning("changes_lookup_failed", repository=repository, reason=error.reason, detail=str(error))
             # Not `error` itself, which holds the frames of its request.
             self._failed[repository] = (now, SourceError(error.reason, str(error)))
             raise

@@ -43,7 +43,7 @@ class RunbookCache:
             self.known = tuple(await channel.guides(wanted[1], self.clock.now()))
         except DeliveryError as error:
             self.metrics.loop_errors.labels(NAME).inc()
-            log.warning("runbooks_not_read", channel=wanted[0], reason=error.reason, detail=error.detail)
+            log.warning("runbooks_read_failed", channel=wanted[0], reason=error.reason, detail=error.detail)
 
     async def run(self) -> None:
         """Read them every five minutes until canceled."""

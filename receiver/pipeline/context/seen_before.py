@@ -95,7 +95,7 @@ class SeenBefore:
                 more = await self.index_changes(self.clock.now())
                 await self.tell(self.clock.now())
             except StoreAway as away:
-                log.debug("similar_postponed", reason=str(away))
+                log.debug("similar_search_postponed", reason=str(away))
             await asyncio.sleep(PAUSE if more else EVERY)
 
     def opened(self, change: CommitRequest, args: Sequence[Any], number: str, version: int) -> None:

@@ -54,4 +54,4 @@ class ChannelHealth:
         self.circuits[name] = circuit
         if before.open is not circuit.open:
             self.metrics.circuit.labels(name).set(int(circuit.open))
-            log.warning("circuit", channel=name, open=circuit.open)
+            log.warning("circuit_opened" if circuit.open else "circuit_closed", channel=name, open=circuit.open)

@@ -106,10 +106,10 @@ class ChannelTest:
         try:
             receipt = await self._send(channel, address, text, person, now, setting)
         except DeliveryError as error:
-            log.warning("channel_test", channel=channel.name, outcome=error.reason, error=error.detail)
+            log.warning("channel_tested", channel=channel.name, outcome=error.reason, error=error.detail)
             return ChannelTestResult(channel.name, error.reason, _hinted(error))
         self.health.last_successes[channel.name] = now
-        log.info("channel_test", channel=channel.name, outcome="ok", by=actor.name)
+        log.info("channel_tested", channel=channel.name, outcome="ok", by=actor.name)
         host = channel.server()
         taken = f"accepted by {host}" if _speaks(channel) else f"{host} answers; a test creates nothing there"
         return ChannelTestResult(channel.name, "ok", receipt.warning or taken, receipt.ref)

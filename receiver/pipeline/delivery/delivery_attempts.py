@@ -165,4 +165,4 @@ class DeliveryAttempts:
         took = self.clock.monotonic() - began
         self.metrics.deliveries.labels(row.to.channel, notice.action, outcome).inc()
         self.metrics.delivery_duration.labels(row.to.channel).observe(took)
-        line.info("delivery", **log_fields(row, notice), outcome=outcome, took_ms=round(took * 1000))
+        line.info("delivery_attempted", **log_fields(row, notice), outcome=outcome, took_ms=round(took * 1000))

@@ -126,7 +126,7 @@ class DeliveryEvents:
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, draft.events)
                     kind, reason = draft.events[0].kind, draft.events[0].reason
-                    log.warning("incident", incident=done.incident.id, outcome=kind, reason=reason)
+                    log.warning("incident_changed", incident=done.incident.id, outcome=kind, reason=reason)
                 return
         raise Contended("others were faster each time")
 

@@ -197,7 +197,7 @@ class DeliveryResults:
         }
         kept = self._receipt(row, notice, now, reason, detail=detail, **{GIVEN_UP: True})
         await self._complete(row, SendingOutcome.PARKED, to_ms(now), receipt=kept, letter=letter)
-        log.error("dead_letter", id=row.member, **log_fields(row, notice), reason=reason, detail=detail)
+        log.error("dead_letter_created", id=row.member, **log_fields(row, notice), reason=reason, detail=detail)
         # If the vendor refused an acknowledgement, the person, who was paged already, is not paged by another channel.
         calls = notice is None or notice.action is Action.TRIGGER
         if row.to.paging and calls and incident is not None and not incident.state.over:

@@ -79,7 +79,7 @@ class RowNotices:
             # If the store is so slow that the lease ends before it answers, no replica would ever send the page.
             replies = await in_time(asked, until if calls else math.inf, self.clock)
             if replies is None:
-                log.warning("page_sent_as_leased", id=row.member)
+                log.warning("leased_page_sent", id=row.member)
                 return known, (), True
             incident, records, bodies = incidents.page_of(uid, replies)
         except IncidentUnreadable:

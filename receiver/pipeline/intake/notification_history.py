@@ -58,7 +58,7 @@ class NotificationHistory:
         async with self._writing:
             limits, waiting = self.setting().history, list(self._waiting)
             if self._lost:
-                log.warning("history_incomplete", notifications=self._lost)
+                log.warning("history_rows_skipped", notifications=self._lost)
                 self._lost = 0
             if limits is not None and waiting:
                 keep, most = limits
@@ -69,7 +69,7 @@ class NotificationHistory:
                 try:
                     await self.store.keep(batches, to_ms(waiting[-1][0]), round(keep.total_seconds() * 1000), most)
                 except StoreAway as away:
-                    log.debug("history_waits", reason=str(away))
+                    log.debug("history_write_postponed", reason=str(away))
                     return
             # Notifications that arrived meanwhile follow it.
             del self._waiting[: len(waiting)]

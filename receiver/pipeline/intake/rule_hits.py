@@ -50,7 +50,7 @@ class RuleHitCounter:
                 await self.store.add(day, counts)
             except StoreAway as away:
                 self._waiting.setdefault(day, Counter()).update(counts)
-                log.debug("rule_hits_wait", reason=str(away))
+                log.debug("rule_hits_write_postponed", reason=str(away))
 
     async def listing(self, now: datetime) -> list[RuleHits]:
         """Return every rule that decided in the last 30 days, the one with most alerts first. Raises StoreAway."""

@@ -61,7 +61,7 @@ class SeverityUnknowns:
             await self.store.note(waiting)
         except StoreAway as away:
             self._waiting = {**waiting, **self._waiting}
-            log.debug("unknowns_wait", reason=str(away))
+            log.debug("unknowns_write_postponed", reason=str(away))
 
     async def listing(self) -> list[dict[str, Any]]:
         """Return every entry with a correction, the most recent first. Raises StoreAway."""

@@ -67,4 +67,4 @@ class SupersededIncidents:
             return  # it is retried when the lease has expired
         await self.incidents.stands(uid)
         await self.intake.due.drop_timer(member)
-        log.info("superseded", incident=incident.id, by=heir.id)
+        log.info("superseded_incident_ended", incident=incident.id, by=heir.id)

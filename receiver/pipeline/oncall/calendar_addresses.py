@@ -54,7 +54,7 @@ class CalendarAddresses:
         }  # fmt: skip
         await self.overrides.shared_documents.put(CALENDAR, _key(whose), document)
         await self.overrides.reread()
-        log.info("calendar_address", schedule=whose.schedule, person=whose.person, by=actor.name)
+        log.info("calendar_address_created", schedule=whose.schedule, person=whose.person, by=actor.name)
         return whose, token
 
     async def end(self, schedule: str, person: str, actor: Actor) -> Subscriber:

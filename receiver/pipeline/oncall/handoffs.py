@@ -94,7 +94,7 @@ class Handoffs:
         shifts = list(islice(self.schedules.shifts(name, at, PLANNED), PLAN_SHIFTS))
         memory = {"text": plan_text(name, shifts, self.schedules.people, zone)}
         if await self._owe(f"plan {name} {to_ms(at)}", to, memory, now):
-            log.info("weekly_plan_told", schedule=name, shifts=len(shifts))
+            log.info("weekly_plan_posted", schedule=name, shifts=len(shifts))
 
     async def _told(self, handing: HandOff, to: Destination, documents: Documents, now: datetime) -> datetime | None:
         # When it was announced, now or before; None if it was not announced and is too old.
@@ -112,7 +112,7 @@ class Handoffs:
         said = handoff_text(handing, stands, self.schedules.people)
         memory = {"text": said, "mentions": [handing.incoming]}
         if await self._owe(f"handoff {handing.key}", to, memory, now):
-            log.info("handoff_told", schedule=handing.schedule, person=handing.incoming)
+            log.info("handoff_announced", schedule=handing.schedule, person=handing.incoming)
         document = {"key": handing.key, "at": rfc3339(now), "edition": setting.edition}
         await self.shared_documents.put(HANDED_OFF, handing.schedule, document)
         return now

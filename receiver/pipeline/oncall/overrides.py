@@ -86,7 +86,7 @@ class Overrides:
                 )
             await self.shared_documents.put(OVERRIDE, made.id, _document(made), only_new=True)
             await self.moved(now)
-            log.info("override", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
+            log.info("override_added", schedule=made.schedule, person=made.person, id=made.id, by=actor.name)
         found = next(one for one in self.schedules.directory.overrides if one.id == made.id)
         if (found.schedule, found.person) != (made.schedule, made.person) or (begins and found.from_ < begins):
             raise IdempotencyKeyReused("it was already used for another override")

@@ -60,7 +60,9 @@ class UserGroups:
             try:
                 await through.regroup(group, (address,), now)
             except DeliveryError as error:
-                log.warning("group_not_set", schedule=name, channel=channel, reason=error.reason, detail=error.detail)
+                log.warning(
+                    "group_update_failed", schedule=name, channel=channel, reason=error.reason, detail=error.detail
+                )
                 again = min(again, now + (LOOK if error.permanent else AGAIN))
                 continue
             await self.shared_documents.put(GROUPS, place, {**given, "at": rfc3339(now)})

@@ -104,7 +104,7 @@ class IncidentFollower:
             uids = [uid for uid, number in fresh if not self.cache.own(uid, number)]
             await self._take(uids, news=True)
             self.cache.after = max(number for _, number in fresh)
-            log.debug("followed", changed=len(fresh), read=len(uids), open=len(self.cache))
+            log.debug("replica_changes_applied", changed=len(fresh), read=len(uids), open=len(self.cache))
 
     async def catch_up(self) -> None:
         """Apply every commit that the store has now, so that the next results are at least as new. Raises StoreAway."""

@@ -117,7 +117,7 @@ class CommandHandler:
                 continue
             except RepeatedNotification as before:
                 return await self.before(before, what)
-            log.info("command", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
+            log.info("command_ran", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
             warning = firing_after(draft.incident, draft.events, setting.policy.reopen_within)
             return CommandResult(done, tuple(draft.events), warning=warning)
         raise Contended("others were faster each time")
@@ -162,7 +162,7 @@ class CommandHandler:
             return await self.before(before, what)
         if not done.drill:
             self.metrics.opening(done.severity, done.service, done.team)
-        log.info("declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
+        log.info("incident_declared", incident=done.label, severity=done.severity, by=actor.name, door=actor.kind)
         return CommandResult(done, tuple(draft.events))
 
     async def merge(

@@ -48,9 +48,9 @@ class GammuInbox:
                     for file in await asyncio.to_thread(_arrived, channel.spool / "inbox"):
                         await self._take(name, channel, file)
                 except OSError as error:
-                    log.warning("inbox_not_read", channel=name, error=error.strerror)
+                    log.warning("inbox_read_failed", channel=name, error=error.strerror)
                 except StoreAway as away:
-                    log.info("inbox_waits", channel=name, condition=away.condition)
+                    log.info("inbox_read_postponed", channel=name, condition=away.condition)
 
     async def _take(self, name: str, channel: Gammu, file: Path) -> None:
         form = FILE.fullmatch(file.name)

@@ -76,14 +76,14 @@ class NtfyReplies:
                 async with aclosing(topic.read(self.since.get(name, FIRST))) as messages:
                     async for posted in messages:
                         if lost:
-                            log.info("replies_heard_again", channel=name)
+                            log.info("reply_stream_reconnected", channel=name)
                         wait, lost = AGAIN, False
                         if posted is not None:
                             await self._take(name, posted.text)
                             self.since[name] = posted.id
             except SourceError as error:
                 if not lost:
-                    log.warning("replies_not_heard", channel=name, reason=error.reason, detail=str(error))
+                    log.warning("reply_stream_disconnected", channel=name, reason=error.reason, detail=str(error))
                 lost = True
             await asyncio.sleep(wait)
             wait = min(LONGEST, 2 * wait)

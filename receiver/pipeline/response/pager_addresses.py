@@ -65,4 +65,4 @@ class PagerAddresses:
             await self.board.put(PAGER, channel, {"url": account})
         except (StoreAway, SharedDocumentsFull) as error:
             # The next webhook has it again.
-            log.warning("pager_address_not_kept", channel=channel, reason=type(error).__name__)
+            log.warning("pager_address_dropped", channel=channel, reason=type(error).__name__)

@@ -153,7 +153,7 @@ class PagerDutyEvents:
                 incident.uid, command, actor, now, once=once, what=told.kind, origin=found.origin
             )
         except (IllegalCommand, ImpossibleCommand, UnknownIncident) as illegal:
-            log.info("pagerduty_too_late", incident=incident.id, kind=told.kind, reason=str(illegal))
+            log.info("pagerduty_event_skipped", incident=incident.id, kind=told.kind, reason=str(illegal))
             return PagerDutyEventResult("ignored", "not_possible", incident.id)
         except IdempotencyKeyReused:
             # One id belongs to one event; a second one with it cannot be told from a forged repetition.

@@ -103,7 +103,7 @@ class PhoneAnswers:
         verb, token = Verb(form[1]), form[2]
         meant = await self.tokens.find(token)
         if meant is None or meant.verb != verb or meant.channel not in channels:
-            log.info("phone_answer", status=UNKNOWN.status)
+            log.info("phone_answer_received", status=UNKNOWN.status)
             return UNKNOWN
         return await self._answered(meant, verb, f"answer {token_hash(token)}", now)
 
@@ -130,7 +130,7 @@ class PhoneAnswers:
     async def _answered(self, meant: AnswerToken, verb: Verb, once: str, now: datetime) -> Answered:
         answered = await self._do(meant, verb, once, now)
         log.info(
-            "phone_answer",
+            "phone_answer_received",
             channel=meant.channel,
             person=meant.person,
             verb=verb,

@@ -121,7 +121,9 @@ class ReachabilityTests:
             if not proof.ended and proof.until <= now:
                 await self._end(proof, now)
                 await self._put(proof.model_copy(update={"ended": True}))
-                log.warning("reachability_unproved", person=proof.person, channel=proof.channel, how=proof.how or None)
+                log.warning(
+                    "reachability_test_failed", person=proof.person, channel=proof.channel, how=proof.how or None
+                )
 
     async def read(self) -> dict[tuple[str, Means], Proof]:
         """Return the newest proof of each channel from the store. Raises StoreAway."""
@@ -164,7 +166,7 @@ def proofs_of(documents: Documents) -> dict[tuple[str, Means], Proof]:
         try:
             proof = Proof.model_validate(document)
         except ValidationError:
-            log.error("board_unreadable", kind=PROOF, id=name[:100])
+            log.error("shared_document_read_failed", kind=PROOF, id=name[:100])
             continue
         found[proof.person, proof.means] = proof
     return found

@@ -94,7 +94,7 @@ class Silences:
             for number in incident.silences:
                 await Alertmanager(self.source_client, setting.alertmanagers).expire(number)
         except SourceError as error:
-            log.warning("silence_not_ended", incident=incident.id, detail=str(error))
+            log.warning("silence_removal_failed", incident=incident.id, detail=str(error))
             await self.intake.due.later(member, to_ms(now + AGAIN))
             return
         draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="silence"), now)

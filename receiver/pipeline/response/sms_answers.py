@@ -55,14 +55,14 @@ class SmsAnswers:
             return None
         lately = [at for at in self._replied.get(number, ()) if now - at < WITHIN]
         if len(lately) >= REPLIES:
-            log.warning("sms_not_answered", channel=channel, reason="too many from this number")
+            log.warning("sms_reply_suppressed", channel=channel, reason="too many from this number")
             return None
         self._replied[number] = [*lately, now]
         return said
 
     async def _take(self, channel: str, number: str, text: str, once: str, now: datetime) -> str | None:
         if not self._known(channel, number):
-            log.warning("sms_from_nobody", channel=channel)
+            log.warning("unknown_sms_ignored", channel=channel)
             return None
         if is_test_answer(text):
             return await self.proofs.answered_from(channel, number, now) or "No test page is waiting for your answer."
@@ -97,5 +97,5 @@ class SmsAnswers:
             return "This message was already answered. Send a new one."
         except UnknownIncident:
             return f"{incident.label} is no longer stored."
-        log.info("sms_answer", incident=done.incident.id, person=page.person, wish=answer.wish)
+        log.info("sms_answer_received", incident=done.incident.id, person=page.person, wish=answer.wish)
         return f"{done.incident.label} is {'acknowledged' if acknowledges else 'escalated'}."

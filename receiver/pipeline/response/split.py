@@ -69,7 +69,7 @@ class IncidentSplit:
                 continue
             except RepeatedNotification as before:
                 return await self.respond.before(before, what)
-            log.info("split", incident=done.label, parent=parent.label, alerts=len(names), by=actor.name)
+            log.info("incident_split", incident=done.label, parent=parent.label, alerts=len(names), by=actor.name)
             self.intake.metrics.opening(done.severity, done.service, done.team)
             await self.leave(done.uid, now)
             return CommandResult(done, tuple(verdict.events))

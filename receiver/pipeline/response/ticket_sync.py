@@ -68,7 +68,7 @@ class TicketSync:
             tickets = await channel.changed(since, now)
         except DeliveryError as error:
             self.metrics.loop_errors.labels(NAME).inc()
-            log.warning("tickets_unheard", channel=name, reason=error.reason, detail=error.detail)
+            log.warning("ticket_poll_failed", channel=name, reason=error.reason, detail=error.detail)
             return
         tickets = await self._ours(name, channel, tickets)
         spoilt = False
@@ -81,7 +81,7 @@ class TicketSync:
                 # An incident that this release cannot read, or a change without a command, does not stop the others.
                 spoilt = True
                 self.metrics.loop_errors.labels(NAME).inc()
-                log.exception("ticket_spoilt", channel=name, ticket=clean(ticket.key, 100))
+                log.exception("ticket_change_crashed", channel=name, ticket=clean(ticket.key, 100))
                 continue
             await self.seen.seen(name, ticket)
         if not spoilt:
@@ -107,7 +107,7 @@ class TicketSync:
         try:
             await self.respond.act(incident.uid, command, actor, now, origin=name)
         except (IllegalCommand, ImpossibleCommand, UnknownIncident) as why:
-            log.info("ticket_not_followed", incident=incident.label, ticket=ticket.key, why=str(why))
+            log.info("ticket_change_skipped", incident=incident.label, ticket=ticket.key, why=str(why))
 
     def _owner(self, name: str, channel: Channel[Any], ticket: Ticket) -> str | None:
         people = self.setting().policy.directory.people

@@ -99,6 +99,6 @@ class ErrorBudgets:
         try:
             part = (await Prometheus(self.source_client, url).query(query, until)).value
         except SourceError as error:
-            log.info("budget_not_known", objective=budget.name, reason=error.reason)
+            log.info("budget_query_failed", objective=budget.name, reason=error.reason)
             return None
         return min(1.0, max(0.0, part))

@@ -48,10 +48,10 @@ class IncidentArchive:
             try:
                 await self._shelve(setting.archive, before)
             except OSError as error:
-                log.error("archive_not_written", folder=setting.archive, why=error.strerror or str(error))
+                log.error("archive_write_failed", folder=setting.archive, why=error.strerror or str(error))
         dropped = await ExpiredReferences(self.archive.connection).run(before)
         if dropped:
-            log.info("tidied", entries=dropped)
+            log.info("stale_entries_deleted", entries=dropped)
         return now + EVERY
 
     async def _shelve(self, folder: str, before_ms: int) -> None:
@@ -70,7 +70,7 @@ class IncidentArchive:
                 # On disk first: a crash may leave duplicates, which the import recognizes.
                 await asyncio.to_thread(append, folder, name, [orjson.dumps(document)])
                 await self.archive.forget(document)
-                log.info("archived", incident=document["id"], file=name)
+                log.info("incident_archived", incident=document["id"], file=name)
             place = place_of(rows[-1])
             if len(rows) < PART:
                 return

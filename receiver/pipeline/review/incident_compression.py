@@ -63,7 +63,7 @@ class IncidentCompression:
         if self._checked is None or not timedelta() <= now - self._checked < EVERY:
             earlier = await self.earlier_replicas()
             if earlier:
-                log.info("compression_waits", earlier_replicas=earlier)
+                log.info("compression_postponed", earlier_replicas=earlier)
                 return 0, False
             self._checked = now
         # Incidents that may still be reopened would be expanded again.

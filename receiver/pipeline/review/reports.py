@@ -174,7 +174,7 @@ class Reports:
             memory = {"document": document.model_dump(mode="json")}
             rows.append((f"- {place.channel} {key}", place.channel, place, memory))
         if rows and await self.due.owe(rows, to_ms(now), key):
-            log.info("monthly_review", month=month.name, incidents=said["total"])
+            log.info("monthly_review_announced", month=month.name, incidents=said["total"])
 
     async def export_figures(self, now: datetime) -> None:
         """Export the figures of this month against their targets. Raises StoreAway."""
@@ -194,7 +194,7 @@ class Reports:
                 try:
                     await self.export_figures(self.clock.now())
                 except StoreAway:
-                    log.debug("figures_not_read")
+                    log.debug("figures_read_failed")
             await asyncio.sleep(FLUSH)
             wait -= FLUSH
 

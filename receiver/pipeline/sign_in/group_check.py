@@ -51,7 +51,7 @@ class GroupCheck:
                 return await self._again(record, now)
             except ProviderAway as error:
                 self._failed = now
-                log.warning("provider_unreachable", reason=error.reason, why=str(error))
+                log.warning("provider_check_failed", reason=error.reason, why=str(error))
         return record if age < LAST_ANSWER else None
 
     async def _again(self, record: SessionRecord, now: datetime) -> SessionRecord | None:
@@ -96,4 +96,4 @@ class GroupCheck:
             await self.store.keep(record, until, limits.idle)
             await self.store.release(record.id)
         except StoreAway:
-            log.warning("session_not_kept", account=record.account)
+            log.warning("session_write_failed", account=record.account)

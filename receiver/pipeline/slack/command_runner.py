@@ -75,7 +75,7 @@ class SlackCommandRunner:
         if wish.verb not in READS:
             await self.desk.allow(asker, now)
         asker = await self.desk.known(asker, now, acts=wish.verb not in READS)
-        log.info("slash_command", command=command, verb=wish.verb, by=asker.name)
+        log.info("slash_command_received", command=command, verb=wish.verb, by=asker.name)
         return await self._does[wish.verb](wish, asker, now)
 
     async def act(self, incident: Incident, command: Command, asker: SlackUser, now: datetime) -> CommandResult:

@@ -188,7 +188,7 @@ class SlackInteractions:
                     if found.get("ts") == stamp:
                         return found
         except DeliveryError as error:
-            log.warning("slack_message_unread", reason=error.reason)
+            log.warning("slack_message_read_failed", reason=error.reason)
         return {}
 
 

@@ -127,7 +127,7 @@ class SlackRequests:
         try:
             await slack.http.post_json(url, {**content, "replace_original": False})
         except DeliveryError as error:
-            log.warning("slack_unheard", reason=error.reason)
+            log.warning("slack_reply_rejected", reason=error.reason)
 
     async def allow(self, asker: SlackUser, now: datetime) -> None:
         """Return if `asker` may make changes. Raises ImpossibleCommand with the people who may."""

@@ -66,7 +66,7 @@ class Announcements:
             ANNOUNCEMENTS, number, made.model_dump(mode="json", exclude={"id"}), only_new=True
         )
         await self.reread()
-        log.info("announcement", id=number, by=actor.name)
+        log.info("announcement_published", id=number, by=actor.name)
         return next((one for one in self.all() if one.id == number), made)
 
     async def remove(self, number: str, actor: Actor) -> PublicAnnouncement:

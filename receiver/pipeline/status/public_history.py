@@ -136,5 +136,5 @@ def _read(text: str) -> PublicRecord | None:
             values[name] = from_ms(values[name]) if values[name] is not None else None
         return PublicRecord(**{name: values[name] for name in PublicRecord._fields})
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, ValidationError):
-        log.error("public_history_unreadable")
+        log.error("public_history_read_failed")
         return None

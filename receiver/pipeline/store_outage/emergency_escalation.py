@@ -145,11 +145,11 @@ class EmergencyEscalation:
             except SourceError as error:
                 step.asks += 1
                 step.next_at = self.clock.monotonic() + ASK_AGAIN
-                log.warning("pager_not_asked", incident=step.incident.id, reason=error.reason, asks=step.asks)
+                log.warning("pager_lookup_failed", incident=step.incident.id, reason=error.reason, asks=step.asks)
                 if step.asks < ASKS:
                     return
             if step.answered:
-                log.info("escalation_waits", incident=step.incident.id, reason="answered at the pager")
+                log.info("escalation_postponed", incident=step.incident.id, reason="answered at the pager")
                 return
             await self._read_again(step)
             if self.monitor.surely_gone:
@@ -199,7 +199,7 @@ class EmergencyEscalation:
             one.allows = self._lets
             step.pages.append((page, one))
         people = [page.person for page in keyed]
-        log.critical("escalated_without_store", incident=step.incident.id, people=people)
+        log.critical("incident_escalated_without_store", incident=step.incident.id, people=people)
         self.pages.send(setting, now)
 
     def _lets(self) -> bool:

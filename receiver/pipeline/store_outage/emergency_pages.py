@@ -246,7 +246,7 @@ class EmergencyPages:
             one.attempts += 1
             one.next_at = self.clock.monotonic() + STUCK_WAIT
             self.metrics.emergency_pages.labels("stuck").inc()
-            log.error("emergency_page_stuck", person=one.page.person, key=one.page.key, channel=one.page.channel)
+            log.error("emergency_page_blocked", person=one.page.person, key=one.page.key, channel=one.page.channel)
             return
         notice = _notice(one, setting, now)
         one.attempts += 1
@@ -267,7 +267,11 @@ class EmergencyPages:
         self.metrics.deliveries.labels(one.page.channel, "trigger", outcome).inc()
         self.metrics.emergency_pages.labels("accepted" if one.accepted else "failed").inc()
         log.critical(
-            "emergency_page", person=one.page.person, key=one.page.key, outcome=outcome, severity=one.incident.severity
+            "emergency_page_attempted",
+            person=one.page.person,
+            key=one.page.key,
+            outcome=outcome,
+            severity=one.incident.severity,
         )
 
 

@@ -111,7 +111,7 @@ class RefusedNotificationAttempts:
             if debt.tries < ADOPT_TRIES:
                 return
             # Alertmanager repeats a refused notification, so it is not lost.
-            log.error("emergency_not_adopted", pages=[one.page.key for one in debt.pages])
+            log.error("emergency_adoption_failed", pages=[one.page.key for one in debt.pages])
         if debt.version == version:
             self.refused.forget(debt)
         else:

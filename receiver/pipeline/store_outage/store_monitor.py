@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from receiver.clock import Clock
 from receiver.metrics import Metrics
 from receiver.store.client.commit_probe import CommitProbe
 from receiver.store.client.connection import Connection
-from receiver.store.client.server_check import WARNINGS, ServerWarning
+from receiver.store.client.server_check import DURABILITY, EVICTS, FAILOVER, REPLICAS, UNSEEN, WARNINGS, ServerWarning
 from receiver.store.client.store_errors import StoreAway, StoreFull
 
 BUDGET = 1.6
@@ -33,6 +33,14 @@ AWAY_EVERY = 0.25
 """Seconds between two probes while the store is unavailable."""
 INSPECT_EVERY = 60.0
 """Seconds between two checks of an available store's settings."""
+WARNING_EVENTS: Mapping[str, str] = {
+    DURABILITY: "store_weak_durability_detected",
+    EVICTS: "store_eviction_detected",
+    UNSEEN: "store_hidden_settings_detected",
+    FAILOVER: "store_lossy_failover_detected",
+    REPLICAS: "store_missing_replicas_detected",
+}
+"""The log event of each warning about the server."""
 
 log = structlog.get_logger("receiver.store")
 
@@ -168,7 +176,7 @@ class StoreMonitor:
         self.metrics.warned({kind: kind in found for kind in WARNINGS})
         for warning in server.warnings:
             if warning not in self._warned:
-                log.warning(f"store_{warning.kind}", why=warning.why, hint=warning.hint, level=server.level)
+                log.warning(WARNING_EVENTS[warning.kind], why=warning.why, hint=warning.hint, level=server.level)
         self._warned = server.warnings
 
     async def _marks(self) -> bool:
@@ -198,11 +206,11 @@ class StoreMonitor:
             self.metrics.store_up.set(0)
             reason = str(condition)
             name = condition.condition if condition else None
-            log.warning("store_away", condition=name, reason=reason, full=self._full)
+            log.warning("store_failed", condition=name, reason=reason, full=self._full)
         elif before.away and not state.away:
             away = timedelta(seconds=self.clock.monotonic() - self.since) if self.since is not None else timedelta()
             self.since = None
             self.metrics.store_up.set(1)
-            log.info("store_back", away_seconds=round(away.total_seconds(), 1))
+            log.info("store_recovered", away_seconds=round(away.total_seconds(), 1))
             for call in self.came_back:
                 call(self.clock.now())

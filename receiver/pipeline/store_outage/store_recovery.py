@@ -132,7 +132,7 @@ class StoreRecovery:
         self._epochs = [*self._epochs[1 - EPOCHS :], self._epoch]
         self.metrics.loop_errors.labels("beat").inc()
         self.metrics.store_losses.inc()
-        log.error("store_lost_memory", commits=beat.commits, known=seen, epoch=self._epoch)
+        log.error("store_data_lost", commits=beat.commits, known=seen, epoch=self._epoch)
         self._before |= {one.uid: one for one in (*self.cache.over(), *self.cache.open())}
         self.copies.forget_wanted()
         self.follower.forget()
@@ -226,7 +226,7 @@ class StoreRecovery:
         if await self.memory.counts(self._epoch or ""):
             # Every replica reaches this point and only one counts, so the sum over the replicas is right.
             self.metrics.lost_incidents.labels("lost").inc(len(gone))
-        log.error("store_memory_made_good", back=len(back), lost=gone[:NAMED], more=max(0, len(gone) - NAMED))
+        log.error("store_data_restored", back=len(back), lost=gone[:NAMED], more=max(0, len(gone) - NAMED))
         self._untold, self._documents_back = False, False
         self.lost.clear()
 

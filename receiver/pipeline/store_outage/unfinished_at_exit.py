@@ -38,7 +38,7 @@ class UnfinishedAtExit:
         try:
             owed = self.file.read() if self.file else []
         except OSError as error:
-            log.error("owed_notifications_unreadable", reason=str(error))
+            log.error("owed_notifications_read_failed", reason=str(error))
             return
         now = self.refused.clock.now().timestamp()
         bodies = [(body, sender) for at, body, sender in owed if now - at <= OLDEST]
@@ -46,7 +46,7 @@ class UnfinishedAtExit:
             try:
                 self.refused.add(parse_notification(body).model_copy(update={"sender": sender}), body)
             except BadNotification as bad:
-                log.error("owed_notification_unreadable", reason=bad.detail)
+                log.error("owed_notification_dropped", reason=bad.detail)
         if owed:
             self._restored = True
             log.warning("owed_notifications_restored", count=len(bodies), too_old=len(owed) - len(bodies))
@@ -64,7 +64,9 @@ class UnfinishedAtExit:
             try:
                 self.file.write(bodies, self.refused.clock.now().timestamp())
             except OSError as error:
-                _write_line(event="owed_notifications_not_saved", reason=str(error))
+                _write_line(
+                    event="owed_notifications_save_failed", was="owed_notifications_not_saved", reason=str(error)
+                )
             else:
                 _write_line(event="owed_notifications_saved", count=len(bodies))
                 return

@@ -202,7 +202,7 @@ class UnstoredPages:
         for member, one in list(self._pages.items()):
             before = one.since < still or -math.inf < one.latest < still
             if one.completion is None and not one.busy and before:
-                log.warning("page_waits_for_store", id=member, reason="this process stood still for a whole lease")
+                log.warning("page_postponed", id=member, reason="this process stood still for a whole lease")
                 del self._pages[member]
 
     def _settle(self, now: float) -> None:

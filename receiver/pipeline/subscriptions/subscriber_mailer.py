@@ -165,7 +165,7 @@ class SubscriberMailer:
                 MailRow(member=f"{news.key}|{one.id}", news=news.key, to=one.id) for one in page if news.concerns(one)
             ]
             if not await self.mail.owe(rows, to_ms(now)):
-                log.error("subscriber_mail_full", reason="the queue has no room")
+                log.error("subscriber_queue_filled", reason="the queue has no room")
                 return False
         # Only now: if this replica stops earlier, the next one adds the same rows again, each only once.
         await self.mail.told(news.key, to_ms(now))
@@ -228,7 +228,7 @@ class SubscriberMailer:
             known.reason, known.detail, ambiguous=known.ambiguous, tries=row.tries, failures=to.failures if to else 0
         )
         if found.outcome == "unreachable":
-            log.warning("subscriber_mail_unreachable", code=known.reason)
+            log.warning("subscriber_mail_failed", code=known.reason)
         if found.again is not None:
             await self.mail.later(replace(row, tries=row.tries + 1), to_ms(now + found.again))
             return found.outcome

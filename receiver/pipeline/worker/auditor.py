@@ -69,7 +69,7 @@ class Auditor:
             try:
                 await self.audit(self.clock.now())
             except StoreAway as away:
-                log.warning("audit_blind", reason=str(away))
+                log.warning("overdue_check_failed", reason=str(away))
 
     async def audit(self, now: datetime) -> Finding:
         """Return what is late, and report it in metrics and log. Raises StoreAway."""
@@ -84,10 +84,12 @@ class Auditor:
         self.metrics.unattended.set(len(unattended))
         self.metrics.unanswered.set(len(unanswered))
         if unanswered:
-            log.error("pages_unanswered", incidents=unanswered[:20], hint="everyone was paged and nobody has answered")
+            log.error(
+                "escalation_exhausted", incidents=unanswered[:20], hint="everyone was paged and nobody has answered"
+            )
         if overdue or unattended:
             log.error(
-                "work_overdue",
+                "overdue_work_detected",
                 rows=overdue,
                 oldest=finding.oldest.isoformat() if finding.oldest else None,
                 unattended=unattended[:20],

@@ -116,7 +116,7 @@ class ClockAgreement:
         rows = await self.times.cap_rows(_lanes(setting), to_ms(now))
         timers = await self.times.cap_timers(longest_waits(setting), to_ms(now))
         if rows or timers:
-            log.warning("due_too_far_ahead", rows=rows, timers=timers)
+            log.warning("due_times_corrected", rows=rows, timers=timers)
 
     async def _approach(self) -> None:
         # Reduce the offset: at once if nothing is due soon, else by so little that no step is late.
@@ -129,7 +129,7 @@ class ClockAgreement:
         else:
             wanted = self.clock.slewed(agreed)
         if wanted is not None and await self.times.agree(agreed, wanted) and not wanted.offset_ms:
-            log.warning("clock_follows_store", offset_s=round(agreed.offset_ms / 1000, 1))
+            log.warning("clock_synchronized", offset_s=round(agreed.offset_ms / 1000, 1))
 
     async def _correct(self) -> None:
         # After a jump back, work dated ahead would wait for as long as the clock was wrong.

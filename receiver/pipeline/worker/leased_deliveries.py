@@ -168,7 +168,7 @@ class LeasedDeliveries:
             raise
         except Exception as error:
             self.metrics.loop_errors.labels("deliver").inc()
-            log.exception("delivery_spoiled", id=row.member)
+            log.exception("delivery_crashed", id=row.member)
             await self.deliver.results.record_spoiled(row, error)
 
     def _is_unsent_page(self, row: LeasedRow) -> bool:

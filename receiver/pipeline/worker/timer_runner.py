@@ -85,7 +85,7 @@ class TimerRunner:
                 await self.due.seed(f"sys {name}", to_ms(now))
         except StoreFull:
             # Existing timers continue; new ones are added when there is room, and nothing else waits for them.
-            log.warning("timers_not_set", reason="the memory of the store is full")
+            log.warning("timers_write_failed", reason="the memory of the store is full")
 
     async def _run(self) -> None:
         # As long as something is due. Timers of different incidents run side by side, so that their reads and commits
@@ -170,5 +170,8 @@ class TimerRunner:
         if done.incident is not None:
             count_events(self.metrics, done.incident, draft.events)
             line.info(
-                "incident", incident=done.incident.id, outcome=draft.events[-1].kind, reason=draft.events[-1].reason
+                "incident_changed",
+                incident=done.incident.id,
+                outcome=draft.events[-1].kind,
+                reason=draft.events[-1].reason,
             )

@@ -132,7 +132,7 @@ class DueSet:
                 row = parse_row(member, token, value, states.get(uid_of(member), ()))
             except (TypeError, ValueError) as error:
                 # From a later version: it must not prevent the rows after it from being sent.
-                log.error("row_unreadable", id=member, why=str(error)[:200])
+                log.error("row_read_failed", id=member, why=str(error)[:200])
                 row = parse_row_partly(member, token, value)
             rows += [row] if row is not None else []
         return rows

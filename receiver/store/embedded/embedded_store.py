@@ -90,7 +90,7 @@ class EmbeddedStore:
             if is_open_to_others(self.data_dir):
                 hint = f"chmod o-w {self.data_dir}"
                 log.warning(
-                    "data_folder_open", folder=str(self.data_dir), why="other users can replace the store", do=hint
+                    "data_folder_exposed", folder=str(self.data_dir), why="other users can replace the store", do=hint
                 )
         except OSError as error:
             raise EmbeddedStoreError(

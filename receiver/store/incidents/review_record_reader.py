@@ -83,7 +83,7 @@ class ReviewRecordReader:
                 known = _record(text)
             except (ValueError, TypeError) as error:
                 # An unreadable one must not hide the figures of all others.
-                log.error("past_unreadable", uid=uid, id=number, error=type(error).__name__)
+                log.error("past_incident_read_failed", uid=uid, id=number, error=type(error).__name__)
                 continue
             found.append((number, known))
             # A snapshot takes a fifth of a millisecond, and a compressed one with thousands of alerts far more.

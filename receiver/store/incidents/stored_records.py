@@ -67,7 +67,7 @@ def readable(uid: str, *row: str) -> Incident | None:
 def unreadable(uid: str, number: str, error: Exception) -> IncidentUnreadable:
     """Return the condition for `error`, and log the names of the invalid fields."""
     places = error.errors(include_url=False, include_input=False) if isinstance(error, ValidationError) else ()
-    log.error("incident_unreadable", uid=uid, id=number, fields=[one["loc"] for one in places])
+    log.error("incident_read_failed", uid=uid, id=number, fields=[one["loc"] for one in places])
     return IncidentUnreadable(uid, number)
 
 
@@ -78,7 +78,7 @@ def records_of(uid: str, rows: Mapping[str, str]) -> dict[str, AlertRecord]:
         try:
             found[name] = record_of(name, text)
         except (TypeError, ValueError) as error:
-            log.error("alert_record_unreadable", uid=uid, fingerprint=name, why=str(error)[:200])
+            log.error("alert_record_read_failed", uid=uid, fingerprint=name, why=str(error)[:200])
     return found
 
 
@@ -97,7 +97,7 @@ def bodies_of(uid: str, rows: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         try:
             found[name] = dict(orjson.loads(text))
         except (TypeError, ValueError) as error:
-            log.error("alert_body_unreadable", uid=uid, fingerprint=name, why=str(error)[:200])
+            log.error("alert_body_read_failed", uid=uid, fingerprint=name, why=str(error)[:200])
     return found
 
 

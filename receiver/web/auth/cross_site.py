@@ -36,7 +36,7 @@ def same_site_only(gate: TokenCheck, public_url: Callable[[], str | None]) -> Mi
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method not in SAFE and _by_browser(request, gate) and is_cross_site(request, public_url()):
-            log.warning("cross_site_refused", method=request.method, path=shown_path(request))
+            log.warning("cross_site_request_refused", method=request.method, path=shown_path(request))
             raise Refusal(403, "cross_site", WHY)
         return await handler(request)
 

@@ -168,7 +168,7 @@ class SignIn:
         """Start the session `record`, and add its cookie to `response`."""
         made, stored = await self.parts.sessions.begin(record, self.parts.clock.now())
         self.parts.metrics.sign_ins.labels(made.kind).inc()
-        log.info("signed_in", caller=made.name, account=made.account, kind=made.kind, peer=made.peer)
+        log.info("person_signed_in", caller=made.name, account=made.account, kind=made.kind, peer=made.peer)
         self._put(request, response, self.sessions.write(made, key, stored=stored))
 
     async def sign_out(self, request: web.Request, visitor: SignedInPerson, fields: dict[str, str]) -> web.Response:
@@ -177,7 +177,9 @@ class SignIn:
         if visitor.session is not None:
             await self.parts.sessions.end(visitor.session, self.parts.clock.now())
             there = await self._at_provider(request, visitor.session)
-            log.info("signed_out", caller=visitor.session.name, kind=visitor.session.kind, peer=self.peer(request))
+            log.info(
+                "person_signed_out", caller=visitor.session.name, kind=visitor.session.kind, peer=self.peer(request)
+            )
         if there is None:
             response = self.seen_next("/login")
         else:

@@ -20,7 +20,7 @@ log = structlog.get_logger("receiver.audit")
 def audit(metrics: Metrics, action: str, caller: str, peer: str, path: str, outcome: str, **more: Any) -> None:
     """Count an administrative action, and write its line."""
     metrics.audited.labels(action, outcome).inc()
-    log.info("audit", action=action, caller=caller, peer=peer, path=path, outcome=outcome, **more)
+    log.info("action_audited", action=action, caller=caller, peer=peer, path=path, outcome=outcome, **more)
 
 
 def audit_refusal(
@@ -35,5 +35,12 @@ def audit_refusal(
         return
     more = {"not_logged": left_out} if left_out else {}
     log.warning(
-        "audit", action=REFUSED, caller=caller, peer=peer, path=path, outcome=str(status), reason=reason, **more
+        "action_audited",
+        action=REFUSED,
+        caller=caller,
+        peer=peer,
+        path=path,
+        outcome=str(status),
+        reason=reason,
+        **more,
     )

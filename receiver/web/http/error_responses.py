@@ -107,7 +107,7 @@ def refusals(metrics: Metrics, noted: Callable[[web.Request, Refusal], None]) ->
         except Exception as error:
             # The caller gets no details; the log has all of them. Alertmanager retries after a 5xx.
             metrics.loop_errors.labels("web").inc()
-            log.exception("request_spoiled", method=request.method, path=shown_path(request))
+            log.exception("request_crashed", method=request.method, path=shown_path(request))
             drop_frames(error)
             return problem(500, "internal error; see the log")
 

@@ -156,7 +156,7 @@ class Connection(RequestHandler):
             self.listener.rejections.note(reason, self.peer)
         else:
             # Not a parser error, but one that even the middleware did not catch.
-            log.error("request_spoiled", error=kind, status=status)
+            log.error("request_crashed", error=kind, status=status)
         return _Rejection(reason, status)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

@@ -102,9 +102,9 @@ def _logo(path: str) -> tuple[bytes, str] | None:
     try:
         content = file.read_bytes() if kind else b""
     except OSError as error:
-        log.warning("logo_not_read", reason=error.strerror)
+        log.warning("logo_read_failed", reason=error.strerror)
         return None
     if kind is None or not 0 < len(content) <= LOGO_MOST:
-        log.warning("logo_not_read", reason="write a .svg, .png or .webp of at most 100 KiB")
+        log.warning("logo_read_failed", reason="write a .svg, .png or .webp of at most 100 KiB")
         return None
     return content, kind

@@ -109,7 +109,7 @@ class Webhooks:
             line.fields["not_logged"] = left_out
         taken = line.outcome not in ("error", "refused", "unauthorized", "unavailable", OVERLOADED)
         say = log.info if taken else log.warning
-        say("webhook", source="alertmanager", outcome=line.outcome, reason=line.reason,
+        say("webhook_answered", source="alertmanager", outcome=line.outcome, reason=line.reason,
             duration_ms=round(took * 1000, 1), **line.fields)  # fmt: skip
 
     async def _serve(self, request: web.Request, line: _Line) -> web.StreamResponse:
@@ -207,7 +207,7 @@ class Webhooks:
         if told is None or told.answer is not answer or told.caller != caller:
             first = answer.foremost
             line = log.template(
-                "webhook", "duration_ms", source="alertmanager", outcome=first.outcome, reason=first.reason,
+                "webhook_answered", "duration_ms", source="alertmanager", outcome=first.outcome, reason=first.reason,
                 duration_ms=0.0, caller=caller, **accepted.fields, incident=first.incident, severity=first.severity,
             )  # fmt: skip
             told = accepted.told = Told(answer, caller, ReadyAnswer(answer_json(answer)), line)

@@ -43,7 +43,9 @@ class PagerDutyEndpoint:
         try:
             news = await self._serve(request)
             outcome = news.outcome
-            log.info("webhook", source="pagerduty", outcome=outcome, reason=news.reason, incident=news.incident)
+            log.info(
+                "webhook_answered", source="pagerduty", outcome=outcome, reason=news.reason, incident=news.incident
+            )
             said: dict[str, Any] = {"outcome": outcome, "reason": news.reason, "incident": news.incident}
             return answer(said, 202)
         except Refusal as refusal:
@@ -54,7 +56,7 @@ class PagerDutyEndpoint:
             outcome = "unauthorized" if refusal.reason == "unsigned" else outcome
             # After three refusals PagerDuty disables the subscription, so the first one must be visible.
             say = log.error if refusal.status == 403 else log.warning
-            say("webhook", source="pagerduty", outcome=outcome, reason=refusal.reason)
+            say("webhook_answered", source="pagerduty", outcome=outcome, reason=refusal.reason)
             raise
         finally:
             self.parts.metrics.webhooks.labels("pagerduty", outcome).inc()
@@ -100,7 +102,7 @@ class PagerDutyEndpoint:
         except StoreAway:
             raise Refusal(503, "store_away", AWAY) from None
         except UnknownPage as error:
-            log.warning("pagerduty_unheard", reason=str(error))
+            log.warning("pagerduty_event_postponed", reason=str(error))
             raise Refusal(503, "unheard", "the incident that it concerns is not known yet; send it again") from None
 
     def _forget(self, task: asyncio.Task[PagerDutyEventResult]) -> None:

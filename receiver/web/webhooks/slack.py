@@ -91,7 +91,7 @@ class SlackEndpoint:
             # Slack sends an event again.
             raise self._refusal(503, "store_away", AWAY) from None
         except EXCUSED as error:
-            log.info("slack_event_left", reason=str(error)[:200])
+            log.info("slack_event_skipped", reason=str(error)[:200])
         self._count("updated")
         return web.Response()
 
@@ -165,7 +165,7 @@ class SlackEndpoint:
             return web.Response() if aside else answer(late or said(LATER))
         content, outcome = task.result()
         self._count(outcome)
-        log.info("slack", what=what, outcome=outcome)
+        log.info("slack_request_answered", what=what, outcome=outcome)
         if content is None:
             return web.Response()
         if aside:
@@ -196,13 +196,13 @@ class SlackEndpoint:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             # No one waits for it anymore: the user gets no response, and the log has the reason.
-            log.error("slack_unanswered", exc_info=error)
+            log.error("slack_command_crashed", exc_info=error)
             drop_frames_of(task)
 
     def _refusal(self, status: int, reason: str, detail: str, headers: Mapping[str, str] | None = None) -> Refusal:
         strangers = dict.fromkeys((401, 403, 408), "unauthorized")
         self._count({**strangers, 503: "unavailable"}.get(status, "refused"))
-        log.warning("slack", outcome="refused", reason=reason)
+        log.warning("slack_request_answered", outcome="refused", reason=reason)
         return Refusal(status, reason, detail, headers=headers)
 
     def _count(self, outcome: str) -> None:

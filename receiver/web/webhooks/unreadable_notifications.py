@@ -61,4 +61,4 @@ class UnreadableNotifications:
         try:
             await self._parts.due.refuse(head, to_ms(now), rows)
         except StoreAway as away:
-            log.warning("refused_not_kept", reason=str(away))
+            log.warning("unreadable_notification_dropped", reason=str(away))

@@ -147,7 +147,7 @@ async def test_a_user_without_info_and_config_works_and_says_what_it_cannot_see(
             await connection.close()
     assert not monitor.away
     assert connection.server.met, "nobody is told that it falls short of what cannot be seen"
-    (told,) = [one for one in logs if one["event"] == "store_unseen"]
+    (told,) = [one for one in logs if one["event"] == "store_hidden_settings_detected"]
     assert "cannot be checked: INFO is refused and CONFIG GET is refused" in told["why"]
 
 
@@ -190,7 +190,7 @@ async def test_settings_that_change_are_seen_and_said_once(tmp_path: Path) -> No
                 for _ in range(3):
                     now[0] += 61
                     await monitor.check()
-            assert [one["event"] for one in logs] == ["store_evicts"]
+            assert [one["event"] for one in logs] == ["store_eviction_detected"]
             assert shown("evicts") == 1
             assert metrics.registry.get_sample_value("receiver_store_durability_met") == 0
         finally:
@@ -217,6 +217,6 @@ async def test_a_server_that_became_another_one_is_away_under_its_name(tmp_path:
                 await until(away, "the store to be away", 10)
         finally:
             await connection.close()
-    (told,) = [one for one in logs if one["event"] == "store_away"]
+    (told,) = [one for one in logs if one["event"] == "store_failed"]
     assert told["condition"] == "store_unsupported"
     assert program("redis6") != program("redis7")

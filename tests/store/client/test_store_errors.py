@@ -28,7 +28,7 @@ async def away(monitor: StoreMonitor) -> str:
 
     with structlog.testing.capture_logs() as logs:
         await until(gone, "the store to be away", 10)
-    return str(next(one["condition"] for one in logs if one["event"] == "store_away"))
+    return str(next(one["condition"] for one in logs if one["event"] == "store_failed"))
 
 
 async def back(monitor: StoreMonitor) -> None:

@@ -225,7 +225,7 @@ def test_a_folder_that_others_can_write_is_told_of(stores: Stores, tmp_path: Pat
     folder.chmod(mode)
     with structlog.testing.capture_logs() as lines:
         stores(folder).start()
-    found = [line for line in lines if line["event"] == "data_folder_open"]
+    found = [line for line in lines if line["event"] == "data_folder_exposed"]
     assert bool(found) is said
     assert all(str(folder) in line["do"] for line in found)
 

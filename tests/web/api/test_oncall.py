@@ -232,7 +232,7 @@ async def test_the_log_tells_no_address(house: House, monkeypatch: pytest.Monkey
     monkeypatch.setattr("receiver.pipeline.oncall.on_call_overview.calendar_of", spoiled)
     with structlog.testing.capture_logs() as lines:
         assert (await feed(house, path))[0] == 500
-    (line,) = [one for one in lines if one["event"] == "request_spoiled"]
+    (line,) = [one for one in lines if one["event"] == "request_crashed"]
     assert line["path"] == "/oncall/feeds/{token}.ics"
     assert path.rpartition("/")[2].removesuffix(".ics") not in str(lines)
 

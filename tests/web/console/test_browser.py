@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from pytest_aiohttp.plugin import AiohttpServer
 
 from tests.stories.world import alert, notification
 from tests.web.browser import Browser
@@ -17,7 +15,7 @@ HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title=
 
 
 @pytest.fixture
-async def elsewhere(house: House) -> AsyncIterator[str]:
+async def elsewhere(house: House, aiohttp_server: AiohttpServer) -> str:
     """The address of a page of another site, which links to an incident and sends a form."""
     ours = str(house.client.make_url("/"))
 
@@ -30,10 +28,8 @@ async def elsewhere(house: House) -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_get("/", page)
-    server = TestServer(app)
-    await server.start_server()
-    yield f"http://localhost:{server.port}/"
-    await server.close()
+    server = await aiohttp_server(app)
+    return f"http://localhost:{server.port}/"
 
 
 async def sign_in(chromium: Browser, address: str) -> None:

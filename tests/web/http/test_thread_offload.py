@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from pytest_aiohttp.plugin import AiohttpClient
 
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.thread_offload import Offload
@@ -54,7 +54,7 @@ async def test_what_fails_in_a_thread_fails_here_and_frees_its_place() -> None:
             await threads.run(lambda: 1 // 0)
 
 
-async def test_the_oldest_body_of_a_peer_gives_way() -> None:
+async def test_the_oldest_body_of_a_peer_gives_way(aiohttp_client: AiohttpClient) -> None:
     bodies = UnsignedBodies(lambda: ())
     begun: list[str] = []
 
@@ -74,20 +74,21 @@ async def test_the_oldest_body_of_a_peer_gives_way() -> None:
         await go.wait()
         yield b"y"
 
-    async with TestClient(TestServer(app)) as client:
+    client = await aiohttp_client(app)
 
-        async def post(number: int) -> tuple[int, str]:
-            async with client.post(f"/{number}", data=body()) as answer:
-                return answer.status, await answer.text()
+    async def post(number: int) -> tuple[int, str]:
+        async with client.post(f"/{number}", data=body()) as answer:
+            return answer.status, await answer.text()
 
-        tasks = []
-        for number in range(FROM_ONE_PEER + 1):
-            tasks.append(asyncio.create_task(post(number)))
-            await until(partial(begun.__contains__, f"/{number}"), "a body that has begun")
-        assert await tasks[0] == (408, "crowded_out")
-        async with client.post("/whole", data=b"whole") as answer:
-            assert (answer.status, await answer.text()) == (200, "whole")
-        go.set()
-        done = await asyncio.gather(*tasks[2:])
+    tasks = []
+    for number in range(FROM_ONE_PEER + 1):
+        tasks.append(asyncio.create_task(post(number)))
+        await until(partial(begun.__contains__, f"/{number}"), "a body that has begun")
+    assert await tasks[0] == (408, "crowded_out")
+    async with client.post("/whole", data=b"whole") as answer:
+        assert (answer.status, await answer.text()) == (200, "whole")
+    go.set()
+    done = await asyncio.gather(*tasks[2:])
+    await client.close()
     assert set(done) == {(200, "xy")}
     assert bodies._reading == {}

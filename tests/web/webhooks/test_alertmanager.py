@@ -383,7 +383,7 @@ async def test_one_line_for_each_webhook_and_no_secret_in_it(house: House) -> No
         await house.post(notification(alert(), receiver=name))
         await house.post(b"bad")
         await house.post(GOOD, Authorization="Bearer not-a-token")
-    found = [line for line in lines if line["event"] == "webhook"]
+    found = [line for line in lines if line["event"] == "webhook_answered"]
     assert [(line["outcome"], line["reason"]) for line in found] == [
         ("opened", "opened"), ("refused", "bad_notification"), ("unauthorized", "wrong_token"),
     ]  # fmt: skip

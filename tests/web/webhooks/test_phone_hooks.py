@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
+from pytest_aiohttp.plugin import AiohttpClient
 
 from receiver.model.command import Resolve
 from receiver.model.incident.event import Actor, ActorKind
@@ -29,10 +30,9 @@ async def phones(store_url: str, patient: None) -> AsyncIterator[PhoneWorld]:
 
 
 @pytest.fixture
-async def house(phones: PhoneWorld) -> AsyncIterator[House]:
+async def house(phones: PhoneWorld, aiohttp_client: AiohttpClient) -> AsyncIterator[House]:
     """Its HTTP server."""
-    made = House(phones, lambda config: config)
-    await made.client.start_server()
+    made = await House(phones, lambda config: config).serve(aiohttp_client)
     try:
         yield made
     finally:
