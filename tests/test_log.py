@@ -236,7 +236,7 @@ def test_a_line_that_is_repeated_is_the_direct_line(receiver: str) -> None:
     fields: dict[str, Any] = {"outcome": "duplicate", "duration_ms": 0.0, "receiver": receiver, "severity": None}
     try:
         template = made.template("webhook", "duration_ms", **fields)
-        assert (template is not None) == (receiver == "team"), "what is to be escaped takes the usual path"
+        assert (template is not None) == (receiver == "team"), "text that must be escaped uses the slow path"
         if template is not None:
             assert made.repeat(template, 12.5)
             made.info("webhook", **fields | {"duration_ms": 12.5})

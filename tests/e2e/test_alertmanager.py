@@ -162,7 +162,7 @@ async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench) -
 
         await until(drawn, "the expression's picture is in the thread")
         (first, *_) = bench.chat.files.values()
-        assert first["bytes"].startswith(b"\x89PNG"), "drawn by the library, in a process of its own"
+        assert first["bytes"].startswith(b"\x89PNG"), "drawn by the library in a separate process"
     finally:
         await runner.cleanup()
 
@@ -202,7 +202,7 @@ async def test_what_was_cut_off_resolves_nothing(bench: Bench) -> None:
     async def heard() -> bool:
         return (await bench.incidents())[0].version > 1
 
-    await until(heard, "the cut notification")
+    await until(heard, "the truncated notification")
     incident = (await bench.incidents())[0]
     assert incident.state == "open"
     assert len(bench.pager.open()) == 2

@@ -89,14 +89,14 @@ async def test_a_silence_is_made_there_shown_here_and_ends_with_the_incident(hou
     ends = datetime.fromisoformat(made["endsAt"]) - datetime.fromisoformat(first["endsAt"])
     assert ends > timedelta(hours=1, minutes=59)
     timeline = (await house.get("/api/v1/incidents/INC-2026-0001/timeline"))[1]["items"]
-    assert sum(one["kind"] == "silenced" for one in timeline) == 2, "made, and made longer; once more is no news"
+    assert sum(one["kind"] == "silenced" for one in timeline) == 2, "created, then extended; another one is no change"
     assert made["comment"].split()[0] == "INC-2026-0001"
     assert {one["name"]: one["value"] for one in made["matchers"]} == {"alertname": "HighErrorRate", "service": "api"}
 
     async def shown() -> bool:
         return (await house.get("/api/v1/incidents/INC-2026-0001"))[1]["upstream"] == {"silenced": 1}
 
-    await until(shown, "the incident says that its alert is silenced there")
+    await until(shown, "the incident shows that its alert is silenced there")
     assert (await house.get("/api/v1/incidents/INC-2026-0001"))[1]["state"] == "open"
     await house.do("/incidents/INC-2026-0001/resolve", {})
 
@@ -126,7 +126,7 @@ async def test_an_alert_that_never_reached_us_opens_its_incident(house: Asked) -
     async def opened() -> bool:
         return len(await house.incidents()) == 2
 
-    await until(opened, "an incident for what never reached us", 40)
+    await until(opened, "an incident for the alert that never arrived", 40)
 
 
 async def test_what_alertmanager_has_forgotten_is_over_or_asked_about(house: Asked) -> None:
@@ -148,7 +148,7 @@ async def test_what_alertmanager_has_forgotten_is_over_or_asked_about(house: Ask
         found = {one["severity"]: one["state"] for one in await house.incidents()}
         return found["SEV-3"] in ("monitoring", "resolved")
 
-    await until(over, "the mild one is over", 60)
+    await until(over, "the less severe one is over", 60)
     grave = next(one for one in await house.incidents() if one["severity"] == "SEV-2")
     assert grave["state"] == "open"
 
@@ -156,4 +156,4 @@ async def test_what_alertmanager_has_forgotten_is_over_or_asked_about(house: Ask
         _, timeline = await house.get(f"/api/v1/incidents/{grave['id']}/timeline")
         return any(event["reason"] == "unknown_upstream" for event in timeline["items"])
 
-    await until(asked, "people are asked about the grave one", 20)
+    await until(asked, "people are asked about the severe one", 20)

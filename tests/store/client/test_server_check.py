@@ -146,7 +146,7 @@ async def test_a_user_without_info_and_config_works_and_says_what_it_cannot_see(
         finally:
             await connection.close()
     assert not monitor.away
-    assert connection.server.met, "nobody is told that it falls short of what cannot be seen"
+    assert connection.server.met, "no warning about settings that cannot be read"
     (told,) = [one for one in logs if one["event"] == "store_unseen"]
     assert "cannot be checked: INFO is refused and CONFIG GET is refused" in told["why"]
 
