@@ -103,7 +103,7 @@ async def test_every_other_key_of_the_list_of_keys_acts(house: House, chromium: 
     await chromium.key("x")
     assert await chromium.ask("document.querySelectorAll('article input:checked').length") == 1
     await chromium.key("e")
-    assert await chromium.ask("location.pathname") == "/", "a card has nothing to escalate with"
+    assert await chromium.ask("location.pathname") == "/", "a card has no escalate button"
     await chromium.leads("Enter")
     assert await chromium.ask("location.pathname") == f"/incidents/{first}"
     where = "document.activeElement.closest('details').id"

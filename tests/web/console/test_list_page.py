@@ -69,7 +69,7 @@ async def test_each_figure_of_a_report_leads_to_its_incidents(house: House) -> N
     assert f'<a href="{link}" aria-label="2 SEV-2 in the week of 2026-11-23">2</a>' in text
     card = '<a href="/?month=2026-11" aria-label="Incidents per month: 2, show the incidents">2</a>'
     assert card in text and card in await page(house, "/reports")
-    assert 'aria-label="SEV-1 incidents per quarter' not in text, "those are not of this month alone"
+    assert 'aria-label="SEV-1 incidents per quarter' not in text, "they are not limited to this month"
     for path, found in (
         (link.replace("&amp;", "&"), 2), ("/?month=2026-11", 2), ("/?month=2026-11&severity=SEV-1", 0),
         ("/?month=2026-11&week=2026-11-16", 0), ("/?month=2026-10", 0),

@@ -83,7 +83,7 @@ async def test_the_oldest_body_of_a_peer_gives_way() -> None:
         tasks = []
         for number in range(FROM_ONE_PEER + 1):
             tasks.append(asyncio.create_task(post(number)))
-            await until(partial(begun.__contains__, f"/{number}"), "a body that has begun")
+            await until(partial(begun.__contains__, f"/{number}"), "an incomplete body")
         assert await tasks[0] == (408, "crowded_out")
         async with client.post("/whole", data=b"whole") as answer:
             assert (answer.status, await answer.text()) == (200, "whole")
