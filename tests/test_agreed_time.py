@@ -95,7 +95,7 @@ def test_the_stores_clock_goes_back_while_no_replica_runs() -> None:
     stage.clocks.clear()
     stage.real += timedelta(seconds=30)
     stage.jumped -= timedelta(hours=1)
-    assert near(stage.started().now(), stage.real - timedelta(seconds=30)), "from what was shown last"
+    assert near(stage.started().now(), stage.real - timedelta(seconds=30)), "from the last written time"
 
 
 def test_a_store_that_was_long_without_replicas_is_believed() -> None:

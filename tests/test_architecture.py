@@ -136,7 +136,7 @@ def parse(path: Path) -> ast.Module:
 def test_imports_go_one_way(path: Path) -> None:
     room = room_of(path)
     if room != "__init__":
-        assert room in MAY_IMPORT, f"{label(path)} stands in no room of docs/architecture"
+        assert room in MAY_IMPORT, f"{label(path)} is in no package of docs/architecture"
         assert forbidden_imports(room, parse(path)) == []
 
 

@@ -156,7 +156,7 @@ def test_amtool_likes_the_configuration_for_its_version() -> None:
     assert old.returncode == 0, old.stdout + old.stderr
     new = run("amtool", "check-config", "alertmanager-0.28.yml", folder=ALERTMANAGER)
     complaints = re.findall(r"field \w+ not found", new.stdout + new.stderr)
-    assert complaints in ([], ["field timeout not found"]), "nothing but the timeout is newer"
+    assert complaints in ([], ["field timeout not found"]), "only the timeout is newer"
 
 
 def test_the_newer_configuration_only_adds_the_timeout() -> None:

@@ -90,7 +90,7 @@ def cycle(edges: Mapping[str, Mapping[str, str]]) -> list[str]:
 @pytest.mark.parametrize("package", sorted(ORDER))
 def test_subpackages_go_one_way(package: str) -> None:
     folders = {path.parent.name for path in (PACKAGE / package).glob("*/__init__.py")}
-    assert folders == set(ORDER[package]), "a new sub-package has its place in ORDER"
+    assert folders == set(ORDER[package]), "add the new sub-package to ORDER"
     edges = edges_of(package)
     assert against(ORDER[package], edges) == []
     assert cycle(edges) == []

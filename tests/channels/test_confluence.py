@@ -114,7 +114,7 @@ async def test_nor_the_next_time(both: Wired) -> None:
     assert [one[: len("<p>A newer")] for one in page["comments"]] == ["<p>A newer"] * 2
     asked = len(both.vendor.received)
     await send(both, saying("z", memory))
-    assert len(both.vendor.received) == asked, "nothing is new"
+    assert len(both.vendor.received) == asked, "nothing has changed"
     fake(both).edit(str(first.ref), "<p>more</p>")
     await send(both, saying("w", memory))
     assert (page["value"], len(page["comments"])) == ("<p>more</p>", 3)

@@ -115,7 +115,7 @@ async def test_what_every_status_means(wired: Wired, hundred: int) -> None:
         error = await failure(wired)
         found = (error.reason, error.permanent, error.ambiguous)
         assert found == meant(wanted, wired.channel.kind, blunt=wired.blunt), status
-        assert len(wired.vendor.received) == before + 1, "never followed, nor repeated inside one attempt"
+        assert len(wired.vendor.received) == before + 1, "neither followed nor repeated in one attempt"
     assert wired.site.failures == []
 
 

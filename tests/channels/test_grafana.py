@@ -55,7 +55,7 @@ async def test_a_mark_of_what_goes_on_again_has_no_end(graphs: Wired) -> None:
     memory = (await graphs.channel.send(notice(incident=over, events=(OVER,), memory=memory))).memory
     memory = (await graphs.channel.send(notice(memory=memory))).memory
     (mark,) = fake(graphs).annotations.values()
-    assert mark["timeEnd"] == mark["time"], "as it stood when it had no end"
+    assert mark["timeEnd"] == mark["time"], "the text from before its end"
     again = incident(state=State.RESOLVED, resolved_at=NOW + timedelta(minutes=50))
     await graphs.channel.send(notice(incident=again, events=(OVER,), memory=memory))
     (mark,) = fake(graphs).annotations.values()

@@ -206,7 +206,7 @@ async def test_trigger_acknowledge_resolve_is_one_alert(pager: Wired) -> None:
     await pager.channel.send(notice(Action.RESOLVE))
     assert vendor.open() == []
     await pager.channel.send(notice(Action.TRIGGER, page=page(key="rcv-5f3a/1795442531611/alice/2", ring=2)))
-    assert vendor.rung == 2, "a new ring is a new key"
+    assert vendor.rung == 2, "a new ring has a new key"
 
 
 def test_a_key_that_is_too_long_stays_one_key() -> None:

@@ -86,7 +86,7 @@ async def test_what_follows_edits_the_message_and_says_the_news_once(slack: Wire
     assert [item["blocks"][0]["text"]["text"] for item in vendor.replies] == ["• acknowledged by Alice\n• resolved"]
     assert receipt.memory["said"] == 3
     receipt = await slack.channel.send(later(receipt, "acknowledged by Alice", "resolved", incident=resolved))
-    assert len(vendor.replies) == 1, "what was said is not said again"
+    assert len(vendor.replies) == 1, "earlier events are not repeated"
 
 
 async def test_a_newly_informed_person_is_called_in_the_thread(slack: Wired) -> None:
@@ -277,7 +277,7 @@ async def test_a_limit_holds_for_every_incident_until_it_has_passed(slack: Wired
     assert (await refused(slack, notice())).retry_after == 30
     held = await refused(slack, notice(incident=incident(uid="uid-0002"), now=NOW + timedelta(seconds=10)))
     assert (held.reason, held.retry_after) == ("rate_limited", 20)
-    assert len(slack.vendor.received) == 1, "nobody asks while the limit lasts"
+    assert len(slack.vendor.received) == 1, "no request is sent while the limit applies"
     await slack.channel.send(notice(now=NOW + timedelta(seconds=31)))
     assert len(fake(slack).parents) == 1
 

@@ -52,7 +52,7 @@ async def test_the_oldest_of_six_hundred_hears_of_its_news(page: Wired) -> None:
     told = await page.channel.send(later(receipt.memory))
     assert told.warning is None
     assert page.vendor.incidents[str(receipt.ref)]["status"] == "identified"
-    assert len(page.vendor.received) == 3, "an update takes two requests, however many are open"
+    assert len(page.vendor.received) == 3, "an update takes two requests, regardless of the number of open incidents"
 
 
 async def test_what_people_ended_there_stays_ended(page: Wired) -> None:

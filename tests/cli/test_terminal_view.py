@@ -90,7 +90,7 @@ def test_markdown_is_laid_out_on_a_terminal(screen: Screen, monkeypatch: pytest.
     lines = plain_lines(text)
     assert not any("**" in line for line in lines)
     assert any("Review" in line for line in lines)
-    assert "\x1b]8" not in text, "no link that acts"
+    assert "\x1b]8" not in text, "no active link"
 
 
 def test_in_a_pipe_everything_stays_as_it_is(

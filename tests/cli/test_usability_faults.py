@@ -31,7 +31,7 @@ async def test_9_the_command_of_the_runbook_tests_the_pager(house: House) -> Non
     assert (code, err) == (0, "")
     assert out.startswith("pager: ok")
     code, _, err = await receiver(house, "admin-token", *line.partition(" --to")[0].split())
-    assert (code, "--to" in err, "needs a person" in err) == (1, True, True), "what is missing is named"
+    assert (code, "--to" in err, "needs a person" in err) == (1, True, True), "the missing value is named"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_19_a_dry_run_prints_no_bodies_unless_it_is_asked_for_them(tmp_path: Pat
     short, whole = lines(), lines("--bodies")
     assert not any("{" in line for line in short)
     assert max(map(len, short)) < 200
-    assert any(line.strip() == '"event_action": "trigger",' for line in whole), "one field on a line"
+    assert any(line.strip() == '"event_action": "trigger",' for line in whole), "one field per line"
 
 
 def test_18_waiting_for_answers_shows_how_many_came(monkeypatch: pytest.MonkeyPatch) -> None:

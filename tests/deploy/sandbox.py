@@ -77,7 +77,7 @@ class Build:
                 self._run(rest, self.build)
             if rest == VENV:
                 (site,) = (folder / "opt/receiver/lib").glob("python3.*/site-packages")
-                assert seed(context / "requirements.lock", site), "nothing of the lock is here"
+                assert seed(context / "requirements.lock", site), "no distribution of the lock is installed here"
         for word, rest in self.final.steps:
             if word == "COPY":
                 assert rest == "--from=build /opt/receiver /opt/receiver", rest

@@ -62,7 +62,7 @@ def test_everything_that_is_mounted_or_waited_for_is_there(compose: dict[str, An
         assert set(service.get("secrets", ())) <= set(compose["secrets"])
         for source, *rest in mounts(service):
             if source.startswith("."):
-                assert rest[1:] == ["ro"], f"{source} may be written"
+                assert rest[1:] == ["ro"], f"{source} is writable"
                 assert (HERE / source).exists(), source
             else:
                 named.add(source)
@@ -81,7 +81,7 @@ def test_nothing_is_open(services: dict[str, Service]) -> None:
 def test_every_variable_is_in_the_example_which_has_no_secret() -> None:
     asked = set(re.findall(r"\$\{(\w+):\?see env\.example\}", (HERE / "compose.yaml").read_text("utf-8")))
     bare = re.findall(r"\$\{\w+\}", (HERE / "compose.yaml").read_text("utf-8"))
-    assert (asked, bare) == (set(VARIABLES), []), "one that is not set must be said, not be empty"
+    assert (asked, bare) == (set(VARIABLES), []), "an unset variable must be reported, not be empty"
     assert set(VARIABLES.values()) == {""}
     assert ".env" in (ROOT / ".gitignore").read_text("utf-8").split()
 
@@ -137,7 +137,7 @@ def test_promtool_takes_prometheus_file_with_its_rules(tmp_path: Path, services:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     found = [int(number) for number in re.findall(r"(\d+) rules found", done.stdout)]
-    assert len(found) == 3 and all(found), "the dead man's switch, what is recorded, what is alerted on"
+    assert len(found) == 3 and all(found), "the dead man's switch, the recording rules, and the alert rules"
 
 
 def test_grafana_finds_its_source_and_its_dashboards(services: dict[str, Service]) -> None:

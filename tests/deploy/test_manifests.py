@@ -73,12 +73,12 @@ def test_every_file_is_used_or_an_example() -> None:
 def test_everything_is_in_its_namespace_and_no_secret_is_among_it(objects: list[Manifest]) -> None:
     kinds = {each["kind"] for each in objects}
     assert "Secret" not in kinds
-    assert not kinds & {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}, "it has no rights"
+    assert not kinds & {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}, "it has no permissions"
     name = only(objects, "Namespace")["metadata"]["name"]
     assert {each["metadata"]["namespace"] for each in objects if each["kind"] != "Namespace"} == {name}
     example = source("secret.example.yaml")
     assert example["metadata"]["namespace"] == name
-    assert all(isinstance(value, str) for value in example["stringData"].values()), "stringData holds text only"
+    assert all(isinstance(value, str) for value in example["stringData"].values()), "stringData has only text"
 
 
 def test_each_selector_meets_the_pods(objects: list[Manifest], deployment: Manifest, pod: Manifest) -> None:
@@ -196,12 +196,12 @@ def test_a_store_that_fails_over_is_asked_for_a_replica(overlay: str, kind: str)
 
 def test_it_may_call_names_vendors_and_what_watches_and_nothing_else() -> None:
     egress = only(build("base"), "NetworkPolicy")["spec"]["egress"]
-    assert all(rule["to"] and rule["ports"] for rule in egress), "a rule without `to` is the whole world"
+    assert all(rule["to"] and rule["ports"] for rule in egress), "a rule without `to` allows every destination"
     ports = [sorted(port["port"] for port in rule["ports"]) for rule in egress]
     assert ports == [[53, 53], [443, 587], [9090, 9093]]
     outside = [block["ipBlock"] for block in egress[1]["to"]]
     assert [block["cidr"] for block in outside] == ["0.0.0.0/0", "::/0"]
-    assert "169.254.0.0/16" in outside[0]["except"], "where a cloud hands out credentials"
+    assert "169.254.0.0/16" in outside[0]["except"], "the metadata address of clouds, which returns credentials"
     assert only(build("base"), "NetworkPolicy")["spec"]["policyTypes"] == ["Ingress", "Egress"]
 
 
@@ -225,13 +225,13 @@ def test_the_store_in_the_cluster_is_met_by_its_names() -> None:
     selectors = (store["spec"]["selector"]["matchLabels"], door["spec"]["selector"], way)
     for selector in (*selectors, policy["podSelector"]["matchLabels"]):
         assert selector and selector.items() <= labels
-    assert (policy["policyTypes"], policy.get("egress")) == (["Ingress", "Egress"], None), "it calls nobody"
+    assert (policy["policyTypes"], policy.get("egress")) == (["Ingress", "Egress"], None), "it sends nothing"
     caller = policy["ingress"][0]["from"][0]["podSelector"]["matchLabels"].items()
     assert caller <= only(objects, "Deployment")["spec"]["template"]["metadata"]["labels"].items()
     (box,) = store["spec"]["template"]["spec"]["containers"]
     (claim,) = store["spec"]["volumeClaimTemplates"]
     assert {"name": claim["metadata"]["name"], "mountPath": "/data"} in box["volumeMounts"]
-    assert not any("$(" in word for word in (*box["command"], *box["args"])), "no secret stands in an argument"
+    assert not any("$(" in word for word in (*box["command"], *box["args"])), "no argument contains a secret"
     (url,) = [
         each["value"]
         for each in only(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["env"]

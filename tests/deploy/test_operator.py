@@ -83,7 +83,7 @@ def test_the_scrape_finds_the_service() -> None:
     assert spec["namespaceSelector"]["matchNames"] == [service["metadata"]["namespace"]]
     assert [each["port"] for each in spec["endpoints"]] == [port["name"] for port in service["spec"]["ports"]]
     pod = only(objects, "Deployment")["spec"]["template"]
-    assert "annotations" not in pod["metadata"], "or every pod is scraped twice"
+    assert "annotations" not in pod["metadata"], "otherwise every pod is scraped twice"
 
 
 def as_alertmanager(spec: Manifest) -> Manifest:
@@ -144,4 +144,4 @@ def test_alerts_come_to_this_service_with_its_token() -> None:
     (watchdog,) = spec["route"]["routes"]
     assert watchdog["matchers"] == [{"name": "alertname", "matchType": "=", "value": "Watchdog"}]
     minutes = [timedelta(minutes=int(watchdog[key].removesuffix("m"))) for key in ("repeatInterval", "groupInterval")]
-    assert minutes[0] + 2 * minutes[1] < timedelta(minutes=5), "heard before its silence is an incident"
+    assert minutes[0] + 2 * minutes[1] < timedelta(minutes=5), "repeated before its silence opens an incident"

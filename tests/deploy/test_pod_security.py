@@ -16,7 +16,7 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet")
 def pods(overlay: str) -> dict[str, Manifest]:
     """The pod of each workload, by its name."""
     objects = build(overlay)
-    assert not [each for each in objects if each["kind"] in ("Pod", "CronJob")], "look at these too"
+    assert not [each for each in objects if each["kind"] in ("Pod", "CronJob")], "check these too"
     return {each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in objects if each["kind"] in WORKLOADS}
 
 

@@ -80,7 +80,7 @@ def checked(block: Block, folder: Path) -> str:
     if block.name == "with-the-channel":
         return "is loaded with the channel that its page adds"
     unknown = keys - set(Sections.model_fields)
-    assert not unknown, f"no section of a configuration: {unknown}"
+    assert not unknown, f"not a section of a configuration: {unknown}"
     complete(block.text)
     return LOADED
 

@@ -32,7 +32,7 @@ def sentences() -> list[tuple[str, str]]:
 
 def test_every_event_has_one_sentence() -> None:
     names = [name for name, _ in sentences()]
-    assert sorted(names) == list(events()), "write a sentence in reference/log_events.toml, or remove one"
+    assert sorted(names) == list(events()), "add a description to reference/log_events.toml, or remove one"
 
 
 def test_every_sentence_is_complete() -> None:

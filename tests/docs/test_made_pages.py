@@ -16,19 +16,19 @@ from reference.settings import names
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_is_fresh(name: str) -> None:
-    assert (FOLDER / name).read_text("utf-8") == PAGES[name](), "old: run `make docs`"
+    assert (FOLDER / name).read_text("utf-8") == PAGES[name](), "outdated: run `make docs`"
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_its_table_is_fresh(name: str) -> None:
     text = (DOCS / name).read_text("utf-8")
-    assert TABLES[name](text) == text, "old: run `make docs`"
+    assert TABLES[name](text) == text, "outdated: run `make docs`"
 
 
 def test_the_table_of_channels_says_what_the_classes_can_do() -> None:
     kinds = discover()
     assert row("pagerduty", kinds["pagerduty"]) == ("[pagerduty](#pagerduty)", "yes", "yes", "yes", "-", "yes")
-    assert row("log", kinds["log"])[1] == "-", "a log wakes nobody"
+    assert row("log", kinds["log"])[1] == "-", "a log pages no one"
     for kind, channel in kinds.items():
         assert channel.idempotent or not (channel.looks_up or (channel.keyed and channel.wakes)), kind
     with pytest.raises(ValueError, match="generated"):

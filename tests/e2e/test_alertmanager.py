@@ -198,7 +198,7 @@ async def test_what_was_cut_off_resolves_nothing(bench: Bench) -> None:
     async def heard() -> bool:
         return (await bench.incidents())[0].version > 1
 
-    await until(heard, "the cut notification")
+    await until(heard, "the truncated notification")
     incident = (await bench.incidents())[0]
     assert incident.state == "open"
     assert len(bench.pager.open()) == 2

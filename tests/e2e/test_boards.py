@@ -104,7 +104,7 @@ class Stage(House):
         async def taken() -> bool:
             return await self.post(body) == 200
 
-        await until(taken, "a notification to be taken")
+        await until(taken, "a notification to be accepted")
 
     async def do(self, path: str, body: Any) -> Any:
         headers = {"Authorization": f"Bearer {READ}"}

@@ -48,7 +48,7 @@ class Crowded:
                 return False
             return bool(said["complete"])
 
-        await until(known, "a service that knows all")
+        await until(known, "a service that knows all incidents")
 
     async def gauge(self) -> dict[str, int]:
         """Return the number of open incidents by severity, from the metrics."""
@@ -92,11 +92,11 @@ async def test_many_open_incidents_cost_nobody_anything(crowded: Crowded) -> Non
         async with one.client.get(path) as answer:
             text = await answer.text()
         assert answer.status == 200, (path, text[:200])
-        assert time.monotonic() - began < 5, f"{path}: far beyond what a busy machine explains"
+        assert time.monotonic() - began < 5, f"{path}: much slower than a busy machine explains"
         if path == "/":
             assert f"Open ({MANY})" in text
             assert "Needs an answer (5000+)" in text
-            assert text.count('class="card') < 250, "the page shows the worst, and that there are more"
+            assert text.count('class="card') < 250, "the page shows the most severe ones, and that there are more"
     # The commands of an opening do not grow with the number of open incidents: counted by the store for 20 openings.
     before = one.commands()
     for number in range(20):
@@ -109,4 +109,4 @@ async def test_many_open_incidents_cost_nobody_anything(crowded: Crowded) -> Non
     assert resident(one.service.pid) < 160
     await one.service.kill()
     await one.start()
-    assert sum((await one.gauge()).values()) in (MANY + 20, MANY + 21), "with the storm that they are, perhaps"
+    assert sum((await one.gauge()).values()) in (MANY + 20, MANY + 21), "perhaps including their storm"

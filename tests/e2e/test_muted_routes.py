@@ -99,18 +99,18 @@ async def test_what_the_hours_of_a_route_hold_back_pages_nobody(pair: Pair) -> N
     async def heard() -> bool:
         return len(await pair.incidents()) == 1
 
-    await until(heard, "the receiver has been heard of")
+    await until(heard, "the receiver is known")
     pair.pair[0].stop()
     await pair.again()
     muted = [*fires("HighErrorRate", night="yes"), *fires("HighErrorRate", office="yes")]
     for one in pair.pair:
         await one.post("alerts", muted)
     seen = pair.looks()
-    await until(lambda: pair.looks() >= seen + 6, "it has been looked at the muted ones for longer than unheard_after")
+    await until(lambda: pair.looks() >= seen + 6, "the muted alerts were checked for longer than unheard_after")
     # Only one of the pair has the alert that is not muted.
     await pair.pair[1].post("alerts", fires("IntegrationDown"))
     await until(lambda: pair.pager.rung >= 1, "the page for what never came in")
     seen = pair.looks()
-    await until(lambda: pair.looks() >= seen + 3, "three more looks")
+    await until(lambda: pair.looks() >= seen + 3, "three more checks")
     opened = sorted(one["title"].partition(":")[0] for one in await pair.incidents())
     assert opened == ["DataLag", "IntegrationDown"]

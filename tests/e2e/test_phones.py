@@ -96,7 +96,7 @@ async def test_sent_received_answered_and_cleared(service: str, server: str) -> 
     phone = Phone(server)
     following = asyncio.create_task(phone.follow())
     try:
-        await until(lambda: bool(phone.events("open")), "the topic is followed")
+        await until(lambda: bool(phone.events("open")), "the topic has a subscriber")
         async with aiohttp.ClientSession(headers=HEADERS) as session:
             async with session.post(f"{service}/webhooks/alertmanager", data=notification(alert())) as answer:
                 number = (await answer.json())["incident"]
@@ -110,7 +110,7 @@ async def test_sent_received_answered_and_cleared(service: str, server: str) -> 
                 async with session.get(f"{service}/api/v1/incidents/{number}") as shown:
                     return bool((await shown.json())["state"] == "acknowledged")
 
-            await until(acknowledged, "the answer is heard")
+            await until(acknowledged, "the answer is received")
         await until(lambda: bool(phone.events("message_clear")), "the page is cleared")
         assert phone.events("message_clear")[0]["sequence_id"] == page["sequence_id"]
         assert len(phone.events("message")) == 1
@@ -125,7 +125,7 @@ async def test_aiontfy_follows_the_topic_and_publishes_the_answer(service: str, 
         phone = Ntfy(server, own, token=TOKEN)
         following = asyncio.create_task(phone.subscribe([TOPIC], heard.append))
         try:
-            await until(lambda: any(one.event is Event.OPEN for one in heard), "the topic is followed")
+            await until(lambda: any(one.event is Event.OPEN for one in heard), "the topic has a subscriber")
             async with aiohttp.ClientSession(headers=HEADERS) as session:
                 async with session.post(f"{service}/webhooks/alertmanager", data=notification(alert())) as answer:
                     number = (await answer.json())["incident"]
@@ -141,7 +141,7 @@ async def test_aiontfy_follows_the_topic_and_publishes_the_answer(service: str, 
                         stands = await shown.json()
                     return bool(stands["state"] == "acknowledged" and not stands["escalation"]["running"])
 
-                await until(stopped, "the answer is heard, and the escalation stopped")
+                await until(stopped, "the answer is received, and the escalation stopped")
             await until(lambda: any(one.event is Event.MESSAGE_CLEAR for one in heard), "the page is cleared")
             (cleared,) = [one for one in heard if one.event is Event.MESSAGE_CLEAR]
             assert cleared.sequence_id == page.sequence_id

@@ -255,7 +255,7 @@ async def test_a_silenced_alert_is_not_a_resolved_one(house: House) -> None:
         _, shown = await house.get(f"/api/v1/incidents/{known['id']}")
         return {one["labels"]["instance"]: one["status"] for one in shown["alerts"]["items"]}["b"] == "resolved"
 
-    await until(heard, "the end of b, in a notification that says resolved and does not name a")
+    await until(heard, "the end of b, in a resolved notification without a")
     _, timeline = await house.get(f"/api/v1/incidents/{known['id']}/timeline")
     kinds = [event["kind"] for event in timeline["items"]]
     assert "monitoring" not in kinds
@@ -289,7 +289,7 @@ async def test_a_hangup_reloads_and_a_bad_file_changes_nothing(house: House) -> 
     async def is_good() -> bool:
         return (await loaded())["receiver_config_last_reload_successful"] == 1
 
-    await until(is_good, "a reload that is good")
+    await until(is_good, "a successful reload")
     after = await loaded()
     name = "receiver_config_last_reload_timestamp_seconds"
     assert after[name] > before[name]

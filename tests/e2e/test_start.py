@@ -55,7 +55,7 @@ def test_what_is_wrong_is_one_line_and_soon(tmp_path: Path, taken: int, data: st
     assert done.returncode == 1, done
     (line,) = (done.stdout + done.stderr).splitlines()
     assert said.format(taken=taken) in line
-    assert not (tmp_path / "data").exists(), "a port that is taken is told before the data folder is touched"
+    assert not (tmp_path / "data").exists(), "a port in use is reported before the data folder is touched"
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,14 @@ async def test_a_silence_is_made_there_shown_here_and_ends_with_the_incident(hou
     ends = datetime.fromisoformat(made["endsAt"]) - datetime.fromisoformat(first["endsAt"])
     assert ends > timedelta(hours=1, minutes=59)
     timeline = (await house.get("/api/v1/incidents/INC-2026-0001/timeline"))[1]["items"]
-    assert sum(one["kind"] == "silenced" for one in timeline) == 2, "made, and made longer; once more is no news"
+    assert sum(one["kind"] == "silenced" for one in timeline) == 2, "created, then extended; another one is no change"
     assert made["comment"].split()[0] == "INC-2026-0001"
     assert {one["name"]: one["value"] for one in made["matchers"]} == {"alertname": "HighErrorRate", "service": "api"}
 
     async def shown() -> bool:
         return (await house.get("/api/v1/incidents/INC-2026-0001"))[1]["upstream"] == {"silenced": 1}
 
-    await until(shown, "the incident says that its alert is silenced there")
+    await until(shown, "the incident shows that its alert is silenced there")
     assert (await house.get("/api/v1/incidents/INC-2026-0001"))[1]["state"] == "open"
     await house.do("/incidents/INC-2026-0001/resolve", {})
 

@@ -195,7 +195,7 @@ class FakeSlack(Vendor):
     def _taken_in(self, request: web.Request, raw: bytes, keep: bool) -> Result:
         found = self.files.get(request.match_info["file"])
         if "Authorization" in request.headers:
-            self.fail("the token is for the Web API alone")
+            self.fail("the token is only for the Web API")
         if found is None or len(raw) != int(found["length"]):
             return 400, {"error": "wrong length"}, ["wrong length"]
         if keep:

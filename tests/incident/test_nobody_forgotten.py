@@ -133,9 +133,9 @@ class Life:
             return
         (incident,) = self.store.open() or [None]
         assert incident is not None, f"it fires without an incident after {history}"
-        assert incident.firing, f"it fires, and its incident does not know after {history}"
+        assert incident.firing, f"it fires, and its incident does not have it after {history}"
         assert self.called_for(incident), (
-            f"nobody is called and nobody will be after {history}: {incident.state}, held {incident.held}"
+            f"no one is paged or will be after {history}: {incident.state}, held {incident.held}"
         )
 
     def called_for(self, incident: Incident) -> bool:
@@ -193,8 +193,8 @@ def test_it_never_fires_with_nobody_called_and_nobody_to_be_called(gap: int) -> 
                 counts[told] += stood_for[name]
                 states.update(one.state for one in other.store.incidents.values())
         ways, stood_for = after, counts
-    assert sum(stood_for.values()) == len(EVENTS) ** LENGTH, "every history is among them"
-    assert {State.OPEN, State.ACKNOWLEDGED, State.MONITORING} <= states, "the histories reach what they are about"
+    assert sum(stood_for.values()) == len(EVENTS) ** LENGTH, "every history is included"
+    assert {State.OPEN, State.ACKNOWLEDGED, State.MONITORING} <= states, "the histories reach the states that they test"
     for life, history in ways.values():
         life.pass_time(DAY, (*history, "a day"))
 

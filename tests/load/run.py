@@ -77,7 +77,7 @@ class LoadRun:
     async def settle(self) -> None:
         """Wait until all notifications are accepted and paged, for at most `CATCH_UP` seconds."""
         with contextlib.suppress(AssertionError):
-            self.caught_up = await until(self._nothing_owed, "everything taken and paged", CATCH_UP)
+            self.caught_up = await until(self._nothing_owed, "all notifications to be accepted and paged", CATCH_UP)
 
     async def _nothing_owed(self) -> bool:
         # The API is queried again only after its last response was fulfilled, because responses cost the replica CPU.

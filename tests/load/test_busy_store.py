@@ -72,11 +72,11 @@ async def test_a_store_that_answers_slowly_is_there(tmp_path: Path, least: float
         run.slow.delay(least, most)
         await run.sender.run(2.0, 6.0)
         with contextlib.suppress(AssertionError):
-            await until(lambda: not run.sender.waiting, "everything taken", 10.0)
+            await until(lambda: not run.sender.waiting, "everything accepted", 10.0)
         left = len(run.sender.waiting)
         run.slow.delay(0.0)
         await settled(run)
-        assert left == 0, "not taken while the store was slow"
+        assert left == 0, "not accepted while the store was slow"
 
 
 async def said_up(run: LoadRun, *, up: bool) -> float:
@@ -87,7 +87,7 @@ async def said_up(run: LoadRun, *, up: bool) -> float:
         metrics = await run.watches[0].metrics()
         return sample.store_up is up and metrics["receiver_store_up", ""] == float(up)
 
-    return await until(says, f"the store to be said to be {'there' if up else 'away'}", 20.0)
+    return await until(says, f"the store to be reported as {'there' if up else 'away'}", 20.0)
 
 
 async def test_a_store_that_is_gone_for_five_seconds_is_away_once(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_a_store_comes_back_however_many_notifications_are_refused_meanwhi
         await said_up(run, up=False)
         run.stage.store.signal(signal.SIGCONT)
         back = await said_up(run, up=True)
-        assert not sending.done(), "it came back under load"
+        assert not sending.done(), "it was back under load"
         await sending
         await run.settle()
         say(f"back after {back:.2f} s, under 30 groups a second")

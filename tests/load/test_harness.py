@@ -85,7 +85,7 @@ async def test_the_sender_comes_again_until_it_is_taken(aiohttp_server: AiohttpS
     sender = Sender([f"http://127.0.0.1:{server.port}"], severe_each=1)
     try:
         group = sender.begin(resolve_after=0.1)
-        await until(lambda: group.ended, "both notifications to be taken", 20)
+        await until(lambda: group.ended, "both notifications to be accepted", 20)
         assert sender.outcomes == {"503": 1, "500": 1, "200": 2}
         assert (group.severity, group.said, sender.waiting) == ("SEV-1", {"incident": "INC-1"}, [])
         assert [body["status"] for body in bodies] == ["firing", "firing", "firing", "resolved"]

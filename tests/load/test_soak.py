@@ -102,5 +102,5 @@ def test_descriptors_are_told_apart_by_where_they_lead() -> None:
         with socket.create_connection(("127.0.0.1", port)), listener.accept()[0], pair[0], pair[1]:
             found = descriptors(os.getpid(), port)
             found.subtract(before)
-            assert found == {"in": 1, "out": 1, "store": 2, "other": 1}, "a unix socket is the store's"
+            assert found == {"in": 1, "out": 1, "store": 2, "other": 1}, "a unix socket belongs to the store"
             assert held_by_peers(os.getpid(), port) == 1

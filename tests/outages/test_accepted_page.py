@@ -17,7 +17,7 @@ UNDER_WAY = 0.4
 async def paged_without_the_store(made: Pair, probe: Probe) -> None:
     """Check that a page that no vendor has accepted yet is sent once, and that its receipt is written later."""
     made.cut()
-    assert not made.triggers(probe), "it was paged before the store was gone"
+    assert not made.triggers(probe), "it was paged before the store was cut off"
     took = await made.paged(probe, within=PAGED_WITHIN)
     say(f"paged without the store after {took:.1f} s")
     made.mend()
@@ -56,7 +56,7 @@ async def test_it_goes_out_without_the_store(tmp_path: Path) -> None:
         async def tried_twice() -> bool:
             return [row["attempts"] for row in await made.rows() if int(row.get("attempts", 0))] == ["2"]
 
-        await until(tried_twice, "two attempts that the vendor has refused")
+        await until(tried_twice, "two attempts that the vendor refused")
         await paged_without_the_store(made, refused)
         for probe in (before, *untried, refused):
             await made.taken(probe, 1, firing=False)

@@ -92,7 +92,7 @@ async def test_emergency_pages_obey_the_limits_of_every_page(tmp_path: Path) -> 
         await made.paged(closed)
         for verb in ("resolve", "close"):
             await made.post(f"/api/v1/incidents/{incident}/{verb}", {})
-        await until(lambda: not made.pager.open and made.owes(0), "the page of what was closed to be resolved")
+        await until(lambda: not made.pager.open and made.owes(0), "the page of the closed incident to be resolved")
         for number in (0, 1):
             # A replica catches up before it lists open incidents, so it has read the closing.
             assert (await made.get("/api/v1/incidents?open=true", number))["items"] == []

@@ -76,7 +76,7 @@ async def late(made: Pair, sender: Sender, seconds: float | None, count: int) ->
             await until(lambda: made.pager.first.keys() >= {one.name for one in groups}, "the pages", PAGED_WITHIN + 2)
     first = made.pager.first
     took = sorted(round(first.get(group.name, 1e12) - group.first_try, 2) for group in groups)
-    say(f"{seconds or 'alternating'} s a command: paged after {took}")
+    say(f"{seconds or 'alternating'} s per command: paged after {took}")
     await made.back()
     return [] if took[-1] <= PAGED_WITHIN else [f"{seconds}: paged after {took}"]
 

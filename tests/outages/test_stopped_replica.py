@@ -24,7 +24,7 @@ async def test_it_leaves_no_page_open_that_is_over(tmp_path: Path) -> None:
         on_its_way, probes = made.sender.probe(), [made.sender.probe() for _ in range(COUNT)]
         made.vendors.keep_back()
         await made.taken(on_its_way, 0)
-        await until(lambda: made.vendors.kept > 0, "a request that is on its way to the pager")
+        await until(lambda: made.vendors.kept > 0, "a request in transit to the pager")
         made.proxies[0].delay(UNDER_WAY)
         await asyncio.gather(*(made.taken(probe, 0) for probe in probes))
         made.services[0].signal(signal.SIGSTOP)
@@ -46,5 +46,5 @@ async def test_it_leaves_no_page_open_that_is_over(tmp_path: Path) -> None:
         await made.nothing_open(COUNT + 3)
         pager = made.pager
         late = {key for key, title in pager.titles.items() if on_its_way.name in title}
-        assert set(pager.repeated()) <= late, "only what was on its way has notified twice"
+        assert set(pager.repeated()) <= late, "only the request in transit notified twice"
         assert pager.notifications == COUNT + 3 + 1

@@ -48,7 +48,7 @@ async def test_it_notifies_nobody_of_what_others_have_ended_meanwhile(tmp_path: 
         made.services[0].signal(signal.SIGSTOP)
         stopped = time.monotonic()
         await made.fakes.script("pagerduty")
-        assert not made.pager.keys, "nobody was paged so far"
+        assert not made.pager.keys, "no one was paged so far"
         made.proxies[0].mend()
         for probe in (attempted, undecided):
             await made.taken(probe, 1)

@@ -29,8 +29,8 @@ async def test_it_is_stored_when_the_store_is_back_and_its_end_as_well(tmp_path:
         async def stored() -> bool:
             return len(await made.incidents(1)) == 3
 
-        await until(stored, "an incident of each")
-        assert not made.triggers(held), "a window holds it"
+        await until(stored, "an incident for each group")
+        assert not made.triggers(held), "a maintenance window holds it"
         await made.back()
         for probe in (held, known):
             await made.taken(probe, 1, firing=False)

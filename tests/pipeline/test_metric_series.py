@@ -27,11 +27,11 @@ async def test_what_may_happen_is_counted_from_zero(world: World) -> None:
     one = world.one
     assert value(one, "deliveries_total", channel="pager", action="trigger", outcome="timeout") == 0
     assert value(one, "deliveries_total", channel="chat", action="inform", outcome="ok") == 0
-    assert value(one, "deliveries_total", channel="chat", action="trigger", outcome="ok") is None, "it cannot ring"
+    assert value(one, "deliveries_total", channel="chat", action="trigger", outcome="ok") is None, "it cannot page"
     assert value(one, "circuit_open", channel="pager") == 0
     assert value(one, "delivery_lag_seconds_count", channel="chat") == 0
     assert value(one, "rule_hits_total", rule="outage", severity="SEV-1") == 0
-    assert value(one, "rule_hits_total", rule="high-error-rate", severity="SEV-1") is None, "it never raises so far"
+    assert value(one, "rule_hits_total", rule="high-error-rate", severity="SEV-1") is None, "it raises nothing so far"
     assert value(one, "pages_total", contact="on-call", severity="SEV-2", team="") == 0
     assert value(one, "escalations_total", severity="SEV-1", step="3", team="") == 0
     assert value(one, "escalations_total", severity="SEV-1", step="4", team="") is None
@@ -63,7 +63,7 @@ async def test_a_channel_that_is_gone_is_not_at_rest(world: World) -> None:
     rest = {name: one for name, one in config.channels.items() if name != "chat"}
     world.one.apply(config.model_copy(update={"channels": rest}))
     assert value(world.one, "circuit_open", channel="chat") is None
-    assert value(world.one, "circuit_open", channel="pager") == 1, "it rests still"
+    assert value(world.one, "circuit_open", channel="pager") == 1, "it is still paused"
 
 
 async def test_durability_is_held_against_what_was_asked_for(world: World) -> None:

@@ -37,7 +37,7 @@ def test_the_course_has_each_phase_and_each_mark_on_one_axis() -> None:
         ("detect", "2m"), ("open", "2m"), ("acknowledged", "8m"), ("monitoring", "5m"), ("acknowledged", "10m"),
         ("monitoring", "35m"),
     ]  # fmt: skip
-    assert course.ends == log()[-1].at, "what came after it was resolved is not part of it"
+    assert course.ends == log()[-1].at, "events after it was resolved are not included"
     assert course_counts(course) == [("Alerts", 5), ("Pages", 1), ("Acknowledged", 1)]
     assert [mark.text for mark in course.marks if mark.row == "Acknowledged"] == ["Ada"]
     drawn = course_svg(course, f"Course of {HOSTILE}")
@@ -67,7 +67,7 @@ def test_documents_have_the_same_as_a_table_and_html_as_a_picture() -> None:
     assert shown.index("<h3>Timeline</h3>") < shown.index(picture) < shown.index("<table>")
     assert ".chart" in STYLE and STYLE in shown
     assert fragment("no heading of that name", {"Timeline": picture}).endswith(f"{picture}</div>\n")
-    assert "<th>Phase</th>" in storage(text) and "<svg" not in storage(text), "Confluence takes tables"
+    assert "<th>Phase</th>" in storage(text) and "<svg" not in storage(text), "Confluence accepts tables"
 
 
 def test_months_and_load_say_in_words_what_colors_say() -> None:

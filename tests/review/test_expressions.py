@@ -77,7 +77,7 @@ def test_the_rule_is_chosen_by_its_labels_and_never_made_of_the_alerts_text() ->
     assert rule_of([warning, critical], alert, "") is critical
     assert rule_of([warning, critical], {"severity": "page"}, "") is None
     one, other = AlertingRule("x > 1", {}), AlertingRule("y > 1", {})
-    assert rule_of([one, other], alert, "") is None, "it could be either"
+    assert rule_of([one, other], alert, "") is None, "it is ambiguous"
     assert rule_of([one, other], alert, "http://evil.example/graph?g0.expr=y+%3E+1&g0.tab=1") is other
     assert rule_of([one, other], alert, "http://evil.example/graph?g0.expr=secret") is None
     assert rule_of([one, one], alert, "http://[") is one

@@ -250,7 +250,7 @@ def told(store: Store, month: str) -> dict[str, Any]:
 
 
 def test_the_lives_are_lives(frame: pd.DataFrame, log: pd.DataFrame) -> None:
-    assert len(frame) >= 1000, "an alert that comes again too late is another incident"
+    assert len(frame) >= 1000, "an alert that fires again too late is another incident"
     assert frame.merged.sum() == 25
     counts = log.kind.value_counts()
     for kind in ("reopened", "severity_raised", "severity_set", "monitoring", "clock_set", "identified", "page"):

@@ -27,6 +27,6 @@ def test_a_schedule_breaks_no_promise(valkey: str, seed: int) -> None:
     schedule = make(seed)
     say(str(schedule))
     verdict = judge(play(schedule, valkey))
-    say(f"{verdict.judged} spells judged, {verdict.pages} pages, {verdict.untold} ends never told")
+    say(f"{verdict.judged} spells judged, {verdict.pages} pages, {verdict.untold} ends never reported")
     assert verdict.breaches == []
     assert unended(valkey) == [], "pages of a log that have neither ended nor are pending"

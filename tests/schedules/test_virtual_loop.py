@@ -104,7 +104,7 @@ async def test_the_store_owes_no_answer_to_half_a_command(valkey: str, tmp_path:
     assert loop.outside == 0
     writer.write(b"*1\r\n$4\r\nPI")
     writer.close()
-    await until(lambda: not path._pairs, "the connection to end, though half a command was sent")
+    await until(lambda: not path._pairs, "the connection to close, although half a command was sent")
     await path.close()
 
 

@@ -188,7 +188,7 @@ class Callers:
         while time.monotonic() < end:
             await self.look()
             await asyncio.sleep(0.3)
-        assert self.failures == [], f"{self.looks} looks: {self.failures}"
+        assert self.failures == [], f"{self.looks} rounds: {self.failures}"
 
     async def _timed(self, name: str, asking: Any, limit: float) -> None:
         began = time.monotonic()

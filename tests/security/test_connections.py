@@ -22,9 +22,9 @@ async def test_eleven_hundred_half_open_connections_lock_nobody_out(target: Targ
         pages = target.pager.rung
         # An outgoing page needs a descriptor as well.
         await target.post_webhook(notification(alert("ApiDown", labels={"severity": "critical"}), group="in the flood"))
-        await until(lambda: target.pager.rung > pages, "a page sent in the flood", 10)
+        await until(lambda: target.pager.rung > pages, "a page sent during the flood", 10)
         held = sum(is_open(one) for one in sockets)
-    assert held < 600, "strangers hold more than what one peer may"
+    assert held < 600, "strangers hold more connections than one peer may"
 
 
 async def test_a_sender_with_a_token_keeps_its_connection(target: Target) -> None:
@@ -41,7 +41,7 @@ async def test_a_sender_with_a_token_keeps_its_connection(target: Target) -> Non
         (connection,) = {one for pool in client.connector._conns.values() for one, _ in pool}  # type: ignore[union-attr]
         async with connected(target.port, 1100, HALF_A_HEAD):
             await Callers(target).watch(0.1)
-            assert connection.is_connected(), "the flood has evicted a sender with a good token"
+            assert connection.is_connected(), "the flood has evicted a sender with a valid token"
             assert (await post("within")).status == 200
 
 
@@ -74,4 +74,4 @@ async def test_an_answer_that_is_not_read_ends_its_connection(target: Target) ->
     async with connected(target.port, 20, pipelined("/api/docs", 200), window=2048):
         await until(lambda: target.connections >= 20, "every connection taken")
         await Callers(target).watch(2)
-        await until(lambda: target.connections == 0, "the connections that nobody reads to be cut off", 20)
+        await until(lambda: target.connections == 0, "the connections that are not read to be closed", 20)

@@ -69,7 +69,7 @@ async def test_headers_go_with_every_request(tenants: tuple[Tenant, Tenant], sou
     await upstream.expire("s-1")
     first, second = (tenant.asked for tenant in tenants)
     assert {method for method, _ in first} == {"GET", "POST", "DELETE"}
-    assert ("GET", "/api/v2/alerts/groups") in second, "each is asked: they may know different alerts"
+    assert ("GET", "/api/v2/alerts/groups") in second, "each is queried: they may have different alerts"
 
 
 async def test_a_silence_ends_where_it_is(tenants: tuple[Tenant, Tenant], source_client: SourceClient) -> None:

@@ -180,7 +180,7 @@ class Cluster:
         end = time.monotonic() + 60
         while keys := self.keys_of_slot(10):
             await self.carry(keys)
-            assert time.monotonic() < end, "keys come faster than they are carried over"
+            assert time.monotonic() < end, "keys are added faster than they are migrated"
             await asyncio.sleep(pause)
         await self.end_migration()
 
@@ -201,7 +201,7 @@ class Cluster:
     async def carry(self, keys: list[str]) -> None:
         """Migrate these keys."""
         words = ("MIGRATE", "127.0.0.1", str(self.target.port), "", "0", "5000", "AUTH", PASSWORD, "KEYS", *keys)
-        assert self.do(self.source, *words) is not None, "a batch of keys was not carried over"
+        assert self.do(self.source, *words) is not None, "a batch of keys was not migrated"
 
     async def end_migration(self) -> None:
         """Migrate the remaining keys, and assign the slot to its new node."""

@@ -162,14 +162,14 @@ async def test_every_key_is_in_the_table_with_its_type(world: World) -> None:
     client: Any = redis.Redis.from_url(world.store, decode_responses=True)
     read, prefix, met = table(), world.one.connection.keys.prefix, set()
     for key in client.scan_iter():
-        assert key.startswith(prefix), f"{key} does not carry the hash tag"
+        assert key.startswith(prefix), f"{key} does not have the hash tag"
         name = key.removeprefix(prefix)
         lines = [pattern for pattern in read if re.fullmatch(pattern, name)]
-        assert len(lines) == 1, f"{name} is not one line of the table: {lines}"
+        assert len(lines) == 1, f"{name} is not in exactly one line of the table: {lines}"
         assert client.type(key) == read[lines[0]][0], name
         met.add(lines[0])
     client.close()
-    assert set(read) - met == set(), "the story does not meet these"
+    assert set(read) - met == set(), "the run does not create these"
 
 
 async def test_what_lives_for_a_while_has_an_end(world: World) -> None:

@@ -110,7 +110,7 @@ def test_a_list_is_split_at_its_commas_and_freed_of_its_braces(text: str, parts:
 def test_holds(text: str, labels: dict[str, str], holds: bool) -> None:
     matcher = parse_matcher(text)
     assert matcher.matches(labels) is holds
-    assert matcher.matches(labels) is holds, "a remembered answer is the same"
+    assert matcher.matches(labels) is holds, "the cached result is the same"
 
 
 def test_a_text_that_utf8_cannot_carry_is_only_unequal() -> None:

@@ -40,7 +40,7 @@ async def test_console_and_post_mortem_show_it_with_a_table(drawn: House) -> Non
     assert "### Alert Expression" in text and "| 0.12 | 0.12 | 0.12 | 0.12 |" in text
     assert HOSTILE not in text
     _, log, _ = await asked(drawn, "GET", f"/api/v1{path}/timeline", {**READ, "Accept": "text/markdown"})
-    assert "expression" not in log.casefold(), "nobody has to read it"
+    assert "expression" not in log.casefold(), "the timeline omits it"
 
 
 async def test_a_graph_that_was_hidden_is_gone(drawn: House) -> None:

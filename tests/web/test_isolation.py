@@ -184,7 +184,7 @@ async def test_the_stream_tells_only_who_sees_it(house: House) -> None:
 
 async def test_pages_and_chat_carry_id_and_severity_alone(house: House) -> None:
     world = house.world
-    assert world.pagerduty.taken, "somebody was paged"
+    assert world.pagerduty.taken, "a person was paged"
     assert SECRET.lower() not in json.dumps([world.pagerduty.taken, world.slack.taken], default=str).lower()
     posted = [one for one in world.slack.taken if NUMBER in json.dumps(one, default=str)]
     assert all("#payments" in json.dumps(one, default=str) for one in posted), "its own chat, and no other"
@@ -252,7 +252,7 @@ async def test_no_form_of_the_console_does_or_tells_anything(house: House) -> No
             assert hidden_[0] == 404, verb
             assert hidden_[1].replace(NUMBER, NOBODY) == nobody[1], verb
             assert SECRET not in hidden_[1]
-    assert (await form("/incidents/INC-2026-0002/merge", into=NUMBER))[0] == 404, "nor is anything merged into it"
+    assert (await form("/incidents/INC-2026-0002/merge", into=NUMBER))[0] == 404, "and nothing is merged into it"
     for path, more in (("/", {"acknowledge": NUMBER}), ("/", {f"id.{NUMBER}": "on"}), ("/console/status", {})):
         status, text = await form(path, **more)
         assert (status >= 400, SECRET in text) == (True, False), path

@@ -55,7 +55,7 @@ async def test_a_wrong_matcher_is_named(zones: House) -> None:
         page = await response.text()
     assert response.status == 400
     assert "The list below is not filtered by labels" in page
-    assert 'value="zone=~(eu"' in page, "what was typed is still there"
+    assert 'value="zone=~(eu"' in page, "the typed text is still there"
     assert page.count("<article") == 3
 
 
@@ -68,7 +68,7 @@ async def test_a_page_that_looked_far_enough_has_a_next_one(zones: House, monkey
     assert [one["id"] for one in page["items"]] == ["INC-2026-0002"]
     for scope in ("--open",), ():
         code, out, _ = await receiver(zones, "respond-token", "incident", "list", *scope, "--label", "zone=eu-2")
-        assert (code, out.split("\t")[0], out.count("\n")) == (0, "INC-2026-0002", 1), "the command follows"
+        assert (code, out.split("\t")[0], out.count("\n")) == (0, "INC-2026-0002", 1), "the command follows `next`"
 
 
 async def test_the_console_filters_and_links_labels(zones: House) -> None:

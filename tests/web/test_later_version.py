@@ -27,7 +27,7 @@ async def test_a_notification_is_never_answered_500(house: House, change: dict[s
     assert (status, "later version" in said["detail"]) == (503, True)
     assert (await house.post(body("7.4%", firing=False)))[0] == 503
     assert house.counted("unavailable") == 2
-    assert not house.replica.monitor.away, "the store is not to blame"
+    assert not house.replica.monitor.away, "the store is not the cause"
     await house.world.forward("12s")
     # The replica retries refused notifications itself: a sender's retry is a duplicate.
     status, said = await house.post(body("7.4%"))

@@ -163,7 +163,7 @@ async def test_an_incident_that_became_private_is_not_named_by_the_one_after_it(
     second = said["incident"]
     assert second != first
     before = await readings(house, second, OWN)
-    assert f"{SECRET} canary" in before and f'"previous":"{first}"' in before, "everybody saw it then"
+    assert f"{SECRET} canary" in before and f'"previous":"{first}"' in before, "everyone could see it then"
     await change(house, first, "visibility", {"visibility": "team"})
     text = await readings(house, second, OWN)
     assert SECRET not in text and first not in text, [line for line in text.splitlines() if SECRET in line]

@@ -55,7 +55,7 @@ async def test_a_loop_that_stands_still_for_half_a_minute_is_not_alive(house: Ho
     house.world.clock.forward("2s")
     status, said = await house.get("/healthz")
     assert (status, said["status"]) == (503, "stuck")
-    assert (await house.get("/readyz"))[0] == 200, "that is the other probe's matter"
+    assert (await house.get("/readyz"))[0] == 200, "the other probe reports that"
 
 
 async def test_ready_is_between_start_and_drain(house: House) -> None:

@@ -58,7 +58,7 @@ async def test_a_resolve_of_another_senders_alert_is_ignored_told_and_counted(op
     shown = [event for event in await events_of(house) if event["reason"] == "foreign_resolve"]
     assert [event["actor"]["caller"] for event in shown] == ["am2"]
     _, last = await house.post(notification(UP), Authorization=bearer("am1"))
-    assert last["outcome"] == "resolved", "its own sender says the same words, and they count"
+    assert last["outcome"] == "resolved", "the same notification of its own sender is applied"
 
 
 async def test_by_default_any_sender_resolves(opened: Opened) -> None:

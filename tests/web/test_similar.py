@@ -92,9 +92,9 @@ async def test_the_index_is_written_once_and_survives_a_store_that_counts_anew(h
         await client.hset(keys.named("similar"), "upto", 10**9)
     await indexed(house)
     async with house.replica.connection.guarded() as client:
-        assert await client.hgetall(keys.named("similar")) == before, "read anew, and nothing counted twice"
+        assert await client.hgetall(keys.named("similar")) == before, "read again, and nothing counted twice"
     assert before["count"] == "1"
-    assert await index.unindexed(60_000) is None, "another replica has the turn"
+    assert await index.unindexed(60_000) is None, "another replica has the lease"
 
 
 @pytest.mark.parametrize("who", [FOREIGN, OWN])
@@ -119,7 +119,7 @@ async def test_a_private_incident_is_similar_for_its_team_alone(opened: Opened, 
     _, page, _ = await asked(house, "GET", f"/incidents/{said['incident']}", who)
     assert (NUMBER in page) is (who is OWN)
     _, log, _ = await asked(house, "GET", f"{path}/timeline", who)
-    assert NUMBER not in log, "a log that others read names it nowhere"
+    assert NUMBER not in log, "a log that others read does not name it"
 
 
 @pytest.mark.parametrize("who", [FOREIGN, OWN])
@@ -135,7 +135,7 @@ async def test_an_incident_that_became_private_is_named_to_its_team_alone(opened
     await indexed(house)
     path = f"/api/v1/incidents/{second['incident']}/timeline"
     _, text, _ = await asked(house, "GET", path, OWN)
-    assert f"seen before: {first['incident']}" in text, "everybody saw it then"
+    assert f"seen before: {first['incident']}" in text, "everyone could see it then"
     body = {"visibility": "team"}
     assert (await asked(house, "POST", f"/api/v1/incidents/{first['incident']}/visibility", FOREIGN, body))[0] == 200
     # FOREIGN belongs to the team that has the incident now, OWN to the other team.

@@ -154,7 +154,7 @@ async def test_it_has_the_templates_of_the_process_word_for_word(
             assert found, f"{line!r} is not in the {what}, or not after the line before it"
             at = found[0] + 1
     headings = [line for line in (await text(house, "postmortem")).splitlines() if line.startswith("#")]
-    assert headings[-1] == "### Links", "what the template has not stands behind it"
+    assert headings[-1] == "### Links", "text that is not in the template is at the end"
     assert headings[:-1] == [
         "## Post-Incident Review: HighErrorRate: api - Error rate above 5 %",
         "### Summary", "### Impact", "### Root Cause",

@@ -72,7 +72,7 @@ async def test_a_mail_goes_by_tls_and_so_does_its_password(
         await server.stop()
     assert len(server.mails) == 1
     assert server.failures == []
-    assert server.clear == ([] if scheme == "smtps" else ["EHLO", "STARTTLS"]), "nothing else is said before TLS"
+    assert server.clear == ([] if scheme == "smtps" else ["EHLO", "STARTTLS"]), "only these verbs are sent before TLS"
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])

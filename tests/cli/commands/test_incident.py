@@ -114,7 +114,7 @@ async def test_what_cannot_be_is_said_with_its_code(typed: Typed, words: tuple[s
     result = await typed(*words)
     assert result.exit_code == code, result.output
     assert said in result.output
-    assert not re.match(r"\d{3}:", result.output), "words, and no status of HTTP in front"
+    assert not re.match(r"\d{3}:", result.output), "a message without an HTTP status in front"
 
 
 def test_the_document_is_printed_without_a_service() -> None:

@@ -72,7 +72,7 @@ def test_what_is_written_passes_check_config(answers: tuple[str, ...], env: dict
     assert problems == []
     unread = answers[1] == KEY and ("chat" not in load(file, env).channels or not env)
     assert [note for note in notes if "off: " not in str(note) and "notifies" not in str(note)] == []
-    assert any("notifies" in str(note) for note in notes) is unread, "nobody reads SEV-3 where pages are all there is"
+    assert any("notifies" in str(note) for note in notes) is unread, "without a chat, SEV-3 reaches no one"
     config = load(file, env)
     (person, *_) = config.people.values()
     assert person.name == (answers[0] or "me")
@@ -80,7 +80,7 @@ def test_what_is_written_passes_check_config(answers: tuple[str, ...], env: dict
     assert ("chat" in config.channels) is (answers[3].startswith(("#", "C")))
     for one in folder.iterdir():
         assert stat.S_IMODE(one.stat().st_mode) == 0o600
-    assert KEY not in file.read_text(), "a key stands in a file of its own"
+    assert KEY not in file.read_text(), "a key is in a separate file"
     assert "serve --config receiver.yaml" in done.output
     assert "- url: http://127.0.0.1:8080/webhooks/alertmanager" in done.output
 
@@ -203,7 +203,7 @@ def test_nor_is_another_key_replaced_unasked(folder: Path) -> None:
     assert "receiver-pager.key exists" in done.output
     assert {file.name: file.read_text() for file in folder.iterdir()} == {"receiver-pager.key": "mine"}
     (folder / "receiver-pager.key").write_text(KEY)
-    assert init(*ANSWERS[0], options=("--no-test",)).exit_code == 0, "the same key may stand there already"
+    assert init(*ANSWERS[0], options=("--no-test",)).exit_code == 0, "the file may already contain the same key"
 
 
 def test_a_file_is_replaced_where_that_was_said(folder: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_file_of_alertmanager_is_checked_as_with_its_option(name: str) -> None
     file = UPSTREAM / "alertmanager" / name
     problems, notes = check_files([base], {}, now=NOW, alertmanager=file)
     assert (problems, notes) == check_files([base, file], {}, now=NOW)
-    assert (problems, notes) == check_files([file, base], {}, now=NOW), "the order means nothing"
+    assert (problems, notes) == check_files([file, base], {}, now=NOW), "the order has no effect"
     assert [str(one) for one in problems] == []
 
 

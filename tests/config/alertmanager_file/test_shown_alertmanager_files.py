@@ -19,4 +19,4 @@ def test_a_file_that_a_page_shows_is_good(page: Path, tmp_path: Path) -> None:
     file = tmp_path / "alertmanager.yml"
     file.write_text(block.text)
     assert check_files([AM / "base.yaml", file], {}, now=NOW) == ([], [])
-    assert check_files([file], {}, now=NOW) == ([], []), "and alone, against what the service starts with"
+    assert check_files([file], {}, now=NOW) == ([], []), "and alone, with the built-in configuration"

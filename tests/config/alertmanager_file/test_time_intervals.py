@@ -133,7 +133,7 @@ def test_of_two_routes_to_one_receiver_each_speaks_of_its_own_groups() -> None:
     assert routes is not None
     both = {"team": "office", "also": "always", "service": "api"}
     assert held(routes, NIGHT, {"alertname": "A"}, **both)
-    assert not held(routes, NIGHT, {"service": "api"}, **both), "the second route, behind continue, has no hours"
+    assert not held(routes, NIGHT, {"service": "api"}, **both), "the second route, after continue, has no hours"
 
 
 def test_an_interval_that_cannot_be_read_mutes_its_routes_and_is_named() -> None:

@@ -67,7 +67,7 @@ def test_a_new_token_is_32_random_bytes() -> None:
 
 def test_a_new_token_that_expires_shows_what_to_write() -> None:
     made = CliRunner().invoke(app, ["token", "new", "--expires", "90d"])
-    assert re.fullmatch(r"[A-Za-z0-9_-]{43}\n", made.stdout), "a script reads the token alone"
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}\n", made.stdout), "a script reads only the token"
     shown = re.fullmatch(r"expires: (\S+)\n", made.stderr)
     assert shown
     config = text_of(SMALL + TOKEN.format("t" * 32).replace("read]", f"read], expires: {shown[1]}"))
@@ -111,7 +111,7 @@ def test_a_token_is_warned_about_two_weeks_before_it_expires() -> None:
     assert told(timedelta(days=14)) == [(0, "expires on 2027-03-02 at 00:00 UTC")]
     assert told(timedelta()) == [(0, "expired on 2027-03-02 at 00:00 UTC: requests with it are answered 401")]
     off = token.model_copy(update={"token": SecretStr("")})
-    assert list(expiring(Auth(tokens=(off,)), ends)) == [], "one that is off keeps nobody in"
+    assert list(expiring(Auth(tokens=(off,)), ends)) == [], "a token that is off protects nothing"
 
 
 def test_check_config_points_at_the_expiry(tmp_path: Path) -> None:

@@ -187,11 +187,11 @@ def test_whom_a_severity_or_a_step_notifies_without_any_channel_for_messages(tmp
     seed = "".join(line for line in seed.splitlines(keepends=True) if not line.startswith("escalations"))
     assert any(
         "severities.SEV-2.escalation.steps[0]" in one and "notifies uma" in one for one in warnings_of(tmp_path, seed)
-    ), "a step of the built-in escalation stands where it is used"
+    ), "a step of the built-in escalation is reported where it is used"
     room = PAGED.replace("channels: {", ROOM)
-    assert warnings_of(tmp_path, room, {"T": "xoxb-1-2-abcdefghijklmnop"}) == [], "everybody reads a channel"
+    assert warnings_of(tmp_path, room, {"T": "xoxb-1-2-abcdefghijklmnop"}) == [], "everyone reads a channel"
     off = warnings_of(tmp_path, room, {"T": ""})
-    assert [one for one in off if why in one], "one that is off is none"
+    assert [one for one in off if why in one], "a channel that is off does not count"
 
 
 def test_a_component_that_every_incident_affects(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def check(store: Store) -> None:
             assert incident.firing == 0, "it is ending while an alert of it fires"
         assert len({page.key for page in incident.pages}) == len(incident.pages)
     for key in GROUPS:
-        assert sum(key in incident.keys for incident in store.open()) <= 1, "two are open for one key"
+        assert sum(key in incident.keys for incident in store.open()) <= 1, "two incidents are open for one key"
         pointed = [store.pointers[key]] if key in store.pointers else []
         assert [i.uid for i in store.open() if key in i.keys] in ([], pointed)
 
@@ -80,7 +80,7 @@ def test_log_state_and_alerts_agree_in_any_history(history: list[Told]) -> None:
         if verdict.outcome is Outcome.DUPLICATE:
             assert fresh == []
         if told.cut:
-            assert not ending(fresh), "a cut notification ended something"
+            assert not ending(fresh), "a truncated notification ended an alert"
 
 
 def ending(events: list[Event]) -> list[Event]:

@@ -126,7 +126,7 @@ def test_an_alert_that_ended_long_ago_leaves_and_stays_counted(opened: Store) ->
 
 def test_firing_again_while_watched_falls_back_with_a_new_page(watched: Store) -> None:
     (before,) = only(watched).pages
-    assert before.withdrawn, "nobody has answered it, and nothing fires"
+    assert before.withdrawn, "no one has acknowledged it, and nothing fires"
     verdict = watched.tell(part(alert("A", starts=200)), at(210))
     assert (verdict.outcome, verdict.reason, kinds(verdict.events)) == (Outcome.UPDATED, "refired", ["refired", "page"])
     _, page = only(watched).pages

@@ -140,8 +140,8 @@ def test_a_hand_off_happens_once_at_its_wall_clock_time_or_at_the_skip(schedule:
     expected = datetime.combine(date.min, clock) + (turn * schedule.shift) % timedelta(days=1)
     if wall.time() != expected.time():
         before = (moment - timedelta(seconds=1)).astimezone(zone)
-        assert moment.astimezone(zone).utcoffset() != before.utcoffset(), "only a change of clocks moves a hand-off"
-        assert before.replace(tzinfo=None) < wall - timedelta(minutes=10), "and only one that skips"
+        assert moment.astimezone(zone).utcoffset() != before.utcoffset(), "only a clock change moves a hand-off"
+        assert before.replace(tzinfo=None) < wall - timedelta(minutes=10), "and only one that skips the time"
 
 
 def test_a_schedule_remembers_nothing_that_changes_its_answers() -> None:

@@ -105,7 +105,7 @@ def test_a_page_waits_for_the_hours_and_chat_does_not() -> None:
     assert paged_at(store) == [(night(9), "alice")]
     let_pass(store, night(9), night(10))
     assert paged_at(store)[1:] == [(night(9, 5), "bob"), (night(9, 30), "lead")], (
-        "backup and escalation go on from then"
+        "backup and escalation continue from then"
     )
 
 
@@ -247,12 +247,12 @@ def test_the_next_opening_is_the_first_one(at: datetime, span: tuple[int, int], 
         assert inside(at)
         return
     assert found > at
-    assert next_opening(found, hours, zone) is None, "it lies in the hours"
+    assert next_opening(found, hours, zone) is None, "it is within the hours"
     steps = int((found - at) / timedelta(minutes=15))
     shown_twice = [
         at + n * timedelta(minutes=15) for n in range(min(steps, 800)) if inside(at + n * timedelta(minutes=15))
     ]
-    assert len(shown_twice) <= 8, "nothing but an hour that is shown a second time lies before it"
+    assert len(shown_twice) <= 8, "only a repeated hour is before it"
 
 
 moves = st.lists(

@@ -63,6 +63,6 @@ def by(channel: str, step: int | None, who: str = "ann") -> Page:
 def test_without_the_store_the_first_step_with_a_key_pages_and_no_other() -> None:
     rule = [by("sms", 0), by("push", 1), by("pager", 2)]
     assert sent_without_store(rule, {"push", "pager"}) == [rule[1]]
-    assert sent_without_store(rule, set()) == [rule[0]], "each replica may send one where nobody has a key"
+    assert sent_without_store(rule, set()) == [rule[0]], "without a key, each replica may send one"
     everybody = [*rule, by("pager", None, "bob"), by("push", None, "bob")]
     assert sent_without_store(everybody, {"push", "pager"}) == [rule[1], *everybody[3:]]

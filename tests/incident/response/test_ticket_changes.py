@@ -86,7 +86,7 @@ def test_the_owner_of_an_action_item_is_whoever_is_known_there() -> None:
     assert meant(ticket(action=1, account="acc-a"), new, owner="alice", **given) is None
     assert meant(ticket(action=1, account="acc-x"), new, owner=None, **given) is None
     same = ticket(action=1, account="acc-b")
-    assert meant(same, same, owner="bob", **given) is None, "it was assigned here anew since"
+    assert meant(same, same, owner="bob", **given) is None, "it was assigned again here since then"
 
 
 def test_an_action_item_that_there_is_not() -> None:
@@ -99,7 +99,7 @@ def test_the_ticket_of_an_incident() -> None:
     assert meant(ticket(TicketStatus.DONE), state=State.CLOSED) is None
     assert meant(ticket(TicketStatus.DONE), ticket(TicketStatus.DONE)) is None
     assert isinstance(meant(ticket(TicketStatus.BEGUN)), Acknowledge)
-    assert meant(ticket(TicketStatus.BEGUN), ticket(TicketStatus.BEGUN)) is None, "the acknowledgement has lapsed since"
+    assert meant(ticket(TicketStatus.BEGUN), ticket(TicketStatus.BEGUN)) is None, "the acknowledgement has expired"
     taken = meant(ticket(account="acc-a"), ticket(), owner="alice")
     assert taken == Acknowledge(text="OPS-1 is taken (assigned to alice)")
     assert meant(ticket(TicketStatus.BEGUN), state=State.IDENTIFIED) is None

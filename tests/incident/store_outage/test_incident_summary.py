@@ -51,7 +51,7 @@ def test_the_same_people_are_paged_in_an_emergency_by_a_summary_as_by_the_incide
     known = remembered(summarize(incident, POLICY))
     pages = emergency_pages(DOWN, incident, POLICY, at(60))
     assert emergency_pages(DOWN, known, POLICY, at(60)) == pages
-    assert known.pages == () or known.pages[0].address == "", "no credential is kept twice"
+    assert known.pages == () or known.pages[0].address == "", "no credential is stored twice"
 
 
 @pytest.mark.parametrize(

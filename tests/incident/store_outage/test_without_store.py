@@ -74,7 +74,7 @@ def test_emergency_pages_and_those_of_a_storm_go_by_them() -> None:
 def test_each_of_several_channels_is_paged_once_and_recorded() -> None:
     policy = with_roads("pager", "push")
     sent = emergency_pages(part(DOWN), None, policy, NOW)
-    assert len({page.key for page in sent}) == 2, "a key for each person, whatever the channel"
+    assert len({page.key for page in sent}) == 2, "one key per person, regardless of the channel"
     assert emergency_pages(part(DOWN), None, policy, NOW, sent[:3]) == sent[3:]
     store = Store(policy)
     store.tell(part(DOWN, released=True), at(10), adopted=sent)

@@ -45,5 +45,5 @@ def test_similar_incidents_that_are_private_by_now_are_left_out() -> None:
     seen = event(1, Kind.SEEN_BEFORE, "seen before: INC-1 (cause: Zebrafisch); INC-2 (same alert)", similar=lines)
     (left,) = without_hidden([seen], {"INC-1"})
     assert (left.text, left.data["similar"]) == ("seen before: INC-2 (same alert)", lines[1:])
-    assert without_hidden([seen], {"INC-1", "INC-2"}) == [], "chat is sent no message about nothing"
+    assert without_hidden([seen], {"INC-1", "INC-2"}) == [], "no empty message is sent to chat"
     assert [one.kind for one in without_hidden([seen, hiding(2, 1)], ())] == [Kind.CORRECTED]

@@ -88,7 +88,7 @@ def test_a_key_leads_to_the_newest_and_never_to_what_was_merged_away(cache: Inci
     assert (known := cache.at("k")) is not None
     assert known.uid == "old"
     cache.take(one("old", version=3, keys=("more",), opened_ms=1))
-    assert cache.at("k") is None, "it has been taken from it"
+    assert cache.at("k") is None, "it was removed from the index"
 
 
 def test_a_page_leads_to_every_incident_that_has_it(cache: IncidentCache) -> None:
@@ -140,7 +140,7 @@ def test_only_what_the_public_was_told_of_is_in_its_index(cache: IncidentCache) 
     assert (record.uid, record.updates) == ("p", (published_update(told),))
     turns = cache.public.turns
     cache.take(one("other"))
-    assert cache.public.turns == turns, "what is not public makes nobody make the page anew"
+    assert cache.public.turns == turns, "a change that is not public does not render the page again"
     over = public.model_copy(update={"state": State.RESOLVED, "version": 2, "resolved_at": at(9)})
     cache.take(summarize(over, POLICY), over)
     assert (cache.public.open(), [known.uid for known in cache.public.over()]) == ([], ["p"])
@@ -150,9 +150,9 @@ def test_a_commit_of_its_own_is_known_as_such_once_it_is_read(cache: IncidentCac
     snapshot = incident()
     cache.after = 6
     cache.committed(summarize(snapshot, POLICY), snapshot, 9)
-    assert cache.own(snapshot.uid, 8), "what came before it is in it"
+    assert cache.own(snapshot.uid, 8), "earlier commits are included"
     assert cache.own(snapshot.uid, 9)
-    assert not cache.own(snapshot.uid, 10), "somebody else's came behind it"
+    assert not cache.own(snapshot.uid, 10), "another replica's commit came after it"
     assert not cache.own("another", 9)
 
 

@@ -78,7 +78,7 @@ async def test_one_with_many_alerts_is_kept_without_what_they_say(copies: Incide
     assert small is not None and large is not None
     assert (small.lean, len(small.bodies)) == (False, 3)
     assert (large.lean, len(large.alerts), large.bodies) == (True, LARGEST + 1, {})
-    assert memory.read == [(("a",), False), (("b",), True)], "its bodies are not even read"
+    assert memory.read == [(("a",), False), (("b",), True)], "its bodies are not read"
     assert copies.uids() == ["a", "b"]
 
 
@@ -116,7 +116,7 @@ async def test_all_of_it_stays_within_its_memory(copies: IncidentCopies, memory:
     await read(copies, *(memory.put(f"large {number}", shared) for number in range(30)))
     assert copies.size <= BYTES
     kept = copies.uids()
-    assert {f"small {number}" for number in range(40)} <= set(kept), "what is large takes no room from what is not"
+    assert {f"small {number}" for number in range(40)} <= set(kept), "a large incident does not displace small ones"
     assert "large 29" in kept
     sizes = [copy.size for uid in kept if (copy := copies.get(uid)) is not None and copy.lean]
     assert LEAN_BYTES // 2 < sum(sizes) <= BYTES

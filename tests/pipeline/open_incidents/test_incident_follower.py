@@ -84,7 +84,7 @@ async def test_a_start_reads_all_in_pages_and_the_gauge_is_right_then(world: Wor
     await world.open(0)
     await put(world.store, 3000, now=world.clock.now(), older=older)
     replica = await world.replica()
-    assert 0 < len(replica.incident_cache) < 3000, "it serves before all is read"
+    assert 0 < len(replica.incident_cache) < 3000, "it serves requests before everything is read"
     assert (replica.incident_cache.complete, counts(world)) == (False, 0)
     await world.post(notification(alert(**HIGH)))
     assert (replica.incident_cache.complete, len(replica.incident_cache), counts(world)) == (True, 3001, 3001)
@@ -173,12 +173,12 @@ async def test_the_reconciler_reads_only_what_has_changed_here_or_upstream(world
 
     assert await read() == 0
     knows(world, A, alerts[1:])
-    assert await read() >= 1, "what upstream has forgotten is looked at"
+    assert await read() >= 1, "incidents that upstream has lost are checked"
     await world.quiet()
     await read()
     await world.one.respond.act("INC-2026-0002", Acknowledge(), ALICE, world.clock.now())
     await world.one.work.idle()
-    assert await read() == 1, "what has changed here is read once"
+    assert await read() == 1, "a local change is read once"
     assert await read() == 0
     known = sorted(await world.incidents(), key=lambda one: one.id)
     unknown = [one.upstream.get("unknown", 0) for one in known]
@@ -192,7 +192,7 @@ async def test_a_listener_hears_the_whole_of_what_another_replica_commits(world:
     other.incident_cache.listeners.append(lambda one: heard.append((one.id, one.state, len(one.pages))))
     await world.post(notification(alert(**HIGH)))
     await other.work.follower.catch_up()
-    assert heard == [], "nobody listens, so nothing but summaries is read"
+    assert heard == [], "without listeners, only summaries are read"
     other.incident_cache.listening = lambda: True
     await world.one.respond.act("INC-2026-0001", Acknowledge(), ALICE, world.clock.now())
     await world.one.work.idle()

@@ -40,7 +40,7 @@ async def test_pages_that_nobody_answers_when_nobody_is_left_are_found(world: Wo
     await world.post(notification(alert(**HIGH)))
     await world.forward("44m")
     found = await world.one.auditor.audit(world.clock.now())
-    assert (found.unattended, found.unanswered) == ((), ()), "the last one was called 14 minutes ago"
+    assert (found.unattended, found.unanswered) == ((), ()), "the last person was paged 14 minutes ago"
     await world.forward("2m")
     found = await world.one.auditor.audit(world.clock.now())
     assert (found.overdue, found.unattended, found.unanswered) == (0, (), ("INC-2026-0001",))

@@ -23,7 +23,7 @@ def test_only_time_in_which_the_thread_ran_counts() -> None:
     assert clock.look(0.0, 1) == 0.0
     assert clock.look(1.0, 1) == 1.0
     assert clock.look(2.0, 1) == 2.0
-    assert clock.look(600.0, 1) == pytest.approx(3.5), "ten minutes of SIGSTOP are one look"
+    assert clock.look(600.0, 1) == pytest.approx(3.5), "ten minutes of SIGSTOP count as one check"
     assert clock.look(601.0, 2) == 0.0
     assert clock.look(602.0, 2) == 1.0
 
@@ -76,7 +76,7 @@ async def test_a_process_that_stood_still_knows_so_for_a_moment() -> None:
     made._turn(loop)
     for seconds, stood_still in ((0.5, False), (4.0, False), (6.0, True)):
         clock.forward(timedelta(seconds=seconds))
-        assert made.stood_still() is stood_still, "also before the loop's own sign of life"
+        assert made.stood_still() is stood_still, "also before the loop's first sign of life"
         made._turn(loop)
         assert made.stood_still() is stood_still
     clock.forward("1s")
@@ -90,7 +90,7 @@ async def test_it_is_known_when_a_process_stood_still_for_how_long() -> None:
     made._turn(loop)
     assert made.stood_still_until() == -math.inf
     clock.forward(timedelta(seconds=20))
-    assert made.stood_still_until(12.0) == clock.monotonic(), "also before the loop's own sign of life"
+    assert made.stood_still_until(12.0) == clock.monotonic(), "also before the loop's first sign of life"
     made._turn(loop)
     long = clock.monotonic()
     clock.forward(timedelta(seconds=3))

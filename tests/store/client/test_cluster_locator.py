@@ -65,7 +65,7 @@ def test_every_script_looks_first_whether_the_slot_is_whole(name: str) -> None:
     assert lines[1] == GUARD.rstrip()
     assert GUARD not in Script(name).plain.text
     assert Script(name).in_cluster.sha != Script(name).plain.sha
-    assert Keys("a.b-c_d").named("x").startswith("{a.b-c_d}:"), "what the guard's pattern finds"
+    assert Keys("a.b-c_d").named("x").startswith("{a.b-c_d}:"), "the match of the guard's pattern"
 
 
 def test_moved_without_a_host_means_the_one_that_answered() -> None:
@@ -96,7 +96,7 @@ async def test_a_slot_on_its_way_takes_nothing_and_then_all_at_its_new_node(clus
         assert rooms.everything() == before
         await cluster.end_migration()
         assert rooms.everything().keys() == before.keys()
-        assert (await rooms.commit(grown(done.incident), to_ms(NOW))).incident is not None, "MOVED is no failure"
+        assert (await rooms.commit(grown(done.incident), to_ms(NOW))).incident is not None, "MOVED is not a failure"
         assert rooms.connection.locator is not None
         assert rooms.connection.locator.where == ("127.0.0.1", cluster.owner.port)
         assert await rooms.due.complete(row, SendingOutcome.DONE, MS, said=1) == "done"

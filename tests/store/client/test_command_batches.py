@@ -35,7 +35,7 @@ async def test_reads_are_asked_in_one_command_and_each_gets_its_own_values(
     assert replies[0] == ["0", "1"]
     assert replies[1] == "5"
     assert replies[2] == ["2"]
-    assert isinstance(replies[3], StoreAway), "a command that fails fails alone"
+    assert isinstance(replies[3], StoreAway), "a failed command does not affect others"
     assert replies[4] == [None, "4", "3"]
     stats = await connection.call("INFO", "commandstats")
     assert int(stats["cmdstat_mget"]["calls"]) == before + 1

@@ -43,8 +43,8 @@ def test_the_newest_configuration_counts_and_most_are_enough() -> None:
 def test_nothing_is_replaced_only_if_everybody_who_has_just_answered_says_so() -> None:
     two = [told(by=0), told(by=1)]
     assert quiet(two, ONE, 3, {0, 1})
-    assert quiet(two, ONE, 3, ()), "one that has been silent for long is not waited for"
-    assert not quiet(two, ONE, 3, {0, 1, 2}), "the one that is silent may be the one that replaces it"
+    assert quiet(two, ONE, 3, ()), "a Sentinel that has been silent for long is not waited for"
+    assert not quiet(two, ONE, 3, {0, 1, 2}), "the silent one may be the one that runs the failover"
     assert not quiet(two, OTHER, 3, ())
     assert not quiet([told(), told(failing_over=True, by=1)], ONE, 3, ())
     assert not quiet(two[:1], ONE, 3, ())
@@ -95,7 +95,7 @@ async def test_it_is_asked_once_and_again_when_in_doubt() -> None:
     assert (await locator.node(), guide.asked, moves) == (OTHER, 2, [OTHER])
     guide.says = ONE
     locator.doubt()
-    await until(lambda: moves == [OTHER, ONE], "an answer that nobody has asked for by itself")
+    await until(lambda: moves == [OTHER, ONE], "the answer of a query that another caller started")
     guide.says = OTHER
     locator.doubt()
     assert await locator.node() == OTHER
@@ -113,7 +113,7 @@ async def test_a_doubt_that_comes_while_it_is_asked_is_not_answered_by_that() ->
     locator = Locator(guide.find)
     guide.let.clear()
     asking = asyncio.create_task(locator.node())
-    await until(lambda: guide.asked == 1, "the question")
+    await until(lambda: guide.asked == 1, "the query")
     locator.doubt()
     guide.let.set()
     assert await asking == ONE
@@ -126,7 +126,7 @@ async def test_who_gives_up_ends_the_question_of_nobody_else() -> None:
     locator = Locator(guide.find)
     guide.let.clear()
     first, second = asyncio.create_task(locator.node()), asyncio.create_task(locator.node())
-    await until(lambda: guide.asked == 1, "the question")
+    await until(lambda: guide.asked == 1, "the query")
     first.cancel()
     guide.let.set()
     assert await second == ONE

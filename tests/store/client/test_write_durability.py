@@ -65,7 +65,7 @@ async def test_a_write_waits_for_every_replica_and_asks_where_one_that_may_be_pr
         await settling.check([1], ONE, info)
     watchers.quiet = True
     await settling.check([1], ONE, info)
-    assert settling.waited_for == 1, "nobody waits for one that has left"
+    assert settling.waited_for == 1, "a replica that has left is not waited for"
     with pytest.raises(NotDurable):
         await settling.check([1], OTHER, info)
     with pytest.raises(NotDurable, match="too few"):

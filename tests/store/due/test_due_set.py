@@ -90,7 +90,7 @@ async def test_a_late_trigger_beside_a_send_under_way_is_followed_once_that_has_
     (second,) = await rooms.due.claim("pager!", MS + LEASE, 10)
     late = MS + LEASE + 1
     assert await rooms.due.complete(first, SendingOutcome.AGAIN, late, again_ms=late, triggered=True) == "lost"
-    assert await rooms.due.claim("pager!", late, 10) == [], "the other's lease stands"
+    assert await rooms.due.claim("pager!", late, 10) == [], "the other's lease is still valid"
     memory = {"sent": "resolve", "rung": True}
     assert await rooms.due.complete(second, SendingOutcome.DONE, late + 1, said=3, memory=memory) == "more"
     (third,) = await rooms.due.claim("pager!", late + 1, 10)
@@ -158,10 +158,10 @@ async def test_a_row_owes_since_its_next_event_and_not_since_its_last_delivery(r
     await rooms.due.complete(row, SendingOutcome.AGAIN, MS + hours + 5, again_ms=MS + hours + 1000)
     more = await again(rooms, later, last=5, now=MS + hours + 500)
     (row,) = await rooms.leased(more)
-    assert row.since_ms == MS + hours, "what is owed already is owed since then"
+    assert row.since_ms == MS + hours, "a pending row keeps its time"
     await rooms.due.complete(row, SendingOutcome.PARKED, MS + 2 * hours, letter={"id": "row"})
     (row,) = await rooms.leased(await again(rooms, more, last=6, now=MS + 3 * hours))
-    assert row.since_ms == MS + 3 * hours, "what had given up has all of its hours again"
+    assert row.since_ms == MS + 3 * hours, "a dead letter has its whole retry time again"
 
 
 async def test_a_commit_takes_a_lease_over_that_has_passed(rooms: Rooms) -> None:
@@ -250,7 +250,7 @@ async def test_what_was_sent_before_is_done_with_its_commit(rooms: Rooms) -> Non
     assert await rooms.incidents.receipts(done.incident.uid) == [{"ok": 1}]
     assert 0 < rooms.raw.ttl(rooms.named(f"receipts:{done.incident.uid}")) <= 1000
     (row,) = await rooms.leased(await again(rooms, done, last=4))
-    assert (row.cursor, row.memory, row.tries) == (1, {"sent": "trigger"}, 1), "what comes next is sent"
+    assert (row.cursor, row.memory, row.tries) == (1, {"sent": "trigger"}, 1), "the next row is sent"
 
 
 async def test_what_somebody_is_sending_is_not_done_by_a_commit(rooms: Rooms) -> None:

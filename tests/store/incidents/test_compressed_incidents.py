@@ -68,7 +68,7 @@ async def test_a_commit_gives_the_keys_back_and_it_is_compressed_again_later(roo
     incident = await written(rooms)
     events = await rooms.incidents.events(incident.uid)
     assert await compressed(rooms) == 1
-    assert await compressed(rooms) == 0, "it has been looked at"
+    assert await compressed(rooms) == 0, "it was checked"
     done = await rooms.commit(grown(incident))
     assert done.incident is not None
     assert done.incident.version == incident.version + 1
@@ -106,7 +106,7 @@ async def test_what_is_changed_between_reading_and_writing_stays(rooms: Rooms, m
     monkeypatch.undo()
     assert rooms.raw.llen(rooms.named(f"log:{incident.uid}")) == len(await rooms.incidents.events(incident.uid))
     assert not rooms.raw.hexists(rooms.named(f"inc:{incident.uid}"), "compressed")
-    assert await compressor.compress(LATER, 100) == (1, False), "it has a later commit, and comes up again"
+    assert await compressor.compress(LATER, 100) == (1, False), "it has a later commit, and is checked again"
 
 
 @pytest.mark.parametrize("what", ["log", "similar"])
@@ -249,7 +249,7 @@ async def test_other_work_goes_on_while_large_ones_are_looked_through(rooms: Roo
         assert len((await index.find(record)).records) == 4
         assert len([one async for one in ReviewRecordReader(rooms.connection).since(0)]) == 4
     task.cancel()
-    assert len(expanded) == len(set(expanded)) == 8, "each in a turn of its own"
+    assert len(expanded) == len(set(expanded)) == 8, "each in a separate loop iteration"
 
 
 @pytest.mark.parametrize("lean", [False, True])

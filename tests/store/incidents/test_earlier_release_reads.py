@@ -76,7 +76,7 @@ def test_the_earlier_release_reads_incident_log_and_alerts(tmp_path: Path) -> No
 @pytest.mark.parametrize("sender", ["", "cluster-a", "a@b"])
 def test_the_record_of_an_alert_has_seven_parts_whoever_sent_it(digest: str, sender: str) -> None:
     kept = record("name")._replace(sender=sender, digest=digest)
-    assert len(orjson.loads(packed(kept))) == 7, "an earlier release reads no more"
+    assert len(orjson.loads(packed(kept))) == 7, "an earlier release does not read more"
     assert record_of("name", packed(kept).decode()) == kept
 
 

@@ -67,7 +67,7 @@ async def test_all_that_points_to_an_incident_that_expired_while_it_was_open_goe
     await world.post(notification(alert("Broken1", starts="2026-11-23T14:10:00Z", **HIGH), group="g1"))
     newest = max(await world.incidents(), key=lambda one: one.id)
     owners = await world.one.incidents.owners([alert("Broken1")["fingerprint"]])
-    assert set(owners.values()) == {newest.uid}, "its alerts belong to whoever is open"
+    assert set(owners.values()) == {newest.uid}, "its alerts belong to the open incident"
 
 
 async def test_it_looks_at_all_of_it_however_much_there_is(world: World) -> None:

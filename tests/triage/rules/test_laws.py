@@ -118,7 +118,7 @@ def test_what_a_query_may_be_asked_for_is_told_apart() -> None:
     )
     asked, unknown = table.alert(alertname="Slow", pod="a"), table.alert(alertname="Slow")
     assert [len(one.unknowns) for one in made.examine([asked])] == [0]
-    assert [len(one.unknowns) for one in made.examine([unknown])] == [1], "there is no pod to ask for"
+    assert [len(one.unknowns) for one in made.examine([unknown])] == [1], "there is no pod in the query"
 
 
 def test_decisions_are_dropped_where_there_are_too_many_and_long_ones_are_not_kept(

@@ -26,7 +26,7 @@ def test_comparisons(comparison: str, below: bool, at: bool, above: bool) -> Non
     scopes = [alert(scope=word) for word in ("single_tenant", "many_users", "all_users")]
     assert [item.rule == "r" for item in by_value.decide(values)] == [below, at, above]
     assert [item.rule == "r" for item in by_scope.decide(scopes)] == [below, at, above]
-    assert [item.rule for item in by_value.decide([alert()])] == ["otherwise"], "unknown holds for no comparison"
+    assert [item.rule for item in by_value.decide([alert()])] == ["otherwise"], "an unknown value matches no comparison"
     assert [item.rule for item in by_scope.decide([alert()])] == ["otherwise"]
 
 

@@ -42,7 +42,7 @@ async def test_a_letter_is_tried_again_with_the_newest_state(parked: House) -> N
     await parked.world.post(notification(alert("AuthFailing", firing=False)))
     parked.world.slack.messages.clear()
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "list")
-    assert out.startswith("none:"), "something new to say tries it again by itself"
+    assert out.startswith("none:"), "a new event retries it automatically"
 
 
 async def test_all_of_a_channel_or_one(parked: House) -> None:
@@ -104,7 +104,7 @@ async def test_a_letter_that_many_replay_at_once_is_sent_once(parked: House) -> 
     found = await asyncio.gather(*(again(path) for _ in range(6)), *(again(f"{LETTERS}/replay") for _ in range(3)))
     one, every = found[:6], found[6:]
     assert one.count(200) + one.count(404) == 6
-    assert one.count(200) <= 1, "whoever is told that it is tried again has done it"
+    assert one.count(200) <= 1, "the caller who gets this response has retried it"
     assert every == [200, 200, 200]
     await parked.world.quiet()
     assert len(parked.world.slack.parents) == 1

@@ -63,7 +63,7 @@ async def test_who_does_not_read_is_counted_until_it_is_cut_off(
     monkeypatch.setattr(event_stream, "STUCK", 3.0)
     await tell(house, incident, event_fanout.BEHIND + 500)
     async with house.client.get(PATH, headers=READ) as response:
-        assert response.status == 429, "it holds on to its connection still"
+        assert response.status == 429, "it still has its connection"
 
     async def taken() -> bool:
         async with house.client.get(PATH, headers=READ) as response:

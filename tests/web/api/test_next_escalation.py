@@ -20,7 +20,7 @@ async def test_the_backup_then_the_steps_are_told_before_they_are_called(house: 
         wait = following["at"]
         await house.world.forward(f"{seconds_until(wait, at.isoformat()) + 1}s")
         _, after = await house.get("/api/v1/incidents/INC-2026-0001", READ)
-        assert {page["person"] for page in after["pages"]} > before, "somebody further was called then"
+        assert {page["person"] for page in after["pages"]} > before, "another person was paged then"
     assert seen[0] == ("backup", ["secondary", "eng-lead-2"])
     assert [reason for reason, _ in seen[1:]] == ["step", "step", "step"]
     assert (await house.get("/api/v1/incidents/INC-2026-0001", READ))[1]["next_escalation"] is None

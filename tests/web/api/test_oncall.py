@@ -205,7 +205,7 @@ async def test_a_secret_address_is_for_one_schedule_and_one_person_and_ends(hous
     _, bobs = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "bob"})
     _, again = await do(house, "POST", f"{ONCALL}/primary/calendar", {"person": "alice"})
     assert len({made["url"], bobs["url"], again["url"]}) == 3
-    assert (await feed(house, path))[0] == 404, "a new address ends the one before"
+    assert (await feed(house, path))[0] == 404, "a new address revokes the previous one"
     assert (await feed(house, bobs["url"].removeprefix("https://incidents.example.com")))[0] == 200
     ends = f"{ONCALL}/primary/calendar?person=alice"
     status, ended = await do(house, "DELETE", ends)

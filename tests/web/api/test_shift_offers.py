@@ -62,7 +62,7 @@ async def test_only_the_first_one_takes_it_over_and_nobody_their_own(house: Hous
     others = [one for one in house.parts.config.people if one != offer["person"]]
     assert (await send(house, "POST", f"{path}/accept", {"by": others[0]}))[0] == 200
     assert (await send(house, "POST", f"{path}/accept", {"by": others[1]}))[0] == 409
-    assert (await send(house, "DELETE", path))[0] == 409, "what was accepted is lifted"
+    assert (await send(house, "DELETE", path))[0] == 409, "the accepted override is lifted"
     assert (await send(house, "DELETE", f"/api/v1/oncall/overrides/{offer['id']}"))[0] == 200
     assert await on_call(house, offer["from"]) == offer["person"]
     assert (await send(house, "DELETE", path))[0] == 200

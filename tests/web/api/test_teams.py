@@ -75,7 +75,7 @@ async def test_an_incident_is_handed_over(opened: Opened) -> None:
     _, timeline = await house.get("/api/v1/incidents/INC-2026-0001/timeline")
     said = json.dumps(timeline)
     assert "handed over from team payments to team data by admin: Kafka" in said
-    assert "5f8b5900845c9948c964196678404acd" not in said, "no address of anybody leaves"
+    assert "5f8b5900845c9948c964196678404acd" not in said, "no person's address is returned"
     status, refused = await posted(house, "/api/v1/incidents/INC-2026-0001/team", {"team": "dta"})
     assert status == 404
     assert "did you mean data?" in refused["detail"]
@@ -114,4 +114,4 @@ async def test_a_schedule_of_a_team_has_a_calendar_and_a_shift_of_its_own(opened
     incident = {"title": "Slow", "severity": "SEV-2", "team": "ops"}
     await house.world.quiet()
     _, declared = await posted(house, "/api/v1/incidents", incident)
-    assert [page["person"] for page in declared["pages"]] == ["bob"], "the override counts for the team's contact"
+    assert [page["person"] for page in declared["pages"]] == ["bob"], "the override applies to the team's contact"

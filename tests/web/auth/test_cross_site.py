@@ -38,7 +38,7 @@ def changing(house: House) -> list[tuple[str, str]]:
     for route in app.router.routes():
         assert isinstance(route.resource, web.Resource)
         path = route.resource.canonical
-        assert route.method != "*", f"{path} takes every method"
+        assert route.method != "*", f"{path} accepts every method"
         if route.method not in SAFE and not path.startswith(SIGNED):
             found.add((route.method, path.replace("{id}", "INC-2026-0001").replace("{n}", "1")))
     return sorted(found)

@@ -116,7 +116,7 @@ async def test_a_session_that_was_ended_counts_for_nothing_whoever_has_its_cooki
         assert answer.status == 200
     assert "/login" in (await _first(browser, "/oncall"))
     browser.client.cookie_jar.update_cookies({one.key: one for one in cookies})
-    assert "/login" in (await _first(browser, "/oncall")), "its cookie counts for nothing"
+    assert "/login" in (await _first(browser, "/oncall")), "its cookie is worthless"
 
 
 async def _first(browser: Browser, path: str) -> str:
@@ -130,7 +130,7 @@ async def test_a_group_that_is_taken_away_ends_the_session_within_ten_minutes(of
     await office.provider.set(people={"alice": {**ALICE, "groups": ["all"]}})
     clock.forward("6m")
     status, page = await browser.open("/oncall")
-    assert (status, 'action="/oncall/primary/accept"' in page) == (200, False), "reads, and responds no more"
+    assert (status, 'action="/oncall/primary/accept"' in page) == (200, False), "may read, but no longer respond"
     await office.provider.set(people={"alice": {**ALICE, "groups": ["nothing"]}})
     clock.forward("10m")
     assert "/login" in await _first(browser, "/oncall")
@@ -274,13 +274,13 @@ async def test_another_issuer_lets_nobody_in(office: Office) -> None:
 async def test_a_code_is_good_once_and_in_the_browser_that_began(office: Office) -> None:
     browser, thief = office.browser(), office.browser()
     _, back = await browser.sign_in(stop=BACK)
-    assert (await thief.open(back))[0] == 403, "another browser has not begun it"
+    assert (await thief.open(back))[0] == 403, "another browser did not start it"
     attempt = {one.key: one.value for one in browser.client.cookie_jar if one.key == "receiver_oidc"}
     assert (await browser.open(back))[0] == 200
-    assert (await browser.open(back))[0] == 403, "the same answer again"
+    assert (await browser.open(back))[0] == 403, "the same response again"
     assert office.failures("state") == 2
     thief.client.cookie_jar.update_cookies(attempt)
-    assert (await thief.open(back))[0] == 403, "the provider knows the code as used"
+    assert (await thief.open(back))[0] == 403, "the provider has the code marked as used"
     assert office.failures("refused") == 1
 
 

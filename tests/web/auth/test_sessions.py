@@ -46,7 +46,7 @@ async def send(house: House, path: str, headers: dict[str, str] | None = None, *
 
 def word_of(page: str) -> str:
     found = re.search(r'name="word" value="([0-9a-f]{64})"', page)
-    assert found, "a page of who has signed in has a form"
+    assert found, "the page of a signed-in person has a form"
     return found[1]
 
 
@@ -165,7 +165,7 @@ async def test_a_form_in_a_coding_that_nobody_knows_is_refused(house: House, pat
     async with house.client.post(path, data=b"token=x", headers=headers) as response:
         assert response.status == 415
     spoiled = house.parts.metrics.registry.get_sample_value("receiver_loop_errors_total", {"step": "web"})
-    assert not spoiled, "no stranger sets off the alert about our own errors"
+    assert not spoiled, "no stranger can trigger the alert about internal errors"
 
 
 async def test_signing_out_ends_it_in_this_browser(house: House) -> None:
@@ -211,16 +211,16 @@ def test_a_cookie_says_what_was_signed_and_nothing_else() -> None:
     assert (found.record, found.stored) == (record, True)
     assert found.caller is not None
     assert (found.caller.name, found.caller.scopes) == ("a", {Scope.READ, Scope.RESPOND})
-    assert found.word not in value, "what a form carries is not in the cookie's reach"
+    assert found.word not in value, "the form token cannot be derived from the cookie"
     text, _, signature = value.partition(".")
     other = sessions.write(replace(record, id="2" * 32), known[0], stored=True)
     for forged in (f"{other.partition('.')[0]}.{signature}", value[:-1] + ("0" if value[-1] != "0" else "1"), text, "",
                    f"{text}.", f"A{value}", "é" * 112):  # fmt: skip
         assert sessions.read(forged) is None
     assert sessions.read(None) is None
-    assert cookies(three).read(value) is None, "its token has left the configuration"
+    assert cookies(three).read(value) is None, "its token was removed from the configuration"
     provider = replace(record, kind=SignInKind.OIDC, issuer="https://login.example.com")
-    assert sessions.read(sessions.write(provider, known[0], stored=True)) is None, "a token signs no other kind"
+    assert sessions.read(sessions.write(provider, known[0], stored=True)) is None, "a token signs no other session"
 
 
 async def test_a_session_that_was_ended_counts_for_nothing_in_another_browser_either(house: House) -> None:
@@ -302,10 +302,10 @@ async def test_wrong_tokens_are_answered_later_and_later_and_the_right_one_at_on
         assert (await sign_in(house, "wrong")).status == 401
     assert waited == [1, 2, 3, 4, 5, 6, 7, *[8] * 8]
     assert (await sign_in(house)).status == 303
-    assert len(waited) == 15, "nobody is locked out"
+    assert len(waited) == 15, "no one is locked out"
     house.world.clock.forward("6m")
     assert (await sign_in(house, "wrong")).status == 401
-    assert len(waited) == 15, "failures are forgotten"
+    assert len(waited) == 15, "failures expire"
     failed = house.parts.metrics.registry.get_sample_value("receiver_sign_in_failures_total", {"kind": "token"})
     assert failed == 21
 

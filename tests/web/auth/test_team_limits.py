@@ -61,9 +61,7 @@ async def test_overrides_of_its_own_schedules_alone(house: House) -> None:
     top, own = "primary", "payments-primary"
     asked = [(PAYMENTS, top), (PAYMENTS, own), (DATA, own), (TWO, own), (READ, top), (DANA, top), (DANA, own)]
     answers = [(await send(house, "POST", path, who, cover(schedule)))[0] for who, schedule in asked]
-    assert answers == [403, 201, 403, 201, 201, 201, 403], (
-        "Alice is part of the primary schedule, not of that of payments"
-    )
+    assert answers == [403, 201, 403, 201, 201, 201, 403], "Alice is in the primary schedule, not in that of payments"
     status, said = await send(house, "POST", path, PAYMENTS, cover("no-such"))
     assert (status, "no schedule is named" in said["detail"]) == (404, True)
     made = (await send(house, "POST", path, READ, cover("primary")))[1]["id"]

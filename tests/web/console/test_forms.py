@@ -103,7 +103,7 @@ async def test_what_cannot_be_undone_is_asked_once(
     before = await incident(house)
     asked = await person.send(f"{HERE}/{verb}", 200, **fields)
     assert 'name="confirmed" value="yes"' in asked
-    assert (await incident(house))["version"] == before["version"], "asking changes nothing"
+    assert (await incident(house))["version"] == before["version"], "the confirmation page changes nothing"
     await person.send(f"{HERE}/{verb}", confirmed="yes", **fields)
     assert (await incident(house))["version"] > before["version"]
 
@@ -156,7 +156,7 @@ async def test_a_draft_is_edited_then_discarded_or_published(house: House, perso
     assert (update["state"], update["discarded_by"], update["text"]) == ("discarded", "on-call-cli", "Checkout fails.")
     await person.send(f"{HERE}/approve", 409, n="1", confirmed="yes")
     async with house.client.post(f"/api/v1/incidents/{ID}/status-updates/1/discard", headers=READ) as again:
-        assert again.status == 200, "discarded once more it stays as it is"
+        assert again.status == 200, "discarding it again changes nothing"
 
 
 async def test_the_whole_history_is_searched(house: House, person: Person) -> None:
@@ -190,7 +190,7 @@ async def test_without_the_store_an_incident_is_remembered_and_read_only(
 
 async def test_who_may_only_read_sees_no_button_and_retries_need_admin(house: House, person: Person) -> None:
     async with house.client.get(HERE, headers={**ADMIN, **BROWSER}) as response:
-        assert "<button class" not in await response.text(), "a token in a header has no session to send forms with"
+        assert "<button class" not in await response.text(), "a token in a header has no session for forms"
     await person.send("/system", 403, retry="0" * 12)
     admin = await Person(house, "admin-token").sign_in()
     await admin.send("/system", 404, retry="0" * 12)

@@ -151,7 +151,7 @@ async def test_the_list_shows_open_and_over(house: House) -> None:
     await house.world.post(notification(alert(annotations={"summary": "too slow"}), group="a"))
     await house.world.post(notification(alert("ApiDown"), group="b"))
     text = await page(house, "/")
-    assert text.index("INC-2026-0002") < text.index("INC-2026-0001"), "the worst first"
+    assert text.index("INC-2026-0002") < text.index("INC-2026-0001"), "the most severe first"
     assert "too slow" in text
     await house.world.post(notification(alert(firing=False), group="a"))
     await house.world.forward("16m")
@@ -189,7 +189,7 @@ async def test_without_a_store_the_list_shows_what_is_remembered(house: House, m
 async def test_a_drill_says_so_in_the_list_and_on_its_page(house: House) -> None:
     await house.world.post(notification(alert(annotations={"summary": "DRIL"})))
     for path in ("/", "/incidents/INC-2026-0001"):
-        assert "DRILL" not in await page(house, path), "what is real is never taken for a drill"
+        assert "DRILL" not in await page(house, path), "a real incident is never shown as a drill"
     asked = Declare(title="Fire <b>drill</b>", severity=Severity.SEV2, drill=True)
     by = Actor(kind=ActorKind.API, name="alice")
     done = await house.replica.respond.declare(asked, by, house.world.clock.now())

@@ -39,7 +39,7 @@ async def test_each_sign_of_life_says_how_store_and_pagers_are(house: House, mon
         assert told == "data: away 1"
     async with house.client.get("/api/v1/events", headers=READ) as response:
         seen = b"".join([await response.content.readline() for _ in range(8)])
-        assert b": still here" in seen and b"event: state" not in seen, "programs hear what they heard"
+        assert b": still here" in seen and b"event: state" not in seen, "programs get the same events as before"
 
 
 @pytest.mark.e2e

@@ -46,7 +46,7 @@ async def test_labels_filter_and_alerts_are_split_off(house: House, admin: Perso
     assert "/?label=service%3D%22api%22" in chip
     listed = await admin.page("/?label=service%3D%22api%22")
     assert (ID in listed, "INC-2026-0002" in listed) == (True, False)
-    assert "service=&#34;api&#34;" in listed, "a chip takes it away again"
+    assert "service=&#34;api&#34;" in listed, "a chip removes it again"
     await admin.page("/?label=service", 400)
     said = await admin.send(f"{HERE}/split", 400)
     assert "select the alerts" in said
@@ -100,7 +100,7 @@ async def test_the_first_alert_is_a_test_that_pages_nobody(house: House, admin: 
     assert (await admin.send("/", sample="yes")).startswith(f"{HERE}?done=sample")
     incident = (await house.get(f"/api/v1/incidents/{ID}"))[1]
     assert (incident["severity"], incident["pages"]) == ("SEV-4", [])
-    assert 'name="sample"' not in await admin.page("/"), "only before anything came"
+    assert 'name="sample"' not in await admin.page("/"), "only before the first notification"
 
 
 async def test_what_cannot_be_meant_is_refused_with_what_is_right(house: House, admin: Person) -> None:

@@ -37,7 +37,7 @@ async def test_a_shift_is_offered_taken_over_and_withdrawn(house: House, person:
     assert text.count(">Take over</button>") == 2
     assert "Shifts offered." in text
     form = text.partition(f'name="take" value="{one}"')[0].rpartition("<form")[2]
-    assert '<option value="alice">' not in form, "nobody takes over from themselves"
+    assert '<option value="alice">' not in form, "no one can take over from themselves"
     assert await person.send("/oncall", take=one, person="bob") == "/oncall?done=take"
     assert await person.send("/oncall", withdraw=two) == "/oncall?done=withdraw"
     assert [(row[0], row[3]) for row in await offers(house)] == [(one, "bob")]
@@ -129,7 +129,7 @@ async def test_a_token_of_a_team_does_here_what_it_may_in_the_api(opened: Opened
     assert house.world.rung() == ["bob"]
     person = await Person(house, "alice-token").sign_in()
     form = (await person.page("/oncall")).partition(f'name="withdraw" value="{number}"')[0]
-    assert ">Take over</button>" not in form, "one's own offer"
+    assert ">Take over</button>" not in form, "their own offer"
     await person.send("/oncall", 403, offer="yes", person="bob", first="2026-11-25")
 
 

@@ -32,7 +32,7 @@ async def away(*_: object, **__: object) -> None:
 
 async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = await Person(paged, "admin-token").sign_in()
-    assert ACCOUNT not in await admin.page("/system"), "nothing was told yet"
+    assert ACCOUNT not in await admin.page("/system"), "no address is known yet"
     # An event that is not a command, and that this service caused itself.
     told = event("triggered", keys(paged)[0], agent=None, data={"html_url": URL})
     assert (await send(paged, told))[1]["outcome"] == "ignored"
@@ -44,7 +44,7 @@ async def test_while_the_store_is_away_pages_lead_to_the_pager(paged: House, mon
     assert re.search(
         rf'Alice.*? · PagerDuty · not acknowledged · <a class="button" href="{URL}"[^>]*>Open in Page', text
     )
-    assert text.count(f'href="{URL}"') == 1, "of the other page nothing was told"
+    assert text.count(f'href="{URL}"') == 1, "the other page has no known address"
     refused = await admin.send(f"{HERE}/acknowledge", 503)
     assert f'<a href="{ACCOUNT}" rel="noopener noreferrer">pager (PagerDuty)</a>.' in refused
 

@@ -100,7 +100,7 @@ async def test_alerts_are_counted_by_rule_over_30_days_and_all_replicas(house: H
     other.note("high-error-rate", 3, house.world.clock.now())
     await other.flush()
     text = words((await admin.page("/system")).partition('id="hits"')[2])
-    assert "high-error-rate 5 5" in text, "what is repeated counts once"
+    assert "high-error-rate 5 5" in text, "a repetition counts once"
     house.world.clock.forward("26h")
     await house.world.post(notification(alert(labels={"zone": "three"}, **HIGH), group="three"))
     await admin.sign_in()
@@ -281,4 +281,6 @@ async def test_with_the_store_away_every_page_is_html_reads_only_and_says_so(
             assert "pager (PagerDuty)" in text, path
     assert statuses[200] >= 5
     async with house.client.get("/api/v1/incidents", headers=READ) as response:
-        assert (response.status, response.content_type) == (503, "application/problem+json"), "programs get theirs"
+        assert (response.status, response.content_type) == (503, "application/problem+json"), (
+            "programs get a problem document"
+        )

@@ -50,7 +50,7 @@ async def test_a_declared_incident_has_a_summary_and_a_team(house: House, person
 
 async def test_an_incident_is_handed_over_to_a_team_which_is_paged(house: House, person: Person) -> None:
     form = (await person.page(HERE)).partition(f'action="{HERE}/team"')[2].partition("</form>")[0]
-    assert re.findall(r'<option value="(\w*)">', form) == ["data", "payments"], "not to the one that has it"
+    assert re.findall(r'<option value="(\w*)">', form) == ["data", "payments"], "not to the team that has it"
     once = re.findall(r'name="once" value="(\w+)"', form)[0]
     assert (await person.send(f"{HERE}/team", team="data", text="it is the pipeline", once=once)).startswith(
         f"{HERE}?done=team"

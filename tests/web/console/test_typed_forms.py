@@ -53,7 +53,7 @@ async def test_a_session_that_ended_meanwhile_loses_no_word(house: House, person
     status, page = await sent(person, f"{HERE}/note", {"text": WORDS}, OURS)
     assert (status, "belongs to an earlier session" in page, ESCAPED in page) == (403, True, True)
     (word,) = re.findall(r'name="word" value="([0-9a-f]+)"', page)
-    assert await notes(house) == [], "only a person sends it again"
+    assert await notes(house) == [], "the page does not resend it by itself"
     status, _ = await sent(person, f"{HERE}/note", {"text": WORDS, "word": word}, OURS)
     assert (status, await notes(house)) == (303, [WORDS])
 
@@ -174,7 +174,7 @@ async def test_a_command_whose_answer_was_lost_is_done_once(
     await house.world.quiet()
     assert (await house.get(f"/api/v1{HERE}"))[1]["version"] == before
     await person.send(f"{HERE}/{verb}", **(fields | ({"severity": "SEV-2"} if verb == "severity" else {})))
-    assert (await house.get(f"/api/v1{HERE}"))[1]["version"] > before or verb == "page", "a new form is done"
+    assert (await house.get(f"/api/v1{HERE}"))[1]["version"] > before or verb == "page", "a new form is executed"
 
 
 async def test_a_post_mortem_whose_answer_was_lost_is_saved_once(

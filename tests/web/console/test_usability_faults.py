@@ -108,7 +108,7 @@ async def test_6_an_error_is_a_page_with_a_way_back(
     assert said in text
     assert f'href="{back}">Back</a>' in text and 'href="/">All incidents</a>' in text
     async with house.client.get(path, headers={"Cookie": person.cookie}) as response:
-        assert response.content_type == "application/problem+json", "programs get what they got"
+        assert response.content_type == "application/problem+json", "programs get the same as before"
 
 
 async def test_8_documents_and_dead_letters_are_opened_by_who_is_signed_in(house: House, person: Person) -> None:
@@ -202,7 +202,7 @@ async def test_25_durations_and_counts_read_well_in_documents_and_in_public(hous
     (seconds,) = re.findall(r"Duration: (\d\d)s\b", postmortem)
     _, now = await house.get(f"/api/v1{HERE}")
     ends = [one["text"] for one in now["status_updates"] if one["status"] == "resolved"]
-    assert len(ends) == 1 and f"({seconds} s)." in ends[0], "the public reads the same"
+    assert len(ends) == 1 and f"({seconds} s)." in ends[0], "the public page has the same text"
 
 
 async def test_26_the_page_of_the_api_has_an_index_and_no_raw_markup(house: House) -> None:
@@ -219,9 +219,9 @@ async def test_27_a_tilde_is_kept_where_slack_would_strike_through(house: House,
     await person.send(f"{HERE}/edit", title='Down where environment!~"staging|dev" holds')
     shown = await raw_type(house, "/incident", f"show {ID}")
     text = shown[1]["text"]
-    assert 'environment!\u223c"staging|dev"' in text, "of the fallback, which formats"
+    assert 'environment!\u223c"staging|dev"' in text, "from the fallback, which has formatting"
     assert "~" not in text
-    assert 'environment!~"staging|dev"' in shown[1]["blocks"][0]["text"]["text"], "plain text is as it was written"
+    assert 'environment!~"staging|dev"' in shown[1]["blocks"][0]["text"]["text"], "plain text is unchanged"
     assert flat("a ~ b ~~c~~") == "a \u223c b \u223c\u223cc\u223c\u223c"
 
 

@@ -35,7 +35,7 @@ async def test_a_wall_screen_sounds_for_each_new_incident_once_it_may(house: Hou
     await chromium.until("!!document.querySelector('#live.on')")
     await house.world.post(notification(alert("Quiet"), group="quiet"))
     await chromium.until("document.body.innerText.includes('INC-2026-0001')")
-    assert await chromium.ask("window.tones") == 0, "nobody has asked for a sound"
+    assert await chromium.ask("window.tones") == 0, "the sound is off"
     await chromium.ask("document.querySelector('#sound').click()")
     await chromium.until("window.tones === 3 && document.querySelector('#sound').innerText === 'Sound: on'")
     await house.world.post(notification(alert("Loud"), group="loud"))

@@ -39,7 +39,7 @@ def test_a_busy_stranger_ends_before_whoever_has_a_token() -> None:
     for number in range(4):
         victims.append(made.add(f"new{number}", "new"))
         made.move(f"new{number}", ConnectionState.CALLER_BUSY)
-    assert victims == ["stranger", "caller", "sender", "new3"], "ingest last of all, and none that is being answered"
+    assert victims == ["stranger", "caller", "sender", "new3"], "ingest last, and none with an active request"
 
 
 def test_many_connections_with_a_token_are_no_reason_to_end_the_newest_of_that_peer() -> None:
@@ -98,7 +98,7 @@ def test_descriptors_are_kept_for_pages_and_the_store(limit: int, listeners: int
     left = limit - listeners * caps.listener - caps.streams
     assert left >= min(KEPT, limit // 2)
     assert 1 <= caps.peer <= caps.listener <= MOST
-    assert listeners * caps.backlog <= left, "what is accepted at once fits in before the others are closed"
+    assert listeners * caps.backlog <= left, "new connections fit before the others are closed"
 
 
 def test_without_a_limit_there_are_caps_all_the_same() -> None:

@@ -91,8 +91,8 @@ async def test_a_reader_that_does_not_read_is_cut_off(monkeypatch: pytest.Monkey
         writer.write(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
         labels = {"listener": "main", "reason": "unread"}
         value = metrics.registry.get_sample_value
-        await until(lambda: value("receiver_connections_cut_off_total", labels) == 1, "that it is cut off", 10)
-        await until(lambda: len(listener.table) == 0, "that it is forgotten", 10)
+        await until(lambda: value("receiver_connections_cut_off_total", labels) == 1, "the connection to be closed", 10)
+        await until(lambda: len(listener.table) == 0, "the connection to be removed", 10)
         writer.close()
 
 

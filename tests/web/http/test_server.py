@@ -101,8 +101,8 @@ async def test_an_answer_has_a_deadline(served: Served, monkeypatch: pytest.Monk
     monkeypatch.setattr(server, "SLOWEST", 10**9)
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)
     writer.write(get("/large"))
-    await until(lambda: served.cut_off("unread") == 1, "a connection that is cut off", 10)
-    await until(lambda: len(served.listener.table) == 0, "that it is forgotten", 10)
+    await until(lambda: served.cut_off("unread") == 1, "a closed connection", 10)
+    await until(lambda: len(served.listener.table) == 0, "the connection to be removed", 10)
     writer.close()
     del reader
 
@@ -115,7 +115,7 @@ async def test_a_large_answer_that_is_read_arrives_whole(served: Served) -> None
 async def test_the_oldest_connection_gives_way_to_a_new_one(served: Served) -> None:
     made = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(7)]
     try:
-        await until(lambda: served.cut_off("crowded") >= 4, "those above the cap of one peer to be cut off")
+        await until(lambda: served.cut_off("crowded") >= 4, "connections above one peer's cap to be closed")
         assert len(served.listener.table) == 3
         assert b"small" in await served.ask(get("/small"))
     finally:

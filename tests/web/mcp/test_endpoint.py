@@ -94,7 +94,7 @@ async def test_the_official_client_reads_everything(house: House, mode: str) -> 
             (block,) = result.content
             assert json.loads(text_of(block)) == result.structured_content
         assert [one["id"] for one in found["list_incidents"]["items"]] == ["INC-2026-0002", NUMBER]
-        assert found["show_incident"]["alerts"]["items"][0]["annotations"]["summary"] == HOSTILE, "data, as it is"
+        assert found["show_incident"]["alerts"]["items"][0]["annotations"]["summary"] == HOSTILE, "data, unchanged"
         assert [one["seq"] for one in found["incident_timeline"]["items"]][:2] == [1, 2]
         assert found["similar_incidents"] == {"items": [], "next": None, "fired": {"last_24h": 1, "last_30d": 1}}
         assert found["on_call"]["schedules"]["primary"]["person"] == "alice"

@@ -55,4 +55,4 @@ async def test_no_byte_of_an_alert_or_a_person_is_public(opened: Opened) -> None
         for path, content in said.items():
             assert MARK not in content.lower(), path
             assert not [one for one in PEOPLE if one in content], path
-    assert shown >= 5 and mailed >= 5, "something was published, and mailed"
+    assert shown >= 5 and mailed >= 5, "an update was published and mailed"

@@ -49,7 +49,7 @@ async def test_bars_uptime_component_page_and_months(house: House) -> None:
     await outage(house)
     page = await text(house, "/status")
     assert page.count("<button name=day") == 3 * 90
-    assert page.count("<button name=day") - page.count("tabindex=-1") == 3, "one tab stop a strip"
+    assert page.count("<button name=day") - page.count("tabindex=-1") == 3, "one tab stop per row of bars"
     assert 'class=m aria-label="2026-11-23: Major outage, 45 min"' in page
     own = await text(house, "/status/components/api?day=2026-11-23")
     assert "Incidents on 2026-11-23" in own and "API: major outage" in own

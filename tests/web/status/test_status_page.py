@@ -358,7 +358,7 @@ async def test_a_page_is_made_once_a_second_however_many_ask(house: House, monke
                 assert response.status == 200
     assert len(made) == 1
     await house.world.post(notification(alert("ApiDown", labels=DOWN)))
-    assert len((await summary(house))["incidents"]) == 1, "what has changed is seen at once"
+    assert len((await summary(house))["incidents"]) == 1, "a change is visible at once"
     made.clear()
     house.world.clock.forward(timedelta(seconds=1))
     await summary(house)

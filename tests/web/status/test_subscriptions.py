@@ -94,7 +94,7 @@ async def test_no_answer_and_no_flood_tells_whether_an_address_is_known(letters:
     tagged = "Alice.Meier+x@customer.example"
     answers = {await form(letters, SIGN_UP, ("email", one)) for one in (ALICE, BOB, tagged, ALICE, ALICE)}
     assert len(answers) == 1
-    assert await deliver(letters) == 3, "three a day and address: one of them before"
+    assert await deliver(letters) == 3, "three per day and address, including the one before"
     for _ in range(A_PEER - 6):
         assert (await form(letters, SIGN_UP, ("email", BOB)))[0] == 200
     assert (await form(letters, SIGN_UP, ("email", BOB)))[0] == 429
@@ -312,13 +312,13 @@ async def test_an_update_that_waits_is_not_mailed_once_its_incident_is_private(
     _, said = await house.post(notification(alert("ApiDown", labels=DOWN)))
     await house.world.quiet()
     house.replica.subscriber_mailer.busy = lambda: True
-    assert await deliver(house) == 0, "it waits behind pages"
+    assert await deliver(house) == 0, "it waits for pages"
     path = f"/api/v1/incidents/{said['incident']}"
     async with house.client.post(f"{path}/visibility", json={"visibility": "team"}, headers=ADMIN) as response:
         assert response.status == 200
     house.replica.subscriber_mailer.busy = lambda: False
     assert (await deliver(house), mailbox.mails) == (0, [])
-    assert await house.replica.subscriptions.mail.depth() == 0, "nothing goes out later either"
+    assert await house.replica.subscriptions.mail.depth() == 0, "nothing is sent later either"
     # Later updates that a person publishes are for all subscribers.
     house.world.clock.forward(timedelta(seconds=1))
     update = {"status": "identified", "text": "A bad release.", "publish": True}

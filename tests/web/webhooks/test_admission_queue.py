@@ -118,7 +118,7 @@ async def test_a_queue_that_cannot_be_served_in_time_is_crowded_long_before_it_i
         await asyncio.sleep(0)
     assert made.crowded
     await asyncio.gather(*tasks)
-    assert not made.crowded, "nobody waits"
+    assert not made.crowded, "no request waits"
 
 
 def test_refusals_have_ten_lines_a_second_and_a_count() -> None:
@@ -154,4 +154,4 @@ async def test_a_sev_2_is_refused_where_its_turn_would_come_too_late_and_a_sev_1
         await asyncio.sleep(0)
     assert [made.refuses(place) for place in Place] == [False, True, True]
     await asyncio.gather(*tasks)
-    assert not made.refuses(Place.PAGING), "nobody waits"
+    assert not made.refuses(Place.PAGING), "no request waits"
