@@ -21,4 +21,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "tests/faults/" in item.path.as_posix():
             item.add_marker(pytest.mark.faults)
             if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(150 + 10 * ROUNDS))
+                item.add_marker(pytest.mark.timeout(150 + 30 * ROUNDS))
