@@ -50,7 +50,8 @@ test: $(VENV)/.installed-test tools tests/clients/node_modules/.installed lint t
 
 coverage: $(VENV)/.installed-test ## the tests that measure the branch coverage of the pure packages, and its floors
 	@mkdir -p build; \
-	$(BIN)/pytest -m '$(REST)' $(MEASURED) -n 2 --dist loadfile --cov --cov-report= && $(BIN)/python .ci/coverage $(PURE)
+	$(BIN)/pytest -m '$(REST)' $(MEASURED) -n 2 --dist loadfile --cov --cov-report=; tested=$$?; \
+	$(BIN)/python .ci/coverage $(PURE) && exit $$tested
 
 lint: $(VENV)/.installed-test ## style of the code, the tests and the Dockerfile
 	$(BIN)/ruff check .
