@@ -17,7 +17,10 @@ from pydantic import BaseModel
 
 @cache
 def field_docs(model: type[BaseModel]) -> dict[str, str]:
-    """Return the text of each field that has one, by the field's name; a base class's text counts unless replaced."""
+    """Return the text of each field that has one, by the field's name; a base class's text counts unless replaced.
+
+    A class without source code has no texts.
+    """
     found: dict[str, str] = {}
     for one in reversed(model.__mro__):
         if issubclass(one, BaseModel) and one is not BaseModel:
@@ -27,7 +30,10 @@ def field_docs(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _own_docs(model: type[BaseModel]) -> dict[str, str]:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    except (OSError, TypeError):
+        return {}
     definition = next(node for node in tree.body if isinstance(node, ast.ClassDef))
     docs = {}
     for field, text in pairwise(definition.body):

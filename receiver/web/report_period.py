@@ -50,7 +50,8 @@ def period_of(query: MultiMapping[str], reports: Reports, now: datetime) -> tupl
             begins = max(begins, datetime.combine(first, time(), zone))
             ends = min(ends, datetime.combine(first + WEEK, time(), zone))
     except (ValueError, LookupError, OverflowError) as error:
-        raise Refusal(400, "bad_query", f"{'quarter' if quarter else 'month or week'}: {error.args[0]}") from None
+        what = "month or week" if quarter is None else "quarter"
+        raise Refusal(400, "bad_query", f"{what}: {error.args[0]}") from None
     return to_ms(begins), to_ms(ends)
 
 
@@ -68,7 +69,10 @@ async def paged_in(
     if name is None:
         raise Refusal(400, "bad_query", "paged: add a month, such as month=2026-11")
     reports, now = parts.reports, parts.clock.now()
-    month = reports.month(name, now)
+    try:
+        month = reports.month(name, now)
+    except (ValueError, LookupError) as error:
+        raise Refusal(400, "bad_query", f"month: {error.args[0]}") from None
     who = None if person == ANYONE else person
     ids = await reports.paged(month, now, caller.teams, who, at_night=query.get(NIGHT) == "1")
     uids = await follower.incidents.uids_of(ids[:LISTED])

@@ -33,6 +33,14 @@ def test_the_text_under_a_field_describes_it() -> None:
     assert field_docs(Special) == {"first": "The first\nof them.", "third": "Replaced."}
 
 
+def test_a_class_without_source_code_has_no_texts() -> None:
+    program: dict[str, object] = {"Settings": Settings, "__name__": "made"}
+    exec("class Made(Settings):\n    one: int = 1\n    'Text.'", program)
+    made = program["Made"]
+    assert isinstance(made, type) and issubclass(made, Settings)
+    assert field_docs(made) == {}
+
+
 def test_every_section_is_described() -> None:
     assert set(field_docs(Sections)) == set(Sections.model_fields)
 

@@ -135,6 +135,6 @@ def _read(text: str) -> PublicRecord | None:
         for name in _TIMES:
             values[name] = from_ms(values[name]) if values[name] is not None else None
         return PublicRecord(**{name: values[name] for name in PublicRecord._fields})
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, ValidationError):
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError, ValidationError):
         log.error("public_history_read_failed")
         return None

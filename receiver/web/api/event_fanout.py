@@ -78,13 +78,14 @@ class Listener:
             return
         try:
             seen = batch.seen_by(self.allowed())
+            if seen and ((self.kind.whole and batch.names_others) or not self._written(batch, seen)):
+                self._queue(seen)
         except Refusal:
-            return self.end()
-        if not seen:
-            return None
-        if (self.kind.whole and batch.names_others) or not self._written(batch, seen):
-            self._queue(seen)
-        return None
+            self.end()
+        except Exception:
+            # Its client connects again with `Last-Event-ID`, and misses no change of the batch.
+            self.end()
+            raise
 
     def _written(self, batch: Batch, seen: Seen) -> bool:
         writer, transport = self._writer, self.request.transport

@@ -55,7 +55,8 @@ def _day_and_time(text: str) -> str:
     return text
 
 
-def _zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """Return the name of a time zone that means the same on every machine. Raises ValueError."""
     if name not in _zones():
         check_zone(name)
         raise ValueError("no such time zone (write an IANA name, such as UTC or Europe/Berlin)")
@@ -82,7 +83,7 @@ class MaintenanceBody(Body):
     lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
         None, alias="for", description="Seconds that a weekly window lasts."
     )
-    timezone: Annotated[Name, AfterValidator(_zone)] = Field(
+    timezone: Annotated[Name, AfterValidator(known_zone)] = Field(
         "UTC", description="Time zone of a weekly window.", json_schema_extra={"enum": [*_zones()]}
     )
     components: Annotated[tuple[Name, ...], Field(max_length=100)] = Field(

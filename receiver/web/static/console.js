@@ -114,6 +114,8 @@
         strips.dataset.sent = "away";
         return;
       }
+      // The list may have another order: the same incident stays selected, or none is.
+      const selected = cards()[picked]?.id;
       document.title = fresh.title;
       const icon = document.querySelector("link[rel=icon]"), newer = fresh.querySelector("link[rel=icon]");
       if (icon && newer) icon.href = newer.href;
@@ -130,7 +132,7 @@
         for (const one of all("input[type=checkbox][value]", part)) if (checked.includes(one.value)) one.checked = true;
         if (focused) document.getElementById(focused)?.focus();
       }
-      pick(picked);
+      pick(selected ? cards().findIndex((one) => one.id === selected) : -1);
       tick();
       listen();
     } catch { /* the stream connects again, and asks again */ } finally {

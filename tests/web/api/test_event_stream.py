@@ -202,6 +202,20 @@ async def test_a_change_that_cannot_be_rendered_ends_at_its_listener(
             read += await asyncio.wait_for(second.content.readany(), 5)
 
 
+async def test_a_stream_ends_with_a_change_that_cannot_be_rendered(
+    house: House, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise ValueError("a mistake of ours")
+
+    async with house.client.get(PATH, headers=READ) as stream:
+        assert b"listening" in await stream.content.readany()
+        monkeypatch.setattr(event_fanout.Batch, "rendered", fail)
+        await tell(house, incident, 1)
+        # The client connects again with the last id that it received, and misses no change.
+        assert b"event: incident" not in await asyncio.wait_for(stream.content.read(), 60)
+
+
 async def test_a_page_whose_session_is_no_longer_valid_hears_nothing_more(house: House, incident: Incident) -> None:
     people, streams = list[Person](), list[ClientResponse]()
     async with AsyncExitStack() as held:

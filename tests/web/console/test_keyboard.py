@@ -136,3 +136,20 @@ async def test_every_other_key_of_the_list_of_keys_acts(house: House, chromium: 
     await chromium.leads("r")
     assert "Who is notified" in await chromium.text()
     assert (await house.get(f"/api/v1/incidents/{first}"))[1]["state"] == "open", "r asks first"
+
+
+async def test_the_selected_incident_stays_selected_when_another_one_opens_above_it(
+    house: House, chromium: Browser
+) -> None:
+    await house.world.post(notification(alert("DiskFull"), group="DiskFull"))
+    url = str(house.client.make_url("/")).rstrip("/")
+    await chromium.view(1440, 900, "dark")
+    await sign_in(chromium, url, "respond-token")
+    await chromium.until("!!document.querySelector('#live.on')")
+    await chromium.key("j")
+    selected = await chromium.ask("document.querySelector('[data-picked]').id")
+    await house.world.post(notification(alert("DatabaseCorruption"), group="DatabaseCorruption"))
+    await chromium.until("document.querySelectorAll('[data-card]').length == 2")
+    await chromium.until("!!document.querySelector('[data-picked]')")
+    assert await chromium.ask("document.querySelector('[data-card]').id") != selected, "the other one is above it"
+    assert await chromium.ask("document.querySelector('[data-picked]').id") == selected

@@ -78,7 +78,16 @@ async def test_each_figure_of_a_report_leads_to_its_incidents(house: House) -> N
         ("/?quarter=2026-10&severity=SEV-2", 0), ("/?quarter=2026-09", 0),
     ):  # fmt: skip
         assert (await page(house, path)).count("<article") == found, path
-    for wrong in ("/?quarter=4", "/?paged=alice", "/?month=november", "/?month=2026-11&week=monday", "/?month=2027-01"):
+    for wrong in (
+        "/?quarter=4",
+        "/?paged=alice",
+        "/?quarter=",
+        "/?paged=*&month=x",
+        "/?paged=*&quarter=2026-11&month=x",
+        "/?month=november",
+        "/?month=2026-11&week=monday",
+        "/?month=2027-01",
+    ):
         async with house.client.get(wrong, headers=BROWSER) as response:
             assert response.status == 400, wrong
 

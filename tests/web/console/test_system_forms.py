@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientError
 from structlog.testing import capture_logs
 
 from receiver.config import ConfigError, Problem
 from receiver.pipeline.intake.rule_hits import RuleHitCounter, RuleHits
-from receiver.pipeline.review import incident_archive
 from receiver.store.client.connection import StoreAway
 from tests.fakes import Answer
 from tests.stories.world import START, alert, notification
@@ -191,56 +188,6 @@ async def test_a_window_may_recur_every_week_and_no_form_makes_two(house: House,
     for _ in range(2):
         await admin.send("/console/status", **single)
     assert len((await house.get("/api/v1/maintenance"))[1]["items"]) == 2
-
-
-async def test_finished_incidents_are_downloaded_and_imported(
-    house: House, admin: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in (1, 2, 3):
-        await house.client.post("/api/v1/incidents", json={"title": f"T{number}", "severity": "SEV-4"}, headers=READ)
-    for number in (1, 2):
-        await house.client.post(f"/api/v1/incidents/INC-2026-000{number}/resolve", json={}, headers=READ)
-    monkeypatch.setattr(incident_archive, "PART", 1)
-    headers = {"Cookie": admin.cookie, "Accept": "text/html"}
-    with capture_logs() as lines:
-        async with house.client.get("/system/archive?since=&until=", headers=headers) as response:
-            text = await response.text()
-    assert response.headers["Content-Disposition"] == 'attachment; filename="incidents-2026-11-23.jsonl"'
-    assert sorted(json.loads(line)["id"] for line in text.splitlines()) == ["INC-2026-0001", "INC-2026-0002"]
-    assert [(one["action"], one["outcome"]) for one in audits(lines)] == [("export", "done")]
-    await admin.page("/system/archive?since=yesterday", 400)
-    async with house.client.get("/system/archive?since=2027-01-01T00:00", headers=headers) as response:
-        assert await response.text() == ""
-    bad = json.dumps({"id": "<b>INC</b>"})
-    said = await admin.send("/system", 200, archive=f"{text}\r\n{bad}\r\n")
-    assert "0 imported, 2 already present, 1 rejected." in said and "&lt;b&gt;INC&lt;/b&gt;" in said
-    first = json.loads(text.splitlines()[0])
-    await house.parts.incident_archive.archive.forget(first)
-    assert "1 imported, 1 already present, 0 rejected." in await admin.send("/system", 200, archive=text)
-    assert (await house.get(f"/api/v1/incidents/{first['id']}"))[1]["state"] == "resolved"
-    for wrong in ("", "[]", "{", "\n"):
-        await admin.send("/system", 400, archive=wrong)
-    responder = await Person(house, "respond-token").sign_in()
-    await responder.page("/system/archive", 403)
-    await responder.send("/system", 403, archive=text)
-    assert "Import incidents" not in await responder.page("/system")
-
-
-async def test_a_download_that_the_store_cuts_short_is_no_whole_file(
-    house: House, admin: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parts = [([{"id": "INC-2026-0001"}], "next")]
-
-    async def page(*_: object) -> tuple[list[dict[str, str]], str]:
-        if not parts:
-            raise StoreAway("gone")
-        return parts.pop()
-
-    monkeypatch.setattr(house.parts.incident_archive, "page", page)
-    with pytest.raises(ClientError):
-        async with house.client.get("/system/archive", headers={"Cookie": admin.cookie}) as response:
-            await response.read()
-    await admin.page("/system/archive", 503)
 
 
 PAGES = ("/", "/incidents", f"/incidents/{ID}", "/oncall", "/console/status", "/status/internal", "/system", "/reports",

@@ -11,10 +11,10 @@ from receiver.model.base import Frozen
 from receiver.model.command import Line, Name
 from receiver.model.field_words import first_of
 from receiver.model.oncall.rotation_settings import check_weekly
-from receiver.model.setting_values import check_zone
 from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
+from receiver.web.api.maintenance_request import known_zone
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
@@ -23,6 +23,8 @@ from receiver.web.console.forms.form_values import SENT_BEFORE, Fields, marked, 
 from receiver.web.http.error_responses import Refusal
 
 LINE = 300
+WEEK_MINUTES = 7 * 24 * 60
+"""A weekly window that is as long as a week would never end, and its alerts would never page."""
 
 
 class _Weekly(Frozen):
@@ -31,8 +33,8 @@ class _Weekly(Frozen):
     name: Line
     matchers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
     weekly: Annotated[str, AfterValidator(check_weekly)]
-    minutes: int = Field(ge=1, le=43_200)
-    timezone: Annotated[str, AfterValidator(check_zone)]
+    minutes: int = Field(ge=1, lt=WEEK_MINUTES)
+    timezone: Annotated[str, AfterValidator(known_zone)]
     components: tuple[Name, ...]
     public_name: Line | None
 
