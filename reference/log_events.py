@@ -30,7 +30,7 @@ These fields mean the same in every event:
 - `person`: the name of the person in `people`.
 
 `by` and `caller` name who did something. `do`, `hint` and `next` say what to do, or what the service does next. `was`
-is the name that the event had in the release before, and is logged for one release; [Renamed events](#renamed-events)
+is the name that the event had in the previous release, and is logged for one release; [Renamed events](#renamed-events)
 lists these names. A line whose `logger` does not begin with `receiver` is from a library.
 
 This page is generated from the code (`python -m reference`).
