@@ -82,10 +82,6 @@ class Listener:
                 self._queue(seen)
         except Refusal:
             self.end()
-        except Exception:
-            # Its client connects again with `Last-Event-ID`, and misses no change of the batch.
-            self.end()
-            raise
 
     def _written(self, batch: Batch, seen: Seen) -> bool:
         writer, transport = self._writer, self.request.transport
@@ -176,10 +172,10 @@ class Fanout:
             listener.end()
 
     def tell(self, incident: Incident) -> None:
-        """Send a change to every listener, a slice of them in each turn of the loop.
+        """Send a change to every listener, a slice of them in each iteration of the event loop.
 
-        What changes before all have been told of it is sent together after that: the busier the replica is, the less a
-        change costs.
+        Changes that arrive before all listeners have received it are then sent together: the busier the replica is, the
+        less a change costs.
         """
         if not self._open:
             return
@@ -191,13 +187,16 @@ class Fanout:
         if self._batch is None:
             news, self._news = tuple(self._news), []
             self._batch = Batch(news, tuple(self._open))
-        told = 0
+        told, listener = 0, None
         try:
             for listener in islice(self._batch.left, SLICE):
                 told += 1
                 listener.take(self._batch)
         except BaseException:
-            told = SLICE  # one that cannot be told of it keeps it from no other
+            told = SLICE  # the other listeners still get the batch
+            if listener is not None:
+                # Its client connects again with `Last-Event-ID`, and misses no change of the batch.
+                listener.end()
             raise
         finally:
             if told < SLICE:
