@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import time, timedelta
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -104,6 +105,20 @@ def check_zone(name: str) -> str:
         near = difflib.get_close_matches(name, sorted(available_timezones()), 1, 0.6)
         hint = f"did you mean {near[0]}?" if near else "write a name of the IANA database, such as UTC or Europe/Berlin"
         raise ValueError(f"no such time zone ({hint})") from None
+    return name
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Return the time zones that mean the same on every machine, sorted; `localtime` does not."""
+    return tuple(sorted(available_timezones() - {"localtime"}))
+
+
+def known_zone(name: str) -> str:
+    """Return `name` if it is in `zone_names`. Raises ValueError."""
+    if name not in zone_names():
+        check_zone(name)
+        raise ValueError("no such time zone (write an IANA name, such as UTC or Europe/Berlin)")
     return name
 
 

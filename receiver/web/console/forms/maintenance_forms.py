@@ -11,10 +11,10 @@ from receiver.model.base import Frozen
 from receiver.model.command import Line, Name
 from receiver.model.field_words import first_of
 from receiver.model.oncall.rotation_settings import check_weekly
+from receiver.model.setting_values import known_zone
 from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
-from receiver.web.api.maintenance_request import known_zone
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
