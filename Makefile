@@ -40,7 +40,7 @@ free-port:
 test: $(VENV)/.installed-test tools tests/clients/node_modules/.installed lint types ## install what the tests need, then run all of them
 	@mkdir -p build; \
 	$(BIN)/pytest -m '$(ALONE)'; first=$$?; \
-	$(BIN)/pytest -m '$(FAILOVER)' -n 2 --dist load; second=$$?; \
+	$(BIN)/pytest -m '$(FAILOVER)' -n 2 --dist loadgroup; second=$$?; \
 	$(BIN)/pytest -m '$(SYSTEM)' -n 2 --dist loadfile > build/system-tests.log 2>&1 & system=$$!; \
 	trap 'kill $$system' INT TERM; \
 	$(MAKE) --no-print-directory coverage; third=$$?; \

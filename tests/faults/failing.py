@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import redis
 
 from tests.faults.load import Load
@@ -27,6 +28,9 @@ BACK = 5.0
 """Maximum seconds after a failover until webhooks are accepted again."""
 LIMIT = 240 + 90 * int(GIVEN or 10)
 """Maximum seconds for a test with that many failovers."""
+FIRST, SECOND = pytest.mark.xdist_group("first"), pytest.mark.xdist_group("second")
+"""The tests of a group run one after the other (`--dist loadgroup`); both groups take about four and a half minutes."""
+IN_TURN = (pytest.param("in turn", marks=FIRST), pytest.param("in turn again", marks=SECOND))
 
 
 class Failing(Stage):

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing import LIMIT, failing, failovers, nothing_lost
+from tests.faults.failing import FIRST, LIMIT, SECOND, failing, failovers, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.clusters import Cluster
 
 pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 
 
+@SECOND
 @pytest.mark.parametrize("kind", ["in turn", "in turn again"])
 async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: str) -> None:
     async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
@@ -21,6 +22,7 @@ async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: 
         await nothing_lost(stage, load)
 
 
+@FIRST
 async def test_nothing_is_lost_while_the_slot_is_carried_to_another_node(tmp_path: Path) -> None:
     async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
         for number in range(2):

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.faults.failing import GIVEN, LIMIT, failing, failovers, metrics_of, nothing_lost
+from tests.faults.failing import FIRST, GIVEN, IN_TURN, LIMIT, failing, failovers, metrics_of, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.sentinels import Replicated
 
 pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 
 
-KINDS = ("in turn", "in turn again", *(("planned", "paused", "killed") if GIVEN else ()))
+KINDS = (*IN_TURN, *(("planned", "paused", "killed") if GIVEN else ()))
 """In turn there are as many of each, ten in both runs together. Each kind alone is a long run:
 `FAILOVERS=10 pytest tests/faults/test_sentinel.py -k planned`."""
 
@@ -27,6 +27,7 @@ async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: 
         await nothing_lost(stage, load)
 
 
+@FIRST
 async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_path: Path) -> None:
     async with failing(tmp_path, Replicated(tmp_path / "store"), replicas=0) as (stage, load):
         stage.store.part(parted=True)
