@@ -74,7 +74,7 @@ def add(
 
 @maintenance.command("remove")
 def remove(
-    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `list`, or the beginning of it.")],
+    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `list`, or the beginning of the id.")],
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",

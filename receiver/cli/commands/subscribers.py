@@ -23,7 +23,7 @@ def group() -> None:
 
 @subscribers.command("export")
 def export(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List all addresses, with what they subscribed to. The request is audited."""
+    """List all addresses and their subscriptions. The request is audited."""
     page = ask(url, _PATH, token)
     if as_json(form, page):
         return

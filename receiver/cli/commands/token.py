@@ -59,7 +59,7 @@ def list_sessions(form: AsJson = "text", url: Url = HERE, token: Token = "") -> 
 
 @sessions.command("end")
 def end(
-    name: Annotated[str, typer.Argument(metavar="ID|NAME", help="An id from `list`, the beginning of it, or a name.")],
+    name: Annotated[str, typer.Argument(metavar="ID|NAME", help="An id from `list`, its beginning, or a name.")],
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """End a session, or every session of a person or a token; exit 1 if there is none."""

@@ -55,7 +55,7 @@ class Server(Settings):
     """Networks of the proxies whose X-Forwarded-For is trusted, such as 127.0.0.1/32; from other peers it is
     ignored."""
     shutdown_grace: Duration = timedelta(seconds=20)
-    """How long a stop waits for current work to finish."""
+    """How long shutdown waits for current work to finish."""
     max_body: Size = 32 * 1024 * 1024
     """Maximum size of a request body; ten thousand alerts are about 7 MiB."""
 

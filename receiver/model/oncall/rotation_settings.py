@@ -149,7 +149,7 @@ class Line(Rota):
     """A rotation with its later changes, so that past shifts stay as they were."""
 
     rotations: tuple[Change, ...] = ()
-    """Later changes, earliest first: each applies from its first hand-off, and past shifts stay."""
+    """Later changes, earliest first: each applies from its first hand-off, and past shifts do not change."""
 
     @model_validator(mode="before")
     @classmethod

@@ -61,10 +61,10 @@ class Person(Settings):
     oidc_subject: Annotated[str | None, BeforeValidator(_none_without)] = None
     """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the e-mail address."""
     vacations: tuple[Vacation, ...] = ()
-    """When this person is away: the next of a rotation takes over. Default time zone: that of the schedule."""
+    """When this person is away: the next person in a rotation takes over. Default time zone: that of the schedule."""
     page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()
     """Channels that page this person, in order until the person responds: a list, or a list for `default` and one per
-    severity. None: all paging channels at once for which the person has an address."""
+    severity. None: at once through all paging channels for which the person has an address."""
     repeat: Repeat | None = None
     """Additional rounds of `page_by`; none: one round."""
     addresses: dict[str, SecretStr] = {}
@@ -189,7 +189,7 @@ class Schedule(Line):
     layers: tuple[Layer, ...] = ()
     """Additional rotations; if several apply, the last one wins."""
     overrides: tuple[Planned, ...] = ()
-    """Temporary replacements; the last one wins, and those made by command win over all."""
+    """Temporary replacements; the last one wins, and those made by command override all others."""
     handoff_channel: str | None = None
     """A key of `channels`, in which the hand-off is posted; none: the chat of the schedule's team."""
     weekly_plan: bool | None = None
