@@ -79,7 +79,7 @@ class Sections(Settings):
     severities: dict[Severity, SeveritySettings]
     """What happens for each severity."""
     escalations: dict[str, Escalation] = SEED_ESCALATIONS
-    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3` of the documented process."""
+    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3`, which implement the documented process."""
     audiences: tuple[Audience, ...] = ()
     """Additional contacts to notify."""
     contacts: dict[str, Contact] = {}

@@ -61,7 +61,7 @@ class Team(Settings):
     labels: dict[str, str] = {}
     """Labels with their values, a short form of matchers with `=`."""
     priority: int = 0
-    """If several teams could own an alert, the one with the highest priority does; of equals, the first in the file."""
+    """If several teams could own an alert, the one with the highest priority does; in a tie, the first in the file."""
     contacts: dict[str, Contact] = {}
     """Roles of this team; one of the same name at the top level is not used for it."""
     schedules: dict[str, Schedule] = {}
