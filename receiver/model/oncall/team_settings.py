@@ -78,7 +78,7 @@ class Team(Settings):
     private: bool = False
     """Whether only this team sees its incidents."""
     visible_to: tuple[str, ...] = ()
-    """Other teams that see them too."""
+    """Other teams that can also see them."""
 
     @model_validator(mode="before")
     @classmethod

@@ -215,7 +215,7 @@ def review_operations(api: IncidentReviewApi) -> list[Operation]:
             refuses=conflict,
         ),
         Operation(
-            "GET", f"{INCIDENT}/customer-email", read, "The customer e-mail, as a draft.", api.letter, "Text",
+            "GET", f"{INCIDENT}/customer-email", read, "The customer email, as a draft.", api.letter, "Text",
             refuses=(404,),
         ),
     ]  # fmt: skip
