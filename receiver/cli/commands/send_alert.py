@@ -30,7 +30,7 @@ def send_alert(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Post a notification of one alert, as Alertmanager would.
+    """Post a notification for one alert, as Alertmanager would.
 
     The alert joins the incident of the same alert from Alertmanager if
     --receiver and --group-by match the route there. Otherwise it opens a

@@ -11,7 +11,7 @@ import typer
 from receiver.cli.commands.oncall.oncall import TIMES, as_json, until_when
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
 
-subscribers = typer.Typer(no_args_is_help=True, help="Subscribers of the status page: export, delete, stop.")
+subscribers = typer.Typer(no_args_is_help=True, help="Subscribers of the status page: export, delete or stop them.")
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The email address.")]
 _PATH = "/api/v1/status-subscribers"
 

@@ -23,7 +23,7 @@ def offer(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Offer your shifts on some days to colleagues."""
+    """Offer your shifts on certain days to colleagues."""
     body: dict[str, Any] = {"dates": days}
     body |= ({"schedule": schedule} if schedule else {}) | ({"by": by} if by else {})
     made = ask(url, "/api/v1/oncall/offers", token, body)
