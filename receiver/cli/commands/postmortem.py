@@ -64,7 +64,7 @@ def correct(
     hide: Annotated[bool | None, typer.Option("--hide/--show", help="Hide it, or show it again.")] = None,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Correct an entry of the timeline; the original stays in the log."""
+    """Correct an entry in the timeline; the original stays in the log."""
     if not text and not at and hide is None:
         raise typer.BadParameter("write what the entry should say, --at TIME, --hide or --show")
     do(url, token, number, f"timeline/{entry}", {"text": text, "at": at, "hidden": hide, "by": by}, form, "PATCH")

@@ -43,7 +43,7 @@ def delete(address: Address, url: Url = HERE, token: Token = "") -> None:
 
 @subscribers.command("stop")
 def stop(address: Address, url: Url = HERE, token: Token = "") -> None:
-    """Stop mail to an address until its owner confirms again, for example after a bounce."""
+    """Stop email to an address until its owner confirms again, for example after a bounce."""
     ask(url, f"{_PATH}/{_id_of(address, url, token)}/stop", token, {})
     typer.echo("stopped")
 
