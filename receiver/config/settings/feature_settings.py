@@ -260,7 +260,7 @@ class Check(Settings):
 
 
 class Verification(Settings):
-    """What "the fix is verified" means: all checks must pass for `incidents.monitor_for`."""
+    """When a fix counts as verified: all checks must pass for `incidents.monitor_for`."""
 
     prometheus_url: Annotated[WebAddress | None, EmptyIsNone] = None
     """Prometheus for queries; needed by checks with `promql`."""

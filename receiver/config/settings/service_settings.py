@@ -46,7 +46,7 @@ class Server(Settings):
     """The HTTP server."""
 
     listen: Listen = "127.0.0.1:8080"
-    """host:port. Any address other than the loopback requires a token."""
+    """host:port. Any address other than loopback requires a token."""
     status_page_listen: Annotated[Listen | None, EmptyIsNone] = None
     """host:port that serves only the public status page, so that nothing else is exposed."""
     public_path: PathText | None = None

@@ -111,7 +111,7 @@ class Sections(Settings):
     reachability: Reachability = Reachability()
     """Test pages that verify that people can be reached."""
     verification: Verification = Verification()
-    """What "the fix is verified" means."""
+    """When a fix counts as verified."""
 
 
 class Config(Sections):
