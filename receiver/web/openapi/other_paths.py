@@ -28,7 +28,7 @@ TAGS = {
     "status-subscribers": "Subscribers of the status page.",
     "status-updates": "Status updates waiting for approval.",
     "teams": "Teams and the alerts that they own.",
-    "webhooks": "Webhooks of other systems.",
+    "webhooks": "Webhooks that other systems call.",
 }
 """A description of each tag."""
 
