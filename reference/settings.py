@@ -30,8 +30,8 @@ them in use; `receiver check-config` finds mistakes in your file, and so does an
   present.
 - Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`. Units can be combined, as in `1m30s`. Sizes are `B`, `KB`, `MB`,
   `GB`, `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the time zone of the same section.
-- `${{NAME}}` anywhere in a value is an environment variable; `${{NAME:-text}}` has a default. A *secret* may also
-  be read from a file: write `token{SUFFIX}: /run/secrets/token` instead of `token:`.
+- `${{NAME}}` anywhere in a value stands for an environment variable; `${{NAME:-text}}` has a default. A *secret* can
+  also be read from a file: write `token{SUFFIX}: /run/secrets/token` instead of `token:`.
 - An empty secret or address turns its feature off; it never opens access.
 - The file is read at startup, and again on SIGHUP or `POST /-/reload`. If it has a mistake, nothing changes.
 """

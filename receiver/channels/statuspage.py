@@ -26,14 +26,14 @@ MARK = "incident_service"
 
 
 class StatuspageSettings(ChannelSettings):
-    """A page at Statuspage, mirrored from the built-in one."""
+    """A page on Statuspage that mirrors the built-in one."""
 
     kind: Literal["statuspage"] = "statuspage"
     api_url: BaseUrl = Field("https://api.statuspage.io", description="Address of the API, without its version path.")
     page_id: str = Field("", description="Id of the page.")
     api_key: SecretStr = Field(SecretStr(""), description="API key of an account that may edit the page; empty: off.")
     components: dict[str, str] = Field(
-        {}, description="Id of a component here (`status_page.components`) to its id at Statuspage."
+        {}, description="Ids of components in `status_page.components`, mapped to their ids at Statuspage."
     )
     notify: bool = Field(True, description="Whether subscribers are notified of each update.")
 

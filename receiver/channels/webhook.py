@@ -59,7 +59,7 @@ class WebhookSettings(ChannelSettings):
 
     kind: Literal["webhook"] = "webhook"
     url: Annotated[SecretStr, AfterValidator(_secret_url)] = Field(
-        SecretStr(""), description="Address for events; secret, because its path may be. Empty: off."
+        SecretStr(""), description="Address for events; secret, because its path may be secret. Empty: off."
     )
     secret: Annotated[SecretStr, AfterValidator(_signing_secret)] = Field(
         SecretStr(""),

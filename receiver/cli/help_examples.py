@@ -68,7 +68,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "receiver export --since 2026-10-01 --until 2026-11-01 --out october.jsonl",
     ),
     "import": ("receiver import incidents.jsonl",),
-    "drill": ("receiver drill --severity SEV-2 --title 'Fire drill of November'",),
+    "drill": ("receiver drill --severity SEV-2 --title 'November fire drill'",),
     "incident": (
         "receiver incident list --open",
         "receiver incident ack INC-2026-0007",
@@ -84,7 +84,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "incident show": ("receiver incident show INC-2026-0007", "receiver incident show INC-2026-0007 --format json"),
     "incident create": (
         "receiver incident create 'Checkout is slow' --severity SEV-2 --service checkout",
-        "receiver incident create 'Only to try it' --severity SEV-3 --drill",
+        "receiver incident create 'Just a trial' --severity SEV-3 --drill",
     ),
     "incident ack": ("receiver incident ack INC-2026-0007", "receiver incident ack INC-2026-0007 --by alice"),
     "incident identify": ("receiver incident identify INC-2026-0007 --text 'A lock in the migration'",),
@@ -120,7 +120,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "incident timer": ("receiver incident timer INC-2026-0007 start",),
     "incident merge": ("receiver incident merge INC-2026-0008 INC-2026-0007",),
     "incident split": ("receiver incident split INC-2026-0007 0f7feb5f00044815 --title 'Search is slow'",),
-    "incident silence": ("receiver incident silence INC-2026-0007 2h --text 'A repair is under way'",),
+    "incident silence": ("receiver incident silence INC-2026-0007 2h --text 'Repair in progress'",),
     "incident correct": (
         "receiver incident correct INC-2026-0007 12 'Restarted api-4, not api-3'",
         "receiver incident correct INC-2026-0007 13 --hide",
@@ -172,7 +172,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "status approve": ("receiver status approve INC-2026-0007",),
     "status announce": (
-        "receiver status announce 'New regions' 'From January on we also run in Asia.' --until 30d",
+        "receiver status announce 'New regions' 'Starting in January, we also run in Asia.' --until 30d",
         "receiver status announce",
     ),
     "status subscribers": ("receiver status subscribers export",),

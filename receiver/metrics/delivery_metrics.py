@@ -26,15 +26,15 @@ class DeliveryMetrics:
             buckets=HTTP_BUCKETS, registry=registry,
         )  # fmt: skip
         self.lag = Histogram(
-            "receiver_delivery_lag_seconds", "Time from accepted to delivered", ["channel"],
+            "receiver_delivery_lag_seconds", "Time from acceptance to delivery", ["channel"],
             buckets=LAG_BUCKETS, registry=registry,
         )  # fmt: skip
         self.depth = Gauge("receiver_outbox_depth", "Pending deliveries", registry=registry)
         self.oldest = Gauge(
             "receiver_outbox_oldest_timestamp_seconds", "When the oldest pending delivery is due", registry=registry
         )
-        self.dead = Gauge("receiver_dead_letters", "Failed deliveries", registry=registry)
-        self.overdue = Gauge("receiver_overdue_work", "Due rows overdue by more than a lease", registry=registry)
+        self.dead = Gauge("receiver_dead_letters", "Deliveries that failed permanently", registry=registry)
+        self.overdue = Gauge("receiver_overdue_work", "Rows overdue by more than a lease", registry=registry)
         self.overdue_oldest = Gauge(
             "receiver_overdue_oldest_timestamp_seconds", "When the oldest overdue row was due; 0: none",
             registry=registry,
@@ -53,10 +53,10 @@ class DeliveryMetrics:
             "receiver_status_subscribers", "Addresses subscribed to the status page", ["state"], registry=registry
         )
         self.subscriber_mails = Counter(
-            "receiver_subscriber_mails", "Mails to subscribers of the status page", ["outcome"], registry=registry
+            "receiver_subscriber_mails", "Emails to subscribers of the status page", ["outcome"], registry=registry
         )
         self.subscriber_queue = Gauge(
-            "receiver_subscriber_mail_depth", "Pending mails to subscribers", registry=registry
+            "receiver_subscriber_mail_depth", "Pending emails to subscribers", registry=registry
         )
         start_at_zero(self.subscriber_mails, SUBSCRIBER_MAILS)
 

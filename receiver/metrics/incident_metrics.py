@@ -31,9 +31,9 @@ class IncidentMetrics:
             ["severity"], registry=registry,
         )  # fmt: skip
         self.open = Gauge("receiver_incidents_open", "Open incidents", ["severity", "state", "team"], registry=registry)
-        self.acknowledge = _response_time("acknowledge", "Time from opened to acknowledged", registry)
-        self.resolve = _response_time("resolve", "Time from opened to resolved", registry)
-        self.detect = _response_time("detect", "Time from the alert's startsAt to opened", registry)
+        self.acknowledge = _response_time("acknowledge", "Time from opening to acknowledgement", registry)
+        self.resolve = _response_time("resolve", "Time from opening to resolution", registry)
+        self.detect = _response_time("detect", "Time from the alert's startsAt to the opening", registry)
         for severity in Severity:
             for state in State:
                 self.open.labels(severity, state, "")
@@ -44,7 +44,7 @@ class IncidentMetrics:
         self._register_review(registry)
 
     def _register_escalation(self, registry: CollectorRegistry) -> None:
-        self.pages = Counter("receiver_pages", "Pages decided", ["contact", "severity", "team"], registry=registry)
+        self.pages = Counter("receiver_pages", "Pages created", ["contact", "severity", "team"], registry=registry)
         self.escalations = Counter(
             "receiver_escalations", "Escalation steps taken", ["severity", "step", "team"], registry=registry
         )
@@ -55,7 +55,7 @@ class IncidentMetrics:
             "receiver_unattended_incidents", "Open incidents whose escalation is overdue", registry=registry
         )
         self.unanswered = Gauge(
-            "receiver_unanswered_incidents", "Open incidents for which everyone was paged and nobody answered",
+            "receiver_unanswered_incidents", "Open incidents for which everyone was paged and no one responded",
             registry=registry,
         )  # fmt: skip
         for severity in Severity:
@@ -66,7 +66,7 @@ class IncidentMetrics:
             "receiver_review_figure", "This month's figures (seconds, counts, ratios)", ["metric"], registry=registry
         )
         self.target_met = Gauge(
-            "receiver_review_target_met", "1 where this month's figure meets its target", ["metric"], registry=registry
+            "receiver_review_target_met", "1 if this month's figure meets its target", ["metric"], registry=registry
         )
         self.target = Gauge(
             "receiver_target_seconds", "Target time of the phase", ["phase", "severity"], registry=registry

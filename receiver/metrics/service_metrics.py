@@ -27,10 +27,11 @@ class ServiceMetrics:
             ["name", "environment", "url"], registry=registry,
         )  # fmt: skip
         self.reload_good = Gauge(
-            "receiver_config_last_reload_successful", "1 if the last load succeeded", registry=registry
-        )
+            "receiver_config_last_reload_successful", "1 if the configuration was last loaded successfully",
+            registry=registry,
+        )  # fmt: skip
         self.reload_at = Gauge(
-            "receiver_config_last_reload_timestamp_seconds", "When it was last loaded", registry=registry
+            "receiver_config_last_reload_timestamp_seconds", "When the configuration was last loaded", registry=registry
         )
         self.cut_off = Counter(
             "receiver_connections_cut_off",
@@ -54,7 +55,7 @@ class ServiceMetrics:
             ["action", "outcome"], registry=registry,
         )  # fmt: skip
         self.short_tokens = Gauge(
-            "receiver_short_tokens", "Tokens short enough to guess, on a service reachable by others",
+            "receiver_short_tokens", "Tokens short enough to guess, on a service that others can reach",
             registry=registry,
         )  # fmt: skip
         self.token_expiry = Gauge(

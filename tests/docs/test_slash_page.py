@@ -48,7 +48,7 @@ def test_every_example_of_another_page_is_understood() -> None:
 
 
 def test_other_words_mean_what_the_page_says() -> None:
-    text = FILE.read_text("utf-8").partition("Other words mean the same:")[2].partition("\n\n")[0]
+    text = FILE.read_text("utf-8").partition("These synonyms also work:")[2].partition("\n\n")[0]
     said = {
         word: words[-1]
         for part in text.split(";")

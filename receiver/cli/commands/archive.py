@@ -20,8 +20,8 @@ MOST = 200
 
 def export(
     out: Annotated[Path, typer.Option("--out", metavar="F", help="Output file, one line per incident.")],
-    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Only incidents opened since (RFC 3339).")] = "",
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Only incidents opened before then.")] = "",
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Incidents opened since TIME (RFC 3339).")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="Incidents opened before TIME.")] = "",
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """Write every finished incident in full to a file; needs a token with the scope admin."""

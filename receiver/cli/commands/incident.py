@@ -76,11 +76,11 @@ def _move(verb: str, path: str, text: str) -> None:
     incidents.command(verb)(command)
 
 
-_move("ack", "acknowledge", "Acknowledge it: no one else is paged, as its severity configures.")
+_move("ack", "acknowledge", "Acknowledge an incident; its severity's settings decide whether anyone else is paged.")
 _move("identify", "identify", "Mark the cause as known.")
 _move("mitigated", "mitigate", "Mark the fix as in place: the incident is monitored.")
-_move("resolve", "resolve", "Resolve it.")
-_move("reopen", "reopen", "Reopen it.")
+_move("resolve", "resolve", "Resolve an incident.")
+_move("reopen", "reopen", "Reopen an incident.")
 _move("escalate", "escalate", "Take the next step of the escalation now.")
 
 
@@ -100,7 +100,7 @@ def set_severity(
     level: Annotated[str, typer.Argument(metavar="N", help="1 to 4, or SEV-1 to SEV-4.")],
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Set its severity by hand."""
+    """Set an incident's severity by hand."""
     do(url, token, number, "", {"severity": severity(level), "text": text, "by": by}, form, "PATCH")
 
 
@@ -108,7 +108,7 @@ def set_severity(
 def role(
     number: Number,
     name: Annotated[str, typer.Argument(metavar="ROLE", help="ic, tech, comms or scribe.")],
-    person: Annotated[str, typer.Argument(metavar="PERSON", help="A key of `people`; - for no one.")],
+    person: Annotated[str, typer.Argument(metavar="PERSON", help="A key of `people`; use - for no one.")],
     force: Force = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
@@ -214,7 +214,7 @@ def team(
     name: Annotated[str, typer.Argument(metavar="TEAM", help="A key of `teams`; - for the top level.")],
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Hand it over to another team: page the new team, and end the pages of the old one."""
+    """Hand an incident over to another team: page the new team, and end the pages of the old one."""
     body = {"team": "" if name == "-" else name, **({"text": text} if text else {}), **({"by": by} if by else {})}
     show(ask(url, f"/api/v1/incidents/{quote(number, safe='')}/team", token, body), form)
 
@@ -225,7 +225,7 @@ def timer(
     word: Annotated[str, typer.Argument(metavar="start|stop", help="start or stop.")],
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Start or stop its timer."""
+    """Start or stop an incident's timer."""
     do(url, token, number, "timer", {"action": word, "by": by}, form)
 
 
@@ -235,7 +235,7 @@ def merge(
     into: Annotated[str, typer.Argument(metavar="INTO", help="The incident to merge it into.")],
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Merge it into another incident."""
+    """Merge an incident into another one."""
     do(url, token, number, "merge", {"into": into, "by": by}, form)
 
 
@@ -243,10 +243,10 @@ def merge(
 def split(
     number: Number,
     fingerprints: Annotated[list[str], typer.Argument(metavar="FINGERPRINT...", help="The alerts to move.")],
-    title: Annotated[str, typer.Option("--title", help="Its title; default: from its worst alert.")] = "",
+    title: Annotated[str, typer.Option("--title", help="Its title; default: derived from its worst alert.")] = "",
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Move some of its alerts to a new incident."""
+    """Move some of an incident's alerts to a new incident."""
     do(url, token, number, "split", {"fingerprints": fingerprints, "title": title, "by": by}, form)
 
 
@@ -256,7 +256,7 @@ def silence(
     duration: Annotated[str, typer.Argument(metavar="DURATION", help="Duration, such as 2h.")],
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Silence its alerts in Alertmanager; the silence ends with the incident."""
+    """Silence an incident's alerts in Alertmanager; the silence ends with the incident."""
     do(url, token, number, "silence", {"duration": seconds(duration), "text": text, "by": by}, form)
 
 

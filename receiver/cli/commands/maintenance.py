@@ -15,7 +15,7 @@ maintenance = typer.Typer(no_args_is_help=True, help="Maintenance windows, in wh
 
 @maintenance.command("list")
 def windows(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List all windows: those of the configuration, and those added by command."""
+    """List all windows: those in the configuration, and those added by command."""
     page = ask(url, "/api/v1/maintenance", token)
     if as_json(form, page):
         return
@@ -74,12 +74,12 @@ def add(
 
 @maintenance.command("remove")
 def remove(
-    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `list`, or the beginning of it.")],
+    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `list`, or the beginning of the id.")],
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Remove a window: the alerts that it suppressed page now."""
+    """Remove a window; alerts that it suppressed page now."""
     number = whole_id(url, token, "/api/v1/maintenance", number)
     gone = ask(url, f"/api/v1/maintenance/{quote(number, safe='')}", token, method="DELETE")
     if not as_json(form, gone):

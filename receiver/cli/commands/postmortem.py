@@ -21,7 +21,7 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="F", help="Output fil
 
 
 def timeline(number: Number, form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "") -> None:
-    """Print an incident's timeline; times in UTC."""
+    """Print an incident's timeline, with times in UTC."""
     _write(number, "timeline", form, out, url, token)
 
 
@@ -35,7 +35,7 @@ def postmortem(
     version: Annotated[int | None, typer.Option("--version", min=0, help="An older version; 0: the draft.")] = None,
     by: By = "", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Print an incident's post-mortem; with --edit, --final or --draft: write it."""
+    """Print an incident's post-mortem, or write it with --edit, --final or --draft."""
     if edit is None and not final and not draft:
         _write(number, "postmortem" if version is None else f"postmortem?version={version}", form, out, url, token)
         return
@@ -64,7 +64,7 @@ def correct(
     hide: Annotated[bool | None, typer.Option("--hide/--show", help="Hide it, or show it again.")] = None,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Correct an entry of the timeline; the original stays in the log."""
+    """Correct an entry in the timeline; the original stays in the log."""
     if not text and not at and hide is None:
         raise typer.BadParameter("write what the entry should say, --at TIME, --hide or --show")
     do(url, token, number, f"timeline/{entry}", {"text": text, "at": at, "hidden": hide, "by": by}, form, "PATCH")

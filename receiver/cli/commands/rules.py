@@ -26,7 +26,7 @@ def group() -> None:
 
 @rules.command("unknowns")
 def unknowns(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List inputs that severity decisions lacked, and the alert rule to fix."""
+    """List inputs that were missing from severity decisions, and the alert rule to fix."""
     found = ask(url, "/api/v1/rules/unknowns", token)
     if form == "json":
         typer.echo(json.dumps(found, ensure_ascii=False))
@@ -50,7 +50,7 @@ def owner(
     ] = None,
     form: AsJson = "text",
 ) -> None:
-    """Show which team owns an alert with these labels, why, and whom each severity pages; exit 1 if none does."""
+    """Show the team that owns an alert with these labels, why, and whom each severity pages; exit 1 if no team does."""
     from receiver.config import ConfigError, load
     from receiver.triage.team_ownership import Owners
 

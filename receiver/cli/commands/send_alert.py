@@ -20,7 +20,7 @@ def send_alert(
     label: Annotated[list[str], typer.Option("--label", metavar="K=V", help="A label; may be repeated.")] = [],  # noqa: B006
     annotation: Annotated[list[str], typer.Option("--annotation", metavar="K=V", help="An annotation.")] = [],  # noqa: B006
     resolve: Annotated[
-        bool, typer.Option("--resolve", help="The alert has ended. Give the labels it fired with.")
+        bool, typer.Option("--resolve", help="Send the alert as ended. Give the labels that it fired with.")
     ] = False,
     starts_at: Annotated[str, typer.Option("--starts-at", metavar="TIME", help="When it began; default: now.")] = "",
     receiver: Annotated[str, typer.Option("--receiver", help="Alertmanager's receiver.")] = "incidents",
@@ -30,7 +30,7 @@ def send_alert(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Post a notification of one alert, as Alertmanager would.
+    """Post a notification for one alert, as Alertmanager would.
 
     The alert joins the incident of the same alert from Alertmanager if
     --receiver and --group-by match the route there. Otherwise it opens a

@@ -11,7 +11,7 @@ import typer
 from receiver.cli.commands.oncall.oncall import TIMES, as_json, until_when
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
 
-subscribers = typer.Typer(no_args_is_help=True, help="Subscribers of the status page: export, delete, stop.")
+subscribers = typer.Typer(no_args_is_help=True, help="Subscribers of the status page: export, delete or stop them.")
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The email address.")]
 _PATH = "/api/v1/status-subscribers"
 
@@ -23,7 +23,7 @@ def group() -> None:
 
 @subscribers.command("export")
 def export(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List all addresses, with what they subscribed to. The request is audited."""
+    """List all addresses and their subscriptions. The request is audited."""
     page = ask(url, _PATH, token)
     if as_json(form, page):
         return
@@ -43,7 +43,7 @@ def delete(address: Address, url: Url = HERE, token: Token = "") -> None:
 
 @subscribers.command("stop")
 def stop(address: Address, url: Url = HERE, token: Token = "") -> None:
-    """Stop mail to an address until its owner confirms again, for example after a bounce."""
+    """Stop email to an address until its owner confirms again, for example after a bounce."""
     ask(url, f"{_PATH}/{_id_of(address, url, token)}/stop", token, {})
     typer.echo("stopped")
 

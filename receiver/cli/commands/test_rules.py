@@ -32,13 +32,13 @@ class Report(StrEnum):
 
 
 def test_rules(
-    files: Annotated[list[Path], typer.Argument(metavar="F...", help="Files of rule tests.")],
+    files: Annotated[list[Path], typer.Argument(metavar="F...", help="Rule test files.")],
     config: Annotated[
         Path | None, typer.Option("--config", help="Configuration for pages; default: the file's own `config:`.")
     ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="OUT.xml", help="Output file for JUnit XML.")] = None,
     coverage: Annotated[
-        float, typer.Option("--min-coverage", metavar="PCT", help="Fail if fewer of the rules have a test, in percent.")
+        float, typer.Option("--min-coverage", metavar="PCT", help="Fail if a lower percentage of rules has a test.")
     ] = 0.0,
     form: Annotated[Report, typer.Option("--format", help="text or json.")] = Report.TEXT,
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 
 tokens = typer.Typer(no_args_is_help=True, help="Tokens for callers.")
-sessions = typer.Typer(no_args_is_help=True, help="Sessions of the console: list them, end them.")
+sessions = typer.Typer(no_args_is_help=True, help="Sessions of the console: list or end them.")
 PATH = "/api/v1/sessions"
 
 
@@ -59,7 +59,7 @@ def list_sessions(form: AsJson = "text", url: Url = HERE, token: Token = "") -> 
 
 @sessions.command("end")
 def end(
-    name: Annotated[str, typer.Argument(metavar="ID|NAME", help="An id from `list`, the beginning of it, or a name.")],
+    name: Annotated[str, typer.Argument(metavar="ID|NAME", help="An id from `list`, its beginning, or a name.")],
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
     """End a session, or every session of a person or a token; exit 1 if there is none."""

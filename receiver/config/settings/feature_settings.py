@@ -105,7 +105,7 @@ class Runbooks(Settings):
     channel: str = Field(min_length=1)
     """The channel of the wiki (`kind: confluence`), whose space is searched."""
     label: str = Field("runbook", pattern=r"^[^\s\"]{1,100}$")
-    """Label of these pages; a page that also has an alert's or a service's label is linked to its incidents."""
+    """Label of these pages; a page that also has an alert or a service as a label is linked in its incidents."""
 
 
 class Links(Settings):
@@ -212,7 +212,7 @@ class DeadMan(Settings):
     topic: str = Field(pattern=r"^[-_A-Za-z0-9]{1,64}$")
     """The topic for the message that says that paging no longer works."""
     after: Annotated[PositiveDuration, AfterValidator(_check_delay)] = timedelta(minutes=5)
-    """How long after the last heartbeat; 10 s to 3 days, the limits of the server."""
+    """How long after the last heartbeat it is delivered; 10 s to 3 days, the limits of the server."""
 
 
 class Heartbeat(Settings):
@@ -260,7 +260,7 @@ class Check(Settings):
 
 
 class Verification(Settings):
-    """What "the fix is verified" means: all checks must pass for `incidents.monitor_for`."""
+    """When a fix counts as verified: all checks must pass for `incidents.monitor_for`."""
 
     prometheus_url: Annotated[WebAddress | None, EmptyIsNone] = None
     """Prometheus for queries; needed by checks with `promql`."""

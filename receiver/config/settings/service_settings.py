@@ -46,7 +46,7 @@ class Server(Settings):
     """The HTTP server."""
 
     listen: Listen = "127.0.0.1:8080"
-    """host:port. Any address other than the loopback requires a token."""
+    """host:port. Any address other than loopback requires a token."""
     status_page_listen: Annotated[Listen | None, EmptyIsNone] = None
     """host:port that serves only the public status page, so that nothing else is exposed."""
     public_path: PathText | None = None
@@ -55,7 +55,7 @@ class Server(Settings):
     """Networks of the proxies whose X-Forwarded-For is trusted, such as 127.0.0.1/32; from other peers it is
     ignored."""
     shutdown_grace: Duration = timedelta(seconds=20)
-    """How long a stop waits for current work to finish."""
+    """How long shutdown waits for current work to finish."""
     max_body: Size = 32 * 1024 * 1024
     """Maximum size of a request body; ten thousand alerts are about 7 MiB."""
 

@@ -36,7 +36,7 @@ class Redis(Settings):
 
     url: Annotated[SecretStr, AfterValidator(check_store)] = SecretStr("embedded")
     """`embedded`, `redis://HOST:6379/0`, `unix:///PATH`, `redis+sentinel://HOST,HOST/PRIMARY` or
-    `redis+cluster://HOST,HOST`; `rediss` for TLS, `valkey` and `valkeys` mean the same. Secret, because it may
+    `redis+cluster://HOST,HOST`; `rediss` for TLS; `valkey` and `valkeys` work too. Secret, because it may
     contain a password."""
     sentinel_username: str = ""
     """The user for the Sentinels; the user in the address is for the servers."""
@@ -47,7 +47,7 @@ class Redis(Settings):
     cert_file: Annotated[str | None, EmptyIsNone] = None
     """With TLS: the client certificate of this service, in PEM."""
     key_file: Annotated[str | None, EmptyIsNone] = None
-    """Its private key, in PEM; none: in `cert_file`."""
+    """Its private key, in PEM; none: it is in `cert_file`."""
     namespace: Annotated[str, AfterValidator(_check_namespace)] = "receiver"
     """The hash tag of every key; it lets several services share a store."""
     durability: Durability = Durability.FSYNC
@@ -60,7 +60,7 @@ class Redis(Settings):
     lease: PositiveDuration = timedelta(seconds=12)
     """How long a replica holds a row before another may claim it; more than `send_deadline`."""
     send_deadline: PositiveDuration = timedelta(seconds=8)
-    """Timeout of one send to a vendor."""
+    """Timeout for a single send to a vendor."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -79,7 +79,7 @@ class Sections(Settings):
     severities: dict[Severity, SeveritySettings]
     """What happens for each severity."""
     escalations: dict[str, Escalation] = SEED_ESCALATIONS
-    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3`, as the process describes them."""
+    """Who is paged later; default: `sev-1`, `sev-2` and `sev-3`, which implement the documented process."""
     audiences: tuple[Audience, ...] = ()
     """Additional contacts to notify."""
     contacts: dict[str, Contact] = {}
@@ -111,7 +111,7 @@ class Sections(Settings):
     reachability: Reachability = Reachability()
     """Test pages that verify that people can be reached."""
     verification: Verification = Verification()
-    """What "the fix is verified" means."""
+    """When a fix counts as verified."""
 
 
 class Config(Sections):

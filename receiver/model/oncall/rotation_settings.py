@@ -76,7 +76,7 @@ class Rota(Settings):
     """Shifts that rotate among people. A hand-off keeps its wall-clock time across daylight-saving changes."""
 
     rotation: Rotation = Rotation.WEEKLY
-    """How long a shift is; `custom` takes it from `length`."""
+    """How long a shift is; for `custom`, it is `length`."""
     length: PositiveDuration | None = None
     """With `rotation: custom`: a shift's length in wall-clock time, at least 1h."""
     handoff: Annotated[str, AfterValidator(check_handoff)] = ""
@@ -84,7 +84,7 @@ class Rota(Settings):
     timezone: ZoneName = "UTC"
     """The zone of `handoff`, `starts` and `only`."""
     starts: Annotated[date, AfterValidator(check_day)] = date(2024, 1, 1)
-    """A day in a shift of the first of `people`."""
+    """A day in a shift of the first person in `people`."""
     people: tuple[str, ...] = Field(min_length=1)
     """Keys of `people`, in shift order. Editing the list changes past shifts: see `rotations`."""
     only: tuple[Hours, ...] = ()
@@ -122,7 +122,7 @@ class Change(Rota):
     """A change of a rotation from its day on; omitted settings stay unchanged."""
 
     starts: Annotated[date, AfterValidator(check_day)]
-    """The day of the hand-off from which it applies, beginning with the first of `people`."""
+    """The day of the hand-off from which it applies, beginning with the first person in `people`."""
 
     @model_validator(mode="after")
     def _at_a_hand_off(self) -> Self:
@@ -149,7 +149,7 @@ class Line(Rota):
     """A rotation with its later changes, so that past shifts stay as they were."""
 
     rotations: tuple[Change, ...] = ()
-    """Later changes, earliest first: each applies from its first hand-off, and past shifts stay."""
+    """Later changes, earliest first: each applies from its first hand-off, and past shifts do not change."""
 
     @model_validator(mode="before")
     @classmethod

@@ -59,16 +59,16 @@ class Person(Settings):
     timezone: Annotated[ZoneName | None, BeforeValidator(_none_without)] = None
     """The person's time zone, for displayed times and for `vacations`; none: `service.timezone`."""
     oidc_subject: Annotated[str | None, BeforeValidator(_none_without)] = None
-    """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the e-mail address."""
+    """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the email address."""
     vacations: tuple[Vacation, ...] = ()
-    """When this person is away: the next of a rotation takes over. Default time zone: that of the schedule."""
+    """When this person is away: the next person in a rotation takes over. Default time zone: that of the schedule."""
     page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()
     """Channels that page this person, in order until the person responds: a list, or a list for `default` and one per
-    severity. None: all paging channels at once for which the person has an address."""
+    severity. None: at once through all paging channels for which the person has an address."""
     repeat: Repeat | None = None
     """Additional rounds of `page_by`; none: one round."""
     addresses: dict[str, SecretStr] = {}
-    """Address by name or kind of a channel. Secret: for a pager it is a routing key."""
+    """Address, by name or kind of a channel. Secret, because for a pager it is a routing key."""
 
     @model_validator(mode="before")
     @classmethod
@@ -189,14 +189,14 @@ class Schedule(Line):
     layers: tuple[Layer, ...] = ()
     """Additional rotations; if several apply, the last one wins."""
     overrides: tuple[Planned, ...] = ()
-    """Temporary replacements; the last one wins, and those made by command win over all."""
+    """Temporary replacements; the last one wins, and those made by command override all others."""
     handoff_channel: str | None = None
     """A key of `channels`, in which the hand-off is posted; none: the chat of the schedule's team."""
     weekly_plan: bool | None = None
     """Whether the shifts of the next seven days are posted each Monday at 09:00 in the channel of the hand-off; none:
     only if that is the chat of its team."""
     user_groups: dict[str, str] = {}
-    """By key of `channels`: the user group there whose only member is the person on call (Slack: `S...`)."""
+    """By key of `channels`: the user group in that channel whose only member is the person on call (Slack: `S...`)."""
     respond_within: PositiveDuration | None = None
     """Response time of the person on call; none: that of the severity."""
 

@@ -61,7 +61,7 @@ class Team(Settings):
     labels: dict[str, str] = {}
     """Labels with their values, a short form of matchers with `=`."""
     priority: int = 0
-    """Where several teams could own an alert, the one with the highest priority does, then the first in the file."""
+    """If several teams could own an alert, the one with the highest priority does; in a tie, the first in the file."""
     contacts: dict[str, Contact] = {}
     """Roles of this team; one of the same name at the top level is not used for it."""
     schedules: dict[str, Schedule] = {}
@@ -73,12 +73,12 @@ class Team(Settings):
     chat: str | None = Field(None, min_length=1)
     """The chat channel for its incidents; none: the one in the settings of the chat channel."""
     page_hours: PageHours | None = None
-    """People are paged only in these hours, except for SEV-1 and severities with hours of their own; None: as their
-    severity says."""
+    """People are paged only in these hours, except for SEV-1 and severities with hours of their own; none: the hours of
+    the severity."""
     private: bool = False
     """Whether only this team sees its incidents."""
     visible_to: tuple[str, ...] = ()
-    """Other teams that see them too."""
+    """Other teams that can also see them."""
 
     @model_validator(mode="before")
     @classmethod

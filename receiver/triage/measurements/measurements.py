@@ -28,7 +28,7 @@ class MeasurementSettings(Frozen):
     )
     promql: str | None = Field(
         None,
-        description="A Prometheus query in the unit's base, used if no field has the value; `{{ label }}` within "
+        description="A Prometheus query in the base unit, used if no field has the value; `{{ label }}` within "
         "quotes is replaced by a label of the alert",
     )
     alerts: tuple[MatcherText, ...] = Field(

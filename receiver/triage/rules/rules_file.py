@@ -59,7 +59,7 @@ class RuleSettings(Frozen):
     severity: Severity | None = Field(None, description="The alert is at least this severe")
     at_most: Severity | None = Field(None, description="A cap: the alert is never more severe than this")
     when: tuple[str, ...] = Field(
-        (), description="Conditions on measurements and scope; all must hold; > >= < <= == !="
+        (), description="Conditions on measurements and scope; all must hold. Operators: > >= < <= == !="
     )
     matchers: tuple[MatcherText, ...] = Field(
         (), description="Matchers on labels in Alertmanager's syntax; all must match"
@@ -109,7 +109,7 @@ class RulesSettings(Frozen):
     scope: ScopeSettings = Field(default_factory=ScopeSettings, description="Who is affected by a problem")
     rules: tuple[RuleSettings, ...] = Field(
         (),
-        description="The most severe matching rule wins, then the strictest matching cap limits it; in any order",
+        description="The most severe matching rule wins, then the strictest matching cap limits it, in any order",
     )
     otherwise: OtherwiseSettings = Field(
         default_factory=OtherwiseSettings, description="The severity if no rule matches"

@@ -79,8 +79,8 @@ def _documents(value: Any) -> list[dict[str, Any]]:
 def archive_operations(api: ArchiveApi) -> list[Operation]:
     """Return the operations for export and import."""
     query = (
-        Parameter("since", "Only incidents opened since (RFC 3339).", WHEN),
-        Parameter("until", "Only incidents opened before then (RFC 3339).", WHEN),
+        Parameter("since", "Only incidents opened since this time (RFC 3339).", WHEN),
+        Parameter("until", "Only incidents opened before this time (RFC 3339).", WHEN),
         Parameter("cursor", "The `next` of the previous page.", {"type": "string", "pattern": "^[0-9a-f]{1,64}$"}),
     )
     return [

@@ -114,11 +114,12 @@ def delivery_operations(api: DeliveryApi) -> list[Operation]:
     return [
         Operation("GET", path, admin, "Failed deliveries.", api.letters, "LetterList"),
         Operation(
-            "POST", f"{path}/replay", admin, "Retry all of them, or all of one channel.", api.replay_all,
+            "POST", f"{path}/replay", admin, "Retry all dead letters, or all of one channel.", api.replay_all,
             "LetterList", ReplayBody, optional=True, refuses=(404, 409),
         ),
-        Operation("POST", f"{path}/{{id}}/replay", admin, "Retry one.", api.replay, "Letter", refuses=(404, 409)),
-        Operation("DELETE", f"{path}/{{id}}", admin, "Drop one.", api.drop, "Letter", refuses=(404,)),
+        Operation("POST", f"{path}/{{id}}/replay", admin, "Retry a dead letter.", api.replay, "Letter",
+                  refuses=(404, 409)),
+        Operation("DELETE", f"{path}/{{id}}", admin, "Drop a dead letter.", api.drop, "Letter", refuses=(404,)),
         Operation("GET", "/api/v1/channels", Scope.READ, "Channel status.", api.channels, "ChannelList"),
         Operation(
             "POST", "/api/v1/channels/{name}/test", admin, "Send a test through one channel.", api.test, "Tried",

@@ -193,7 +193,8 @@ def review_operations(api: IncidentReviewApi) -> list[Operation]:
             "GET", f"{INCIDENT}/timeline", read, "Timeline, oldest first.", api.timeline, "EventList", refuses=(404,)
         ),
         Operation(
-            "GET", f"{INCIDENT}/postmortem", read, "Its post-mortem, or the generated draft.", api.postmortem, "Text",
+            "GET", f"{INCIDENT}/postmortem", read, "An incident's post-mortem, or the generated draft.", api.postmortem,
+            "Text",
             query=(Parameter("version", "An older version; 0: the draft.", {"type": "integer", "minimum": 0}),),
             refuses=(404,),
         ),
@@ -206,7 +207,7 @@ def review_operations(api: IncidentReviewApi) -> list[Operation]:
             "Incident", EntryBody, refuses=conflict,
         ),
         Operation(
-            "GET", f"{INCIDENT}/clocks", read, "Its times, and how long each phase took.", api.clocks,
+            "GET", f"{INCIDENT}/clocks", read, "An incident's times, and how long each phase took.", api.clocks,
             "Clocks", refuses=(404,),
         ),
         Operation(
@@ -214,7 +215,7 @@ def review_operations(api: IncidentReviewApi) -> list[Operation]:
             refuses=conflict,
         ),
         Operation(
-            "GET", f"{INCIDENT}/customer-email", read, "The customer e-mail, as a draft.", api.letter, "Text",
+            "GET", f"{INCIDENT}/customer-email", read, "The customer email, as a draft.", api.letter, "Text",
             refuses=(404,),
         ),
     ]  # fmt: skip

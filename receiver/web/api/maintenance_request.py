@@ -55,17 +55,17 @@ class MaintenanceBody(Body):
 
     model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
 
-    name: Line = Field(description="What is being done.")
+    name: Line = Field(description="The purpose of the window.")
     matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
-        description='As in the configuration: service="db".'
+        description='Matchers, as in the configuration, such as service="db".'
     )
     from_: Moment | None = Field(None, alias="from", description="Start of a one-time window; default: now.")
     until: Moment | None = Field(None, description="End of a one-time window.")
     weekly: Annotated[Line, AfterValidator(_day_and_time), Field(json_schema_extra={"pattern": WEEKLY})] | None = Field(
-        None, description="Start of a weekly window: Sunday 03:00."
+        None, description="Start of a weekly window, such as Sunday 03:00."
     )
     lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
-        None, alias="for", description="Seconds that a weekly window lasts."
+        None, alias="for", description="How long a weekly window lasts, in seconds."
     )
     timezone: Annotated[Name, AfterValidator(known_zone)] = Field(
         "UTC", description="Time zone of a weekly window.", json_schema_extra={"enum": [*zone_names()]}

@@ -270,8 +270,8 @@ def offer_operations(api: ShiftOfferApi) -> list[Operation]:
     read_, do = Scope.READ, Scope.RESPOND
     return [
         Operation("GET", OFFERS, read_, "Shifts offered to colleagues.", api.all, "OfferList"),
-        Operation("POST", OFFERS, do, "Offer your shifts on some days.", api.offer, "OfferList", OfferBody, status=201,
-                  refuses=(404,)),
+        Operation("POST", OFFERS, do, "Offer your shifts on certain days.", api.offer, "OfferList", OfferBody,
+                  status=201, refuses=(404,)),
         Operation("POST", f"{OFFERS}/{{id}}/accept", do, "Accept an offered shift.", api.accept, "Offer", Body,
                   optional=True, refuses=(404, 409)),
         Operation("DELETE", f"{OFFERS}/{{id}}", do, "Withdraw an open offer.", api.withdraw, "Offer",

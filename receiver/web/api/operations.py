@@ -99,7 +99,7 @@ FILTERS = (
     ),
     Parameter("open", "true: only open incidents; false: only resolved and closed ones.", _word("true", "false")),
     Parameter(
-        "queue", "true: the queue: open incidents of a severity that is tracked there, unowned first, "
+        "queue", "true: only the queue (open incidents of severities that are tracked in it), unowned first, "
         "then oldest first.", _word("true"),
     ),
     Parameter(
@@ -149,29 +149,29 @@ def _incident_reads(api: IncidentApi) -> list[Operation]:
 
 def _lifecycle_operations(respond: IncidentCommandApi) -> list[Operation]:
     moves = {
-        "acknowledge": "Acknowledge it: no one else is paged, as its severity configures.",
+        "acknowledge": "Acknowledge an incident; its severity's settings decide whether anyone else is paged.",
         "identify": "Mark the cause as known.",
         "mitigate": "Mark the fix as in place: the incident is monitored.",
-        "resolve": "Resolve it.",
-        "reopen": "Reopen it: its contacts are paged again.",
+        "resolve": "Resolve an incident.",
+        "reopen": "Reopen an incident: its contacts are paged again.",
         "escalate": "Take the next step of the escalation now.",
     }
     return [
         Operation("POST", "/api/v1/incidents", RESPOND, "Declare an incident.", respond.declare, "Incident",
                   b.DeclareBody, status=201),
-        Operation("PATCH", INCIDENT, RESPOND, "Change its title, severity or texts.", respond.patch, "Incident",
-                  b.PatchBody, refuses=CONFLICT),
+        Operation("PATCH", INCIDENT, RESPOND, "Change an incident's title, severity or texts.", respond.patch,
+                  "Incident", b.PatchBody, refuses=CONFLICT),
         *(
             Operation("POST", f"{INCIDENT}/{verb}", RESPOND, text, respond.lifecycle, "Incident", b.LifecycleBody,
                       optional=True, refuses=CONFLICT)
             for verb, text in moves.items()
         ),
-        Operation("POST", f"{INCIDENT}/close", RESPOND, "Close it; needs force unless it is resolved.",
+        Operation("POST", f"{INCIDENT}/close", RESPOND, "Close an incident; needs `force` unless it is resolved.",
                   respond.lifecycle, "Incident", b.CloseBody, optional=True, refuses=CONFLICT),
-        Operation("POST", f"{INCIDENT}/merge", RESPOND, "Merge it into another incident, which is returned.",
+        Operation("POST", f"{INCIDENT}/merge", RESPOND, "Merge an incident into another one, which is returned.",
                   respond.merge, "Incident", b.MergeBody, refuses=CONFLICT),
         Operation("POST", f"{INCIDENT}/split", RESPOND,
-                  "Split some of its alerts into a new incident, which is returned.", respond.split, "Incident",
+                  "Move some alerts to a new incident, which is returned.", respond.split, "Incident",
                   b.SplitBody, refuses=CONFLICT),
     ]  # fmt: skip
 
@@ -183,13 +183,16 @@ def _record_operations(respond: IncidentCommandApi) -> list[Operation]:
         ("status-updates", b.UpdateBody, respond.status_updates, "Post a status update for the public."),
         ("checklist", b.ChecklistBody, respond.checklist, "Check an item of the investigation checklist."),
         ("actions", b.ActionBody, respond.actions, "Add an action item."),
-        ("mitigations", b.MitigationBody, respond.mitigations, "Choose a mitigation."),
+        ("mitigations", b.MitigationBody, respond.mitigations, "Record a mitigation."),
         ("pages", b.PageBody, respond.pages, "Page another contact into the incident."),
-        ("silence", b.SilenceBody, respond.silence, "Silence its alerts in Alertmanager; ends with the incident."),
-        ("visibility", b.VisibilityBody, respond.visibility, "Set who can see it: only its own team, or every reader."),
-        ("team", b.TeamBody, respond.team, "Hand it over to another team, which is paged; the previous one is not."),
+        ("silence", b.SilenceBody, respond.silence,
+         "Silence an incident's alerts in Alertmanager; the silence ends with the incident."),
+        ("visibility", b.VisibilityBody, respond.visibility,
+         "Set who can see an incident: only its own team, or every reader."),
+        ("team", b.TeamBody, respond.team,
+         "Hand an incident over to another team: page the new team, and end the pages of the old one."),
         ("timer", b.TimerBody, respond.timer, "Start or stop the timer."),
-    ]
+    ]  # fmt: skip
     return [
         *(
             Operation("POST", f"{INCIDENT}/{path}", RESPOND, text, handler, "Incident", body,

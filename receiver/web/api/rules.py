@@ -118,7 +118,7 @@ def _parsed(raw: bytes) -> Notification:
 def rules_operations(api: RulesApi) -> list[Operation]:
     """Return the operations for severity rules."""
     read = Scope.READ
-    since = Parameter("since", "Only notifications received since (RFC 3339).", WHEN)
+    since = Parameter("since", "Only notifications received since this time (RFC 3339).", WHEN)
     cursor = Parameter(
         "cursor",
         "The `next` of the previous page.",

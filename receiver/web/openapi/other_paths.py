@@ -28,7 +28,7 @@ TAGS = {
     "status-subscribers": "Subscribers of the status page.",
     "status-updates": "Status updates waiting for approval.",
     "teams": "Teams and the alerts that they own.",
-    "webhooks": "Webhooks of other systems.",
+    "webhooks": "Webhooks that other systems call.",
 }
 """A description of each tag."""
 
@@ -58,10 +58,10 @@ class Other:
 
 
 _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
-_NOBODY = "Needs nothing."
+_NOBODY = "Needs no token."
 OTHERS = (
     Other("POST", "/webhooks/alertmanager", "webhooks", "An Alertmanager notification, version 4.",
-          "Needs a token with the scope `ingest`, as bearer or as the password of basic authentication.",
+          "Needs a token with the scope `ingest`, as a bearer token or as the password of basic authentication.",
           ("token", "basic"), _JSON, refuses=(400, 401, 403, 413, 415, 503)),
     Other("POST", "/webhooks/pagerduty", "webhooks", "A PagerDuty V3 webhook.", "Needs PagerDuty's signature.",
           body=_JSON, refuses=(400, 401, 413, 415, 503)),

@@ -47,7 +47,7 @@ def following(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """List the shifts of the next days, including hours without anyone on call."""
+    """List upcoming shifts, including hours with no one on call."""
     names = [schedule] if schedule else list(ask(url, "/api/v1/oncall", token)["schedules"])
     found = {name: ask(url, f"/api/v1/oncall/{quote(name, safe='')}/shifts?days={days}", token) for name in names}
     if as_json(form, {name: page["items"] for name, page in found.items()}):
@@ -88,7 +88,7 @@ def overrides(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None
 
 @oncall.command("lift")
 def lift(
-    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `overrides`, or the beginning of it.")],
+    number: Annotated[str, typer.Argument(metavar="ID", help="Its id, from `overrides`, or the beginning of the id.")],
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
@@ -170,7 +170,7 @@ def accept(
 
 @oncall.command("preflight")
 def preflight(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List people who cannot be reached or are untested, and hours without anyone, in 14 days; exit 1 if any."""
+    """List unreachable or untested people, and hours with no one on call, in the next 14 days; exit 1 if any."""
     found = ask(url, "/api/v1/oncall/preflight", token)
     if not as_json(form, found):
         for one in found["unreachable"]:

@@ -23,7 +23,7 @@ def offer(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Offer your shifts on some days to colleagues."""
+    """Offer your shifts on certain days to colleagues."""
     body: dict[str, Any] = {"dates": days}
     body |= ({"schedule": schedule} if schedule else {}) | ({"by": by} if by else {})
     made = ask(url, "/api/v1/oncall/offers", token, body)
@@ -49,7 +49,7 @@ def withdraw(number: Id, form: AsJson = "text", url: Url = HERE, token: Token = 
 
 @oncall.command("log")
 def log(schedule: Schedule, form: AsJson = "text", url: Url = HERE, token: Token = "") -> None:
-    """List offers, acceptances and overrides of a schedule, the newest first."""
+    """List offers, acceptances and overrides of a schedule, newest first."""
     page = ask(url, f"/api/v1/oncall/{quote(schedule, safe='')}/log", token)
     if not as_json(form, page):
         columns = ("at", "kind", "by", "text")

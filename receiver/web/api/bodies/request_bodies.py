@@ -139,13 +139,13 @@ class SplitBody(Body):
     fingerprints: tuple[Name, ...] = Field(
         min_length=1, max_length=1000, description="Fingerprints of the alerts to move."
     )
-    title: Name | None = Field(None, description="Title of the new incident; default: from its worst alert.")
+    title: Name | None = Field(None, description="Title of the new incident; default: derived from its worst alert.")
 
 
 class NoteBody(Body):
     """A line for the timeline."""
 
-    text: Prose = Field(description="The line.")
+    text: Prose = Field(description="The text of the note.")
     at: Moment | None = Field(None, description="When it happened, if that was earlier (RFC 3339).")
 
     def command(self) -> Command:
@@ -156,7 +156,7 @@ class NoteBody(Body):
 class RoleBody(Body):
     """The person who holds a role; null removes it."""
 
-    role: Role = Field(description="Which role.")
+    role: Role = Field(description="The role.")
     person: Name | None = Field(description="A key of `people`, with or without @; null: no one.")
     known_only: bool = Field(False, description="true: 404 for a person who is not in `people`.")
 
@@ -269,13 +269,13 @@ class SilenceBody(Body):
     """A silence in Alertmanager for alerts with the incident's labels."""
 
     duration: Annotated[int, Field(ge=60, le=7 * 86400)] = Field(description="Seconds, from a minute to a week.")
-    text: Prose | None = Field(None, description="Why.")
+    text: Prose | None = Field(None, description="The reason.")
 
 
 class TimerBody(Body):
     """The incident's timer."""
 
-    action: Literal["start", "stop"] = Field(description="Which.")
+    action: Literal["start", "stop"] = Field(description="Whether to start or stop it.")
 
     def command(self) -> Command:
         """Return the command."""
