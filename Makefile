@@ -12,11 +12,12 @@ REST    := not (faults or e2e or alone or failover)
 # The pure packages, and the tests that measure their branch coverage: their own, and those of other packages that run
 # decisions that no test of their own runs. Coverage nearly doubles the CPU time of a test, so all others run without it.
 PURE     := model triage incident review
-STORIES  := emergency held history joining looking_back measuring personal_rules publication_goes_on set_right sms split \
-	superseded teams tickets unstored_steps upstream verification watchdog
+STORIES  := alertmanager_reconciliation corrections emergency_pages escalation_without_store fix_verification \
+	follow_up_updates held_incidents joined_alerts measured_severity notification_history personal_rules reviews sms \
+	split superseded_incidents teams tickets watchdog
 MEASURED := $(PURE:%=tests/%) $(STORIES:%=tests/stories/test_%.py) tests/cli/commands/test_test_rules.py \
 	tests/config/loader/test_store_checks.py tests/web/api/test_every_operation.py tests/web/api/test_maintenance.py \
-	tests/web/api/test_incident_commands.py tests/web/test_the_example.py \
+	tests/web/api/test_incident_commands.py tests/web/test_example_incident.py \
 	tests/web/webhooks/test_slack.py
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking

@@ -52,7 +52,7 @@ REASONS = {
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that respond to a failure with a store command.
     Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.on_timer", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._course", "prometheus.course"): OWN_REQUEST,
+    Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._series", "prometheus.query_range"): OWN_REQUEST,
     Cleanup(
         "pipeline/context/chart_process.py", "ChartProcess._drawn", "process.wait"
     ): "the process was killed and is nobody else's, so that it ends at once and raises nothing",

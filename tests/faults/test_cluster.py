@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing import LIMIT, failing, failovers, nothing_lost
+from tests.faults.failover import LIMIT, failover_stage, failovers, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.clusters import Cluster
 
@@ -16,13 +16,13 @@ pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 
 @pytest.mark.parametrize("kind", ["in turn", "in turn again"])
 async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: str) -> None:
-    async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
+    async with failover_stage(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
         await failovers(stage, load, 5, kind)
         await nothing_lost(stage, load)
 
 
 async def test_nothing_is_lost_while_the_slot_is_carried_to_another_node(tmp_path: Path) -> None:
-    async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
+    async with failover_stage(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
         for number in range(2):
             stage.note("store", up=False)
             began = time.time()

@@ -10,7 +10,7 @@ from receiver.store.due.due_set import LeasedRow, SendingOutcome
 from receiver.store.incidents.commit_request import CommitRequest, Committed
 from receiver.store.keys import TIMERS
 from receiver.store.watchdog_times import WatchdogTimes
-from tests.store.given import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
+from tests.store.fixtures import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
 
 
 async def again(rooms: Rooms, done: Committed, *, last: int, lane: str = "pager!", now: int = MS) -> Committed:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.triage.given import CAPS, REFERENCE, alert, decide, ruleset
+from tests.triage.strategies import CAPS, REFERENCE, alert, decide, ruleset
 
 BY_LABEL = 'otherwise (SEV-2) if severity="critical" or "crit" or "page" or 10 more'
 

@@ -10,7 +10,7 @@ from receiver.triage.measurements.units import Unit
 from receiver.triage.rules.compiled_rule import Facts, Rule
 from receiver.triage.rules.rule_index import Near, RuleIndex
 from receiver.triage.rules.rules_file import RuleSettings
-from tests.triage.given import ALERTS, named, rules
+from tests.triage.strategies import ALERTS, named, rules
 
 UNITS = {"error_rate": Unit.RATIO, "latency": Unit.SECONDS, "slowdown": Unit.FACTOR}
 ORDER = ("all_users", "many_users", "single_tenant", "internal")
