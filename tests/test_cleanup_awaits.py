@@ -40,8 +40,8 @@ REASONS = {
     # Channels and sources: the second request of a delivery, inside the same deadline (Channel.send).
     Cleanup("channels/email/channel.py", "Email.deliver", "self._hand_over"): OWN_REQUEST,
     Cleanup("channels/slack/channel.py", "Slack.deliver", "self._anew"): OWN_REQUEST,
-    Cleanup("channels/slack/channel_lookup.py", "SlackPlaces.post", "self._join"): OWN_REQUEST,
-    Cleanup("channels/slack/incident_channel.py", "SlackRoom._make", "self._ours"): OWN_REQUEST,
+    Cleanup("channels/slack/channel_lookup.py", "SlackChannelLookup.post", "self._join"): OWN_REQUEST,
+    Cleanup("channels/slack/incident_channel.py", "SlackIncidentChannel._make", "self._ours"): OWN_REQUEST,
     Cleanup(
         "pipeline/delivery/channel_test.py", "ChannelTest._send", "self._end"
     ): "it catches DeliveryError and StoreAway and returns text",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from receiver.channels.slack.incident_channel import SlackRoom, room_name, topic
+from receiver.channels.slack.incident_channel import SlackIncidentChannel, room_name, topic
 from receiver.model.command import Assign, Close, Declare, Reopen, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.response_records import Role
@@ -152,7 +152,7 @@ def test_no_label_is_a_link_in_a_topic() -> None:
 
 
 def test_the_worst_get_their_channel_first() -> None:
-    room = SlackRoom(None, tuple(Severity), "inc", clickable=True)  # type: ignore[arg-type]
+    room = SlackIncidentChannel(None, tuple(Severity), "inc", clickable=True)  # type: ignore[arg-type]
     ranks = [{one.rank for one in room.quotas(notice(incident=incident(severity=level)))} for level in Severity]
     assert ranks == [{2}, {3}, {3}, {3}]
 

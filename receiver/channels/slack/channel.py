@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.slack.api import A_SECOND, PAGE, TIER_3, Body, SlackApi
 from receiver.channels.slack.api_answers import FROZEN, GONE, SlackError
-from receiver.channels.slack.channel_lookup import SlackPlaces
-from receiver.channels.slack.incident_channel import ADDRESS, SlackRoom, room_name
+from receiver.channels.slack.channel_lookup import SlackChannelLookup
+from receiver.channels.slack.incident_channel import ADDRESS, SlackIncidentChannel, room_name
 from receiver.channels.slack.message_metadata import last_posted, read_metadata
 from receiver.channels.slack.mrkdwn import USER
 from receiver.channels.slack.picture_upload import upload
@@ -51,10 +51,10 @@ class Slack(Channel[SlackSettings]):
         """Create it without known channel ids."""
         super().__init__(name, settings, http)
         self._api = SlackApi(settings.api_url, settings.bot_token, http)
-        self._places = SlackPlaces(self._api)
+        self._places = SlackChannelLookup(self._api)
         own = settings.incident_channels or IncidentChannels(severities=(), prefix="inc")
         self._clickable = is_set(settings.signing_secret)
-        self._room = SlackRoom(self._api, own.severities, own.prefix, clickable=self._clickable)
+        self._room = SlackIncidentChannel(self._api, own.severities, own.prefix, clickable=self._clickable)
 
     def missing(self) -> str | None:
         """Return which of `api_url`, `bot_token` and `channel` is empty, else None."""

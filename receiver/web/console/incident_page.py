@@ -55,7 +55,7 @@ class IncidentPage:
         except StoreAway:
             incident = None
         if incident is None:
-            return await self._remembered(request, visitor)
+            return await self._cached_incident(request, visitor)
         return await self.frame.show(
             "incident", request, visitor, incident=incident, correcting=correcting, you=self.frame.you(visitor),
             label_matcher=label_matcher, severities=list(Severity), options=OPTIONS, statuses=list(UpdateStatus),
@@ -108,7 +108,7 @@ class IncidentPage:
             found.append((incident.previous, "Seen before"))
         return found
 
-    async def _remembered(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+    async def _cached_incident(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         number = request.match_info["id"]
         cache = self.parts.incident_cache
         known = next(
@@ -121,7 +121,7 @@ class IncidentPage:
             )
         told = self.parts.pagerduty_events.addresses.page
         return await self.frame.show(
-            "remembered", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.parts),
+            "cached_incident", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.parts),
             addresses={page.key: address for page in known.pages if (address := told(page.key))},
         )  # fmt: skip
 

@@ -1,3 +1,5 @@
+"""The condition that would have made a decision one step worse, in words."""
+
 from __future__ import annotations
 
 import pytest

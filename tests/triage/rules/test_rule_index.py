@@ -1,3 +1,5 @@
+"""The index of rules returns the same decision as trying every rule, and tries only rules that may match."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Decisions of a rule set: comparisons, caps, reasons, and unknown values."""
+
 from __future__ import annotations
 
 import pytest
