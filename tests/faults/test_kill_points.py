@@ -74,7 +74,7 @@ async def _misbehave(fakes: Fakes, point: str, nth: int, taken: bool) -> None:
         await fakes.script("pagerduty", *[{"status": 503}, ok] * nth)
 
 
-async def test_nothing_is_lost_wherever_it_is_killed(tmp_path: Path, rounds: int) -> None:
+async def test_nothing_is_lost_at_any_kill_point(tmp_path: Path, rounds: int) -> None:
     slots = asyncio.Semaphore(AT_ONCE)
     results: dict[str, Verdict | BaseException] = {}
 

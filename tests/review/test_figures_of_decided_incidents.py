@@ -249,7 +249,7 @@ def told(store: Store, month: str) -> dict[str, Any]:
     return review.told()
 
 
-def test_the_lives_are_lives(frame: pd.DataFrame, log: pd.DataFrame) -> None:
+def test_the_generated_incidents_are_varied(frame: pd.DataFrame, log: pd.DataFrame) -> None:
     assert len(frame) >= 1000, "an alert that fires again too late is another incident"
     assert frame.merged.sum() == 25
     counts = log.kind.value_counts()

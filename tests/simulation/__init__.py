@@ -1,1 +1,1 @@
-"""Random schedules of faults, run in virtual time and judged from the ledgers of sender and vendors."""
+"""Random schedules of faults, run in virtual time and checked against the ledgers of sender and vendors."""

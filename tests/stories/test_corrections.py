@@ -44,7 +44,7 @@ async def draft(world: World) -> str:
     return world.one.setting.postmortem(incident, log, world.clock.now(), (), None)
 
 
-async def test_a_new_end_is_not_the_one_that_was_set_right_before(world: World) -> None:
+async def test_a_new_end_is_not_affected_by_an_earlier_correction(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await world.forward("10m")
@@ -63,7 +63,7 @@ async def test_a_new_end_is_not_the_one_that_was_set_right_before(world: World) 
     assert said["mttr"]["mean"] == 7800
 
 
-async def test_a_call_that_no_machine_made_is_a_call(world: World) -> None:
+async def test_a_page_outside_the_service_counts_as_a_page(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     by_hand = world.clock.now() - timedelta(minutes=5)
@@ -89,7 +89,7 @@ async def test_moments_are_in_the_order_of_time(world: World) -> None:
         await act(world, SetClock(clock=CorrectedTime.IMPACT_BEGAN, at=world.clock.now()))
 
 
-async def test_what_is_set_right_is_right_in_the_whole_post_mortem(world: World) -> None:
+async def test_a_correction_applies_to_the_whole_post_mortem(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await act(world, Identify(text="Bob's secret key"))

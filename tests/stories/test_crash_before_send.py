@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("clocks_agree")
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}
 
 
-async def test_firing_again_it_rings_whom_the_dead_replica_had_not(world: World) -> None:
+async def test_a_relapse_pages_the_person_whom_the_dead_replica_had_not_paged(world: World) -> None:
     await world.open(replicas=2)
     first, second = world.replicas
 

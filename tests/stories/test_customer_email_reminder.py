@@ -25,7 +25,7 @@ def told(world: World) -> list[str]:
     return [text for one in world.slack.messages if "receiver customer-email INC-2026-0001" in (text := str(one))]
 
 
-async def test_she_is_called_by_name_once_it_is_over(world: World) -> None:
+async def test_the_communications_lead_is_notified_by_name_at_the_end(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await act(world, LEAD)
@@ -42,7 +42,7 @@ async def test_she_is_called_by_name_once_it_is_over(world: World) -> None:
     await world.incidents()
 
 
-async def test_whoever_takes_the_role_afterwards_is_told_then(world: World) -> None:
+async def test_a_later_communications_lead_is_notified_on_taking_the_role(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     await act(world, Resolve())
@@ -54,7 +54,7 @@ async def test_whoever_takes_the_role_afterwards_is_told_then(world: World) -> N
 @pytest.mark.parametrize(
     ("name", "labels"), [("Odd", {}), ("AuthFailing", {"customer_visible": "false"})], ids=["minor", "unseen"]
 )
-async def test_nobody_is_asked_to_write_for_nothing(world: World, name: str, labels: dict[str, str]) -> None:
+async def test_no_one_is_asked_for_an_unnecessary_email(world: World, name: str, labels: dict[str, str]) -> None:
     await world.open()
     await world.post(notification(alert(name, labels=labels)))
     await act(world, LEAD)

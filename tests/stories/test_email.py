@@ -67,7 +67,7 @@ async def test_a_note_is_no_mail(world: World, server: FakeSmtp) -> None:
     assert len(server.mails) == before
 
 
-async def test_the_second_road_is_a_mail_too(world: World, server: FakeSmtp) -> None:
+async def test_email_is_a_fallback_channel_too(world: World, server: FakeSmtp) -> None:
     await opened(world, server)
     world.pagerduty.script.extend([Answer(status=503)] * 50)
     await world.post(notification(alert("AuthFailing")))

@@ -32,7 +32,7 @@ def away(world: World, times: int = 200) -> None:
     world.pagerduty.script.extend([DOWN] * times)
 
 
-async def test_chat_calls_whom_the_pager_does_not_once_and_the_page_is_made_good(world: World) -> None:
+async def test_chat_pages_once_while_the_pager_fails_and_the_page_is_retried(world: World) -> None:
     await world.open(2)
     away(world)
     await world.post(notification(alert("AuthFailing")))
@@ -50,7 +50,7 @@ async def test_chat_calls_whom_the_pager_does_not_once_and_the_page_is_made_good
 
 
 @pytest.mark.parametrize("answers", [[DOWN] * 3, [Answer(reset="before")] * 2, [Answer(reset="after")] * 2])
-async def test_chat_that_was_away_too_calls_by_its_first_message(world: World, answers: list[Answer]) -> None:
+async def test_chat_that_was_unavailable_too_pages_with_its_first_message(world: World, answers: list[Answer]) -> None:
     await world.open()
     away(world)
     world.slack.script.extend(answers)
@@ -62,7 +62,7 @@ async def test_chat_that_was_away_too_calls_by_its_first_message(world: World, a
     assert len(world.slack.parents) == 1
 
 
-async def test_a_message_that_somebody_deleted_loses_no_call(world: World) -> None:
+async def test_a_deleted_chat_message_loses_no_page(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     world.slack.messages.clear()
@@ -76,7 +76,7 @@ async def test_a_message_that_somebody_deleted_loses_no_call(world: World) -> No
     assert "<@U0CTO>" in calls(world)[-1]
 
 
-async def test_acknowledged_meanwhile_nobody_is_rung_any_more(world: World) -> None:
+async def test_an_acknowledgement_before_the_retry_stops_the_page(world: World) -> None:
     await world.open()
     away(world)
     await world.post(notification(alert("AuthFailing")))
@@ -87,7 +87,7 @@ async def test_acknowledged_meanwhile_nobody_is_rung_any_more(world: World) -> N
     assert world.pagerduty.rung == 0
 
 
-async def test_a_page_that_is_through_within_a_moment_takes_no_second_road(world: World) -> None:
+async def test_a_page_that_is_delivered_at_once_uses_no_fallback_channel(world: World) -> None:
     await world.open()
     world.pagerduty.script.append(DOWN)
     await world.post(notification(alert("AuthFailing")))
@@ -96,7 +96,7 @@ async def test_a_page_that_is_through_within_a_moment_takes_no_second_road(world
     assert await detours(world) == []
 
 
-async def test_everybody_who_is_paged_is_called(world: World) -> None:
+async def test_the_fallback_channel_pages_everyone_who_is_paged(world: World) -> None:
     await world.open()
     away(world)
     await world.post(notification(alert("ApiDown")))
@@ -180,7 +180,7 @@ async def test_a_page_is_not_put_off_for_as_long_as_a_vendor_says(world: World) 
     assert world.rung() == ["alice"]
 
 
-async def test_an_acknowledgement_that_is_refused_for_good_calls_nobody(world: World) -> None:
+async def test_a_permanently_refused_acknowledgement_pages_no_one(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     world.pagerduty.script.append(Answer(status=400, body={"status": "invalid event"}))
@@ -214,7 +214,7 @@ async def test_so_does_one_outside_any_incident(world: World) -> None:
     assert "<@U0ALICE>" in message
 
 
-async def test_who_was_never_rung_is_called_once_it_is_worse(world: World) -> None:
+async def test_a_raised_severity_pages_those_whose_page_was_never_sent(world: World) -> None:
     await world.open()
     world.pagerduty.script.extend([DOWN])
     await world.post(notification(alert("AuthFailing")))

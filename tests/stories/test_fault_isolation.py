@@ -30,7 +30,7 @@ def spoiling(given: Any, spoiled: str) -> Any:
     return act
 
 
-async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_the_second_road(
+async def test_an_unreadable_row_does_not_keep_other_pages_from_the_fallback_channel(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.open()
@@ -55,7 +55,7 @@ async def test_a_row_that_nothing_can_be_made_of_keeps_no_page_of_its_lane_from_
     assert world.one.metrics.loop_errors.labels("tend")._value.get() > 0
 
 
-async def test_an_incident_that_cannot_be_compared_keeps_nothing_else_from_being_set_right(
+async def test_an_incident_that_cannot_be_compared_does_not_stop_the_reconciliation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opened(world, A)
@@ -121,7 +121,7 @@ async def test_an_incident_that_cannot_be_let_out_of_a_storm_keeps_no_other_in(
     assert not any(one.held for one in await world.incidents())
 
 
-async def test_a_document_of_the_board_that_nobody_can_read_takes_no_other_with_it(world: World) -> None:
+async def test_an_unreadable_shared_document_does_not_affect_others(world: World) -> None:
     one = (await world.open()).one
     board = one.connection.keys.named("board")
     async with one.connection.guarded() as client:
@@ -133,7 +133,7 @@ async def test_a_document_of_the_board_that_nobody_can_read_takes_no_other_with_
     assert "carol" in world.rung()
 
 
-async def test_a_board_that_cannot_be_taken_over_keeps_nothing_that_is_due(
+async def test_shared_documents_that_cannot_be_read_delay_no_due_work(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = (await world.open()).one

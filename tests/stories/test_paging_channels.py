@@ -210,7 +210,7 @@ async def test_the_escalation_goes_on_beside_the_rule(world: EveryWorld, opened:
 
 
 @MEANS
-async def test_while_it_is_down_the_second_road_pages_and_the_rule_goes_on(
+async def test_while_it_is_down_the_fallback_channel_pages_and_the_rule_continues(
     world: EveryWorld, opened: Opened, means: str
 ) -> None:
     world.rules(("0s", means), ("3m", "spare"))

@@ -294,7 +294,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(300)
-def test_any_life(valkey: str) -> None:
+def test_any_history(valkey: str) -> None:
     class Here(Life):
         store = valkey
 

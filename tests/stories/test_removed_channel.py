@@ -37,7 +37,7 @@ async def restart(world: World, *names: str) -> Replica:
     return fresh
 
 
-async def test_a_page_of_a_pager_that_is_gone_takes_the_second_road_and_stands_among_the_letters(world: World) -> None:
+async def test_a_page_of_a_removed_pager_uses_the_fallback_channel_and_is_a_dead_letter(world: World) -> None:
     await world.open()
     world.pagerduty.script.extend([DOWN] * 50)
     await world.post(notification(alert("AuthFailing")))
@@ -155,7 +155,7 @@ async def test_a_short_restart_gives_nothing_up(world: World) -> None:
     assert await world.one.due.letters.all() == {}
 
 
-async def test_an_answered_page_is_no_letter(world: World) -> None:
+async def test_an_acknowledged_page_is_no_dead_letter(world: World) -> None:
     await world.open()
     world.pagerduty.script.extend([DOWN] * 50)
     await world.post(notification(alert("AuthFailing")))

@@ -36,7 +36,7 @@ async def put_back(world: World) -> None:
             await client.hset(key, "since", night)
 
 
-async def test_a_delivery_is_measured_from_when_it_was_owed(world: World) -> None:
+async def test_a_delivery_is_measured_from_when_it_was_due(world: World) -> None:
     await world.open()
     await world.post(notification(alert("AuthFailing")))
     count, seconds = lags(world, "pager")
@@ -64,7 +64,7 @@ async def test_after_a_quiet_night_one_hiccup_loses_no_message(world: World) -> 
     assert await world.one.due.letters.all() == {}
 
 
-async def test_a_message_that_is_still_owed_gets_no_new_hours_from_the_next_one(world: World) -> None:
+async def test_a_pending_message_gets_no_new_deadline_from_the_next_one(world: World) -> None:
     await world.open()
     world.slack.script += [Answer(status=500)] * 50
     await world.post(notification(alert("DataLag")))
@@ -104,7 +104,7 @@ async def test_a_page_that_rings_again_has_its_seconds_before_a_fallback_channel
     assert len(world.sent()) > triggers
 
 
-async def test_a_page_that_is_owed_again_has_its_seconds_before_a_fallback_channel_is_used(world: World) -> None:
+async def test_a_page_that_is_due_again_has_its_seconds_before_a_fallback_channel_is_used(world: World) -> None:
     await world.open()
     # Lowered before any vendor has accepted it: the row has nothing to send, and keeps the time of that.
     world.pagerduty.script.append(Answer(status=503))

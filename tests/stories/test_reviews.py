@@ -40,7 +40,7 @@ async def text(world: World, version: int | None = None) -> str:
     return world.one.setting.postmortem(incident, log, world.clock.now(), (), version)
 
 
-async def test_every_version_is_kept(world: World) -> None:
+async def test_every_version_of_the_post_mortem_is_kept(world: World) -> None:
     await world.open()
     await world.post(notification(alert()))
     with pytest.raises(IllegalCommand, match="resolve it first"):
@@ -60,7 +60,7 @@ async def test_every_version_is_kept(world: World) -> None:
     assert (incident.review.version, incident.review.status, incident.review.by) == (3, "final", "alice")
 
 
-async def test_an_entry_is_set_right_and_stays_as_it_was(world: World) -> None:
+async def test_a_corrected_entry_keeps_its_original(world: World) -> None:
     await world.open()
     await world.post(notification(alert()))
     await act(world, AddNote(text="it was the disk"))
@@ -85,7 +85,7 @@ async def test_an_entry_is_set_right_and_stays_as_it_was(world: World) -> None:
         await act(world, CorrectEntry(seq=999, hidden=True))
 
 
-async def test_clocks_are_kept_apart_and_set_right_with_a_trace(world: World) -> None:
+async def test_corrected_times_leave_a_trace(world: World) -> None:
     world.outside.answers["http://prometheus"] = SourceAnswer(
         200, b'{"status": "success", "data": {"groups": [{"rules": [{"name": "HighErrorRate", "duration": 300}]}]}}'
     )
@@ -137,7 +137,7 @@ async def test_an_owner_is_reminded_on_the_day_and_each_week(world: World) -> No
     assert sum("was due on" in str(one) for one in world.slack.messages) == 2
 
 
-async def test_what_comes_again_although_something_was_done_is_pointed_out(world: World) -> None:
+async def test_a_recurrence_after_a_finished_action_item_is_reported(world: World) -> None:
     await world.open()
     await world.post(notification(alert()))
     await act(world, AddAction(title="Add a canary", owner="bob"))

@@ -33,7 +33,7 @@ async def grown_milder(world: World) -> None:
     await world.post(notification(alert("Errors", firing=False, **HIGH), alert("Slow", **MILD)))
 
 
-async def test_it_falls_as_a_proposal_after_the_hold_and_once(world: World) -> None:
+async def test_a_lower_severity_is_proposed_once_after_the_hold_time(world: World) -> None:
     await grown_milder(world)
     await world.forward("14m")
     assert await proposals(world) == []

@@ -46,7 +46,7 @@ async def test_a_copy_of_what_fires_on_is_a_repetition(world: World) -> None:
 
 
 @pytest.mark.parametrize(("age", "taken_over"), [(OLDEST - 5, True), (OLDEST + 5, False)])
-async def test_what_an_earlier_process_owed_is_taken_over_for_a_while(
+async def test_notifications_kept_by_an_earlier_process_are_retried_for_a_while(
     outworld: Outworld, age: float, taken_over: bool
 ) -> None:
     one = (await outworld.open()).one

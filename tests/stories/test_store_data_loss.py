@@ -315,7 +315,7 @@ async def test_an_alertmanager_that_is_silent_holds_steps_up_for_half_a_minute(w
     assert world.rung().count("eng-lead") == 1
 
 
-async def test_the_board_is_given_back(world: World, store_url: str) -> None:
+async def test_shared_documents_are_restored(world: World, store_url: str) -> None:
     one = (await world.open(2)).one
     await one.shared_documents.put("override", "o1", {"schedule": "primary", "person": "bob", "from": rfc3339(START),
                                            "until": rfc3339(START + timedelta(hours=5)), "by": "alice"})  # fmt: skip
