@@ -18,7 +18,7 @@ def never_hurried(patient: None) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the stories of a module marked `killed_in_turn` twice: with one replica, and with two that are killed in turn."""
+    """Run a module marked `killed_in_turn` twice: with one replica, and with two replicas that are killed in turn."""
     if "world" in metafunc.fixturenames and metafunc.definition.get_closest_marker("killed_in_turn"):
         metafunc.parametrize("world", [World, AlternatingReplicas], indirect=True, ids=["one", "each_killed"])
 
