@@ -77,11 +77,13 @@ boards: $(VENV)/.installed-test ## generate the dashboard, and the copies of dep
 tools: ## the programs that end-to-end tests run (Debian's packages)
 	@.ci/tools
 
-lock: $(VENV)/.installed-test ## resolve the dependencies again and write the three lock files
+lock: $(VENV)/.installed-test ## resolve the dependencies again and write the four lock files
+	@mkdir -p build
 	$(INSTALL) 'pip-tools>=7.6'
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements-test.lock --extra test --constraint requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements-build.lock --allow-unsafe --only-build-deps --all-build-deps pyproject.toml
+	$(BIN)/python .ci/phones-lock > build/phones.lock && mv build/phones.lock requirements-phones.lock
 
 clean: ## remove generated files; ./receiver-data, which has the incidents, stays
 	rm -rf $(VENV) build dist *.egg-info tests/clients/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

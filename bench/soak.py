@@ -28,8 +28,8 @@ from bench.descriptors import KINDS, MOST_TO_STORE, descriptors, held_by_peers
 from bench.pod import seconds, status
 from bench.store_keys import StoreKeys, read_keys
 from tests.faults.programs import Service
+from tests.load.replica_recorder import ended_tasks
 from tests.load.run import FRESH, LoadRun, load_run
-from tests.load.watch import ended_tasks
 
 EACH = 30.0
 """Seconds between two samples."""

@@ -1,7 +1,7 @@
 """`python -m bench --throttled`: whether a replica with a share of a core keeps its guarantees, in the long form.
 
-One row of a Markdown table per run; tests/load/test_throttled.py is the short form, with the same harness. The exit
-code is 1 if any run violated a guarantee; the violations are listed below the table.
+One row of a Markdown table per run; tests/load/test_throttled_replica.py is the short form, with the same harness.
+The exit code is 1 if any run violated a guarantee; the violations are listed below the table.
 """
 
 from __future__ import annotations

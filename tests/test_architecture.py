@@ -14,9 +14,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "receiver"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-GAUGES = {"clock", "metrics", "log", "config"}
-"""Not packages with a layer of their own: single files next to them, and the composed settings of all packages."""
-ROOMS = {"model", "triage", "incident", "store", "channels", "sources", "review"}
+SHARED = {"clock", "metrics", "log", "config"}
+"""Modules and packages that every outer package may import."""
+INNER_PACKAGES = {"model", "triage", "incident", "store", "channels", "sources", "review"}
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
     "triage": {"model"},
@@ -32,14 +32,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "log": {"model", "terminal"},
     "terminal": set(),
     "config": {"model", "triage", "incident", "channels"},
-    "pipeline": ROOMS | GAUGES,
-    "web": {"model", "pipeline", "store", "review"} | GAUGES,
+    "pipeline": INNER_PACKAGES | SHARED,
+    "web": {"model", "pipeline", "store", "review"} | SHARED,
     "decision_policies": {"model", "triage", "incident", "review", "config"},
-    "active_config_builder": {"decision_policies"} | ROOMS | GAUGES | {"pipeline"},
-    "replica": ROOMS | GAUGES | {"pipeline", "active_config_builder"},
-    "reload": GAUGES | {"replica"},
-    "app": ROOMS | GAUGES | {"pipeline", "web", "active_config_builder", "replica", "reload"},
-    "cli": ROOMS | GAUGES | {"pipeline", "web", "active_config_builder", "replica", "reload", "app", "terminal"},
+    "active_config_builder": {"decision_policies"} | INNER_PACKAGES | SHARED | {"pipeline"},
+    "replica": INNER_PACKAGES | SHARED | {"pipeline", "active_config_builder"},
+    "reload": SHARED | {"replica"},
+    "app": INNER_PACKAGES | SHARED | {"pipeline", "web", "active_config_builder", "replica", "reload"},
+    "cli": INNER_PACKAGES
+    | SHARED
+    | {"pipeline", "web", "active_config_builder", "replica", "reload", "app", "terminal"},
     "__main__": {"cli"},
 }
 PURE = ("model", "triage", "incident", "review")
@@ -54,7 +56,7 @@ CLOCKS = {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_
 EMPTY_NAMES = {"utils", "util", "manager", "service", "core", "helpers", "helper", "common", "misc", "base_service"}
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     """Return the package of a file, or its own name if it is next to the packages."""
     inside = path.relative_to(PACKAGE)
     return inside.parts[0] if len(inside.parts) > 1 else inside.stem
@@ -73,17 +75,17 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, module
 
 
-def forbidden_imports(room: str, tree: ast.AST) -> list[str]:
+def forbidden_imports(package: str, tree: ast.AST) -> list[str]:
     found = []
     for line, name in imports(tree):
         parts = name.split(".")
         if name.startswith("."):
             found.append(f"{line}: {name}: write the whole name, so that it can be read where it leads")
         elif parts[0] == "receiver" and len(parts) > 1 and not parts[1].startswith("__version"):
-            if parts[1] != room and parts[1] not in MAY_IMPORT[room]:
-                found.append(f"{line}: {room} may not import {parts[1]}")
-        elif room in PURE and parts[0] in DOES_IO:
-            found.append(f"{line}: {room} is pure and may not import {parts[0]}")
+            if parts[1] != package and parts[1] not in MAY_IMPORT[package]:
+                found.append(f"{line}: {package} may not import {parts[1]}")
+        elif package in PURE and parts[0] in DOES_IO:
+            found.append(f"{line}: {package} is pure and may not import {parts[0]}")
     return found
 
 
@@ -134,10 +136,10 @@ def parse(path: Path) -> ast.Module:
 
 @pytest.mark.parametrize("path", FILES, ids=label)
 def test_imports_go_one_way(path: Path) -> None:
-    room = room_of(path)
-    if room != "__init__":
-        assert room in MAY_IMPORT, f"{label(path)} is in no package of docs/architecture"
-        assert forbidden_imports(room, parse(path)) == []
+    package = package_of(path)
+    if package != "__init__":
+        assert package in MAY_IMPORT, f"{label(path)} is in no package of docs/architecture"
+        assert forbidden_imports(package, parse(path)) == []
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path != PACKAGE / "clock.py"], ids=label)
@@ -165,7 +167,7 @@ def test_every_folder_is_a_package_and_every_name_says_something(path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("package", "source"),
     [
         ("triage", "from receiver.store.keys import Keys"),
         ("store", "import receiver.channels.base"),
@@ -178,8 +180,8 @@ def test_every_folder_is_a_package_and_every_name_says_something(path: Path) -> 
         ("model", "from .base import Frozen"),
     ],
 )
-def test_a_wrong_import_is_seen(room: str, source: str) -> None:
-    assert len(forbidden_imports(room, ast.parse(source))) == 1
+def test_a_wrong_import_is_seen(package: str, source: str) -> None:
+    assert len(forbidden_imports(package, ast.parse(source))) == 1
 
 
 @pytest.mark.parametrize(

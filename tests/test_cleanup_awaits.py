@@ -40,8 +40,8 @@ REASONS = {
     # Channels and sources: the second request of a delivery, inside the same deadline (Channel.send).
     Cleanup("channels/email/channel.py", "Email.deliver", "self._hand_over"): OWN_REQUEST,
     Cleanup("channels/slack/channel.py", "Slack.deliver", "self._anew"): OWN_REQUEST,
-    Cleanup("channels/slack/channel_lookup.py", "SlackPlaces.post", "self._join"): OWN_REQUEST,
-    Cleanup("channels/slack/incident_channel.py", "SlackRoom._make", "self._ours"): OWN_REQUEST,
+    Cleanup("channels/slack/channel_lookup.py", "SlackChannelLookup.post", "self._join"): OWN_REQUEST,
+    Cleanup("channels/slack/incident_channel.py", "SlackIncidentChannel._make", "self._ours"): OWN_REQUEST,
     Cleanup(
         "pipeline/delivery/channel_test.py", "ChannelTest._send", "self._end"
     ): "it catches DeliveryError and StoreAway and returns text",
@@ -52,7 +52,7 @@ REASONS = {
     Cleanup("cli/commands/init.py", "_sent", "http.close"): "the process has no other task and ends next",
     # Steps of the work loop that respond to a failure with a store command.
     Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.on_timer", "self.intake.due.later"): OWN_COMMAND,
-    Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._course", "prometheus.course"): OWN_REQUEST,
+    Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._series", "prometheus.query_range"): OWN_REQUEST,
     Cleanup(
         "pipeline/context/chart_process.py", "ChartProcess._drawn", "process.wait"
     ): "the process was killed and is nobody else's, so that it ends at once and raises nothing",

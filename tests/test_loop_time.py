@@ -8,7 +8,7 @@ import pytest
 
 from receiver.clock import Clock
 from receiver.loop_time import COUNTED, LoopTime
-from tests.garbage import left_behind
+from tests.garbage_collection import left_behind
 
 
 class Stopped:

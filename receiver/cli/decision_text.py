@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from receiver.model.worse_text import worse_for_people
+from receiver.model.next_worse_severity_text import next_worse_severity_text
 
 
 def decision_lines(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -19,7 +19,7 @@ def decision_lines(decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     if decision.get("capped_by"):
         lines.append(("capped by", str(decision["capped_by"])))
     if decision.get("next_worse"):
-        lines.append(("worse", str(worse_for_people(decision["next_worse"]))))
+        lines.append(("worse", str(next_worse_severity_text(decision["next_worse"]))))
     if decision.get("rules_hash"):
         lines.append(("rules", str(decision["rules_hash"])))
     return lines

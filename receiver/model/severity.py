@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 from receiver.model.base import Kept
-from receiver.model.worse_text import worse_for_people
+from receiver.model.next_worse_severity_text import next_worse_severity_text
 
 _MEANT = re.compile(r"(?:sev(?:erity)?[ _.-]*)?([1-4])", re.IGNORECASE)
 
@@ -82,7 +82,7 @@ class Decision(Kept):
     @property
     def worse(self) -> str | None:
         """`next_worse` for people: if it depends only on a label, without the name of the entry `otherwise`."""
-        return worse_for_people(self.next_worse)
+        return next_worse_severity_text(self.next_worse)
 
     @property
     def reach(self) -> str | None:

@@ -10,8 +10,8 @@ from receiver.model.incident.incident import Incident
 from receiver.pipeline.status.announcements import Announcements
 from receiver.pipeline.status.public_history import PublicHistory
 from receiver.pipeline.status.public_view import PublicView, public_id
+from receiver.pipeline.subscriptions.status_subscriptions import StatusSubscriptions
 from receiver.pipeline.subscriptions.subscriber_mailer import SubscriberMailer
-from receiver.pipeline.subscriptions.subscription_desk import SubscriptionDesk
 from receiver.replica.base import ReplicaBase
 from receiver.store.public_history import PublicHistoryStore
 from receiver.store.status_subscribers import StatusSubscribers
@@ -25,7 +25,7 @@ class StatusParts(ReplicaBase):
         """Build the parts, and connect them to the deliveries."""
         self._view: tuple[Config, PublicView] | None = None
         self.work.deliver.notices.public = self._public_news
-        self.subscriptions = SubscriptionDesk(
+        self.subscriptions = StatusSubscriptions(
             self.in_force, self.active, StatusSubscribers(self.connection), SubscriberMail(self.connection)
         )
         self.subscriber_mailer = SubscriberMailer(

@@ -14,11 +14,11 @@ from receiver.model.delivery.notice import Link
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
-from receiver.review.course import course_of, course_table
 from receiver.review.expression.graph import EXPRESSION, graph_table, newest_graph
 from receiver.review.incident_times import clocks, spans
 from receiver.review.markdown import escaped, span, table
 from receiver.review.timeline import Receipts, cause_of, choices_of, duration, resolution_of, rows
+from receiver.review.timeline_chart import phase_table, timeline_chart_of
 
 _NOBODY: Mapping[str, str] = {}
 OPEN = "_To be written._"
@@ -119,8 +119,8 @@ def _actions(incident: Incident, people: Mapping[str, str]) -> list[str]:
 
 
 def _phases(incident: Incident, events: Sequence[Event], people: Mapping[str, str]) -> list[str]:
-    course = course_of(incident, events, events[-1].at, people) if events else None
-    return ["**Phases (times UTC)**", "", *course_table(course), ""] if course and course.phases else []
+    chart = timeline_chart_of(incident, events, events[-1].at, people) if events else None
+    return ["**Phases (times UTC)**", "", *phase_table(chart), ""] if chart and chart.phases else []
 
 
 def _expression(events: Sequence[Event]) -> list[str]:

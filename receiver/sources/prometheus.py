@@ -38,9 +38,9 @@ class Series:
     """Seconds since the epoch, and the value; finite numbers only."""
 
 
-COURSE_BYTES = 1024 * 1024
+RANGE_BYTES = 1024 * 1024
 """Maximum size of a response with series or rules: some 500 series of an hour, or 1,000 rules."""
-COURSE_SECONDS = 5.0
+RANGE_SECONDS = 5.0
 """Its timeout in seconds; nothing waits for it."""
 
 
@@ -98,11 +98,11 @@ class Prometheus:
         except (KeyError, TypeError):
             raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
 
-    async def course(self, promql: str, begins: datetime, ends: datetime, step: float) -> list[Series]:
+    async def query_range(self, promql: str, begins: datetime, ends: datetime, step: float) -> list[Series]:
         """Return each series of `promql` from `begins` to `ends`, a point every `step` seconds. Raises SourceError."""
         params = {
             "query": promql, "start": f"{begins.timestamp():.3f}", "end": f"{ends.timestamp():.3f}",
-            "step": f"{step:g}", "timeout": f"{COURSE_SECONDS:g}s",
+            "step": f"{step:g}", "timeout": f"{RANGE_SECONDS:g}s",
         }  # fmt: skip
         data = await self._data("query_range", params)
         try:
@@ -111,9 +111,7 @@ class Prometheus:
             raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
 
     async def _data(self, path: str, params: dict[str, str]) -> Any:
-        said = await self.source_client.get(
-            f"{self.url}/api/v1/{path}", params, limit=COURSE_SECONDS, most=COURSE_BYTES
-        )
+        said = await self.source_client.get(f"{self.url}/api/v1/{path}", params, limit=RANGE_SECONDS, most=RANGE_BYTES)
         body = said.json()
         if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
             raise SourceError("status", f"Prometheus answered {said.status}")

@@ -41,7 +41,7 @@ from receiver.pipeline.slack.requests import SlackRequests
 from receiver.pipeline.status.announcements import Announcements
 from receiver.pipeline.store_outage.refused_notifications import RefusedNotifications
 from receiver.pipeline.store_outage.store_monitor import StoreMonitor
-from receiver.pipeline.subscriptions.subscription_desk import SubscriptionDesk
+from receiver.pipeline.subscriptions.status_subscriptions import StatusSubscriptions
 from receiver.pipeline.supervision import Supervisor
 from receiver.pipeline.worker.work_loop import WorkLoop
 from receiver.store.client.connection import Connection
@@ -115,7 +115,7 @@ class AppParts:
     expressions: ExpressionGraphs
     sessions: SessionKeeper
     providers: Providers
-    subscriptions: SubscriptionDesk
+    subscriptions: StatusSubscriptions
     announcements: Announcements
     work: WorkLoop
     """The work loop, for the time of its last poll."""

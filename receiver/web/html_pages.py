@@ -39,11 +39,11 @@ TEMPLATES = (
     *(
         f"{CONSOLE}{name}.html"
         for name in (
-            "frame", "parts", "incidents", "incident", "remembered", "confirm", "document", "oncall", "status",
-            "status_internal", "system", "reports", "month", "problem", "sessions",
+            "frame", "parts", "incidents", "incident", "cached_incident", "confirm", "document", "oncall", "status",
+            "status_internal", "system", "reports", "month", "error", "sessions",
         )
     ),
-    "base.html", "docs.html", "login.html", "onward.html", "status.html", "status_component.html",
+    "base.html", "docs.html", "login.html", "redirect.html", "status.html", "status_component.html",
     "status_frame.html", "status_history.html", "status_incident.html", "status_parts.html",
     "status_subscription.html",
 )  # fmt: skip

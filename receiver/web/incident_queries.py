@@ -11,9 +11,9 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.review.other_incidents import event_without, others_in, others_of, without_others
 from receiver.store.client.connection import StoreAway
+from receiver.store.cooperative_loop import COMPARED, TimedSteps, in_steps
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.open_summaries import PAGE
-from receiver.store.stepped_loop import COMPARED, TimedSteps, in_steps
 from receiver.web.auth.tokens import Caller
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import Filters, Place

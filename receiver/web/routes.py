@@ -48,7 +48,7 @@ from receiver.web.console.internal_status import InternalStatus
 from receiver.web.console.oncall_page import OnCallPage
 from receiver.web.console.report_pages import ReportPages
 from receiver.web.console.sessions_page import SessionsPage
-from receiver.web.console.status_desk import StatusDesk
+from receiver.web.console.status_admin_page import StatusAdminPage
 from receiver.web.console.system_page import SystemPage
 from receiver.web.html_pages import HtmlPages
 from receiver.web.http.body_reader import expect
@@ -142,7 +142,8 @@ def _console(app: web.Application, parts: AppParts, visitors: SignIn, frame: Con
     forms, markdown = IncidentForms(parts, frame), MarkdownPages()
     incidents, incident = IncidentsPage(parts, frame, forms), IncidentPage(parts, frame)
     documents, oncall = DocumentsPage(parts, frame, markdown), OnCallPage(parts, frame)
-    status, system, reports = StatusDesk(parts, frame), SystemPage(parts, frame), ReportPages(parts, frame, markdown)
+    status, system = StatusAdminPage(parts, frame), SystemPage(parts, frame)
+    reports = ReportPages(parts, frame, markdown)
     for path, show in (
         ("/", incidents.page), ("/incidents", incidents.page), ("/incidents/{id}", incident.page),
         ("/oncall", oncall.page), ("/oncall/{schedule}.ics", oncall.calendar),

@@ -26,7 +26,9 @@ IN_WORDS_ONLY = {"acknowledge", "cap", "flapping", "reconcile", "ring", "update"
 """Words of the glossary that are verbs or values in the code."""
 GIVEN_UP = {
     *("detour", "shelter", "summons", "labour", "hindsight", "pasts", "upkeep", "unserved", "owing", "beside"),
-    *("guidance", "handover", "upstream_truth", "second_road", "unwise", "slack_desk"),
+    *("guidance", "handover", "upstream_truth", "second_road", "unwise", "slack_desk", "course", "worse_text"),
+    *("page_words", "field_words", "incident_outlook", "message_marks", "page_look", "public_moment", "status_desk"),
+    *("subscription_desk", "stepped_loop"),
 }
 
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.e2e.programs import Alertmanager
+from tests.e2e.test_alertmanager_reconciliation import fires
 from tests.e2e.test_process import INGEST, House
-from tests.e2e.test_upstream import fires
 from tests.faults.programs import free_port
 from tests.faults.waiting import until
 

@@ -18,7 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 from receiver.app import serve
 from receiver.config import load
 from receiver.pipeline.worker import hang_detector
-from tests.faults.points import install
+from tests.faults.kill_points import install
 
 
 def watch_door(file: Path) -> None:

@@ -21,7 +21,7 @@ from tests.faults.oracle import PROBE, Span, Verdict, judge
 from tests.faults.programs import ROOT, Fakes, Service, Valkey, free_port
 from tests.faults.sender import ALICE, LEAD, TOKEN, Probe, Sender
 from tests.faults.waiting import until
-from tests.page_ends import unended
+from tests.page_outcomes import unended
 
 READ_TOKEN = "read-token-of-the-fault-tests"
 FOR_EVER = 3600.0

@@ -17,14 +17,14 @@ pytestmark = [pytest.mark.failover, pytest.mark.timeout(LIMIT)]
 @SECOND
 @pytest.mark.parametrize("kind", ["in turn", "in turn again"])
 async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: str) -> None:
-    async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
+    async with failover_stage(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
         await failovers(stage, load, 5, kind)
         await nothing_lost(stage, load)
 
 
 @FIRST
 async def test_nothing_is_lost_while_the_slot_is_carried_to_another_node(tmp_path: Path) -> None:
-    async with failing(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
+    async with failover_stage(tmp_path, Cluster(tmp_path / "store", least=1), replicas=1) as (stage, load):
         for number in range(2):
             stage.note("store", up=False)
             began = time.time()

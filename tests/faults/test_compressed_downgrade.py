@@ -13,7 +13,7 @@ import pytest
 from tests.faults.earlier_release import extract
 from tests.faults.stage import READ_TOKEN, Stage, vendors_and_store
 from tests.faults.waiting import until
-from tests.stories.test_compressed import aged, configured, lived, looked
+from tests.stories.test_compressed_incidents import aged, configured, lived, looked
 from tests.stories.world import World, alert, notification
 
 LAST = "54b3bc24c1c2aa817411d1fa55ce2e2c93c83909"

@@ -22,14 +22,14 @@ KINDS = (*IN_TURN, *(("planned", "paused", "killed") if GIVEN else ()))
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_nothing_is_lost_with_one_replica_asked_for(tmp_path: Path, kind: str) -> None:
-    async with failing(tmp_path, Replicated(tmp_path / "store", least=1), replicas=1) as (stage, load):
+    async with failover_stage(tmp_path, Replicated(tmp_path / "store", least=1), replicas=1) as (stage, load):
         await failovers(stage, load, 5, kind)
         await nothing_lost(stage, load)
 
 
 @FIRST
 async def test_without_a_replica_each_loss_is_noticed_told_and_made_good(tmp_path: Path) -> None:
-    async with failing(tmp_path, Replicated(tmp_path / "store"), replicas=0) as (stage, load):
+    async with failover_stage(tmp_path, Replicated(tmp_path / "store"), replicas=0) as (stage, load):
         stage.store.part(parted=True)
         before = len(load.probes)
         await until(lambda: len(load.probes) > before + 40, "webhooks that no replica receives")

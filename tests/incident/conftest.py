@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.incident.given import A_ENDS, B_ENDS, NOW, A, B, Store, at, part
+from tests.incident.fixtures import A_ENDS, B_ENDS, NOW, A, B, Store, at, part
 
 
 @pytest.fixture

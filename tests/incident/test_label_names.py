@@ -16,7 +16,7 @@ from receiver.triage.measurements.alert_fields import SourceSettings, compile_so
 from receiver.triage.rules.rule_set import RuleSet, RulesSettings
 from receiver.web.api.maintenance_request import MaintenanceBody
 from tests.config.sample import HOME, SMALL
-from tests.triage.given import alert, decide
+from tests.triage.strategies import alert, decide
 
 NAMES = ("service.name", "k8s.cluster/name", "größe", "foo🙂", "host-name", "plain_1")
 

@@ -15,10 +15,10 @@ import aiohttp
 from tests.faults.stage import Change, Stage, vendors_and_store
 from tests.faults.waiting import until
 from tests.load.ledger import Pages, percentile
+from tests.load.replica_recorder import ReplicaWatch, ended_tasks
 from tests.load.sender import Group, Sender
 from tests.load.slow_store import SlowStore
 from tests.load.throttle import PERIOD, Throttle
-from tests.load.watch import ReplicaWatch, ended_tasks
 
 CATCH_UP = 15.0
 """Seconds within which every allowed page is sent after the replica has its CPU again (issue 16)."""

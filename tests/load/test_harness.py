@@ -17,9 +17,9 @@ from pytest_aiohttp.plugin import AiohttpServer
 from tests.faults.programs import Valkey
 from tests.faults.waiting import until
 from tests.load.ledger import Pages, percentile
+from tests.load.replica_recorder import ended_tasks
 from tests.load.sender import Sender
 from tests.load.slow_store import SlowStore
-from tests.load.watch import ended_tasks
 
 
 def trigger(incident: str, key: str, name: str = "AuthLoad1", **more: Any) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+"""A severity decision is stored as JSON without loss, and earlier records can be read."""
+
 from __future__ import annotations
 
 import math

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.faults.sender import Probe
 from tests.faults.waiting import say, until
-from tests.outages.pair import Pair, pair, soon
+from tests.outages.replica_pair import Pair, pair, soon
 
 PAGED_WITHIN = 5.0
 """Seconds without the store."""

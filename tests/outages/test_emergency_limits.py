@@ -12,7 +12,7 @@ from typing import Any
 from receiver.model.base import rfc3339
 from tests.faults.sender import Probe
 from tests.faults.waiting import say, until
-from tests.outages.pair import Pair, pair, soon
+from tests.outages.replica_pair import Pair, pair, soon
 from tests.stories.world import alert, notification
 
 MOST = 5

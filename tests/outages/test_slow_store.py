@@ -13,7 +13,7 @@ import pytest
 from tests.faults.stage import vendors_and_store
 from tests.faults.waiting import say, until
 from tests.load.sender import Sender
-from tests.outages.pair import Pair, pair
+from tests.outages.replica_pair import Pair, pair
 
 pytestmark = pytest.mark.alone
 

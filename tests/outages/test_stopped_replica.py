@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.faults.waiting import until
-from tests.outages.pair import pair, soon
+from tests.outages.replica_pair import pair, soon
 
 COUNT = 4
 UNDER_WAY = 0.2

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.faults.sender import Probe
 from tests.faults.waiting import until
-from tests.outages.pair import Pair, pair
+from tests.outages.replica_pair import Pair, pair
 
 STOPPED = 6.0
 """Seconds for which it is stopped at least: twice its lease."""

@@ -10,7 +10,7 @@ from receiver.clock import Clock
 from receiver.pipeline.delivery.lease_time import in_time
 from receiver.pipeline.exception_frames import drop_frames, drop_frames_of
 from receiver.store.client.store_errors import StoreSlow
-from tests.garbage import left_behind
+from tests.garbage_collection import left_behind
 
 
 async def test_the_frames_of_an_exception_and_of_its_causes_are_dropped() -> None:

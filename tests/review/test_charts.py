@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 from receiver.channels.confluence.storage_format import storage
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
-from receiver.review.course import course_counts, course_of, course_rows, course_svg, course_table
 from receiver.review.markdown import STYLE, fragment, html
 from receiver.review.report_charts import load_svg, months_svg
+from receiver.review.timeline_chart import mark_counts, phase_rows, phase_table, timeline_chart_of, timeline_chart_svg
 from tests.channels.notices import NOW, event, incident
 
 HOSTILE = "</title></svg><script>alert(1)</script>"
@@ -32,15 +32,15 @@ def test_the_course_has_each_phase_and_each_mark_on_one_axis() -> None:
         opened_at=opened, started_at=opened - timedelta(minutes=2), state="resolved", resolved_at=log()[-1].at,
         id="INC-2026-0001",
     )  # fmt: skip
-    course = course_of(one, log(), NOW + timedelta(days=9), {"ada": "Ada"})
-    assert [(name, lasted) for name, _, _, lasted in course_rows(course)] == [
+    chart = timeline_chart_of(one, log(), NOW + timedelta(days=9), {"ada": "Ada"})
+    assert [(name, lasted) for name, _, _, lasted in phase_rows(chart)] == [
         ("detect", "2m"), ("open", "2m"), ("acknowledged", "8m"), ("monitoring", "5m"), ("acknowledged", "10m"),
         ("monitoring", "35m"),
     ]  # fmt: skip
-    assert course.ends == log()[-1].at, "events after it was resolved are not included"
-    assert course_counts(course) == [("Alerts", 5), ("Pages", 1), ("Acknowledged", 1)]
-    assert [mark.text for mark in course.marks if mark.row == "Acknowledged"] == ["Ada"]
-    drawn = course_svg(course, f"Course of {HOSTILE}")
+    assert chart.ends == log()[-1].at, "events after it was resolved are not included"
+    assert mark_counts(chart) == [("Alerts", 5), ("Pages", 1), ("Acknowledged", 1)]
+    assert [mark.text for mark in chart.marks if mark.row == "Acknowledged"] == ["Ada"]
+    drawn = timeline_chart_svg(chart, f"Timeline chart of {HOSTILE}")
     root = ElementTree.fromstring(drawn)
     assert root.get("role") == "img" and HOSTILE in (root.get("aria-label") or "")
     assert "<script" not in drawn and "style=" not in drawn
@@ -52,17 +52,17 @@ def test_the_course_has_each_phase_and_each_mark_on_one_axis() -> None:
 
 def test_an_incident_that_goes_on_ends_now_and_one_without_a_log_is_drawn() -> None:
     one = incident(opened_at=NOW, started_at=NOW)
-    course = course_of(one, log()[:1], NOW + timedelta(hours=1))
-    assert course.ends == NOW + timedelta(hours=1)
-    assert course.phases[-1].ends == course.ends
-    assert ElementTree.fromstring(course_svg(course_of(one, [], NOW), "x")) is not None
+    chart = timeline_chart_of(one, log()[:1], NOW + timedelta(hours=1))
+    assert chart.ends == NOW + timedelta(hours=1)
+    assert chart.phases[-1].ends == chart.ends
+    assert ElementTree.fromstring(timeline_chart_svg(timeline_chart_of(one, [], NOW), "x")) is not None
 
 
 def test_documents_have_the_same_as_a_table_and_html_as_a_picture() -> None:
     one = incident(opened_at=NOW, started_at=NOW)
-    course = course_of(one, log()[:3], NOW + timedelta(hours=1))
-    text = "\n".join(["### Timeline", "", *course_table(course)])
-    picture = course_svg(course, "Course")
+    chart = timeline_chart_of(one, log()[:3], NOW + timedelta(hours=1))
+    text = "\n".join(["### Timeline", "", *phase_table(chart)])
+    picture = timeline_chart_svg(chart, "Timeline chart")
     shown = html(text, "Post-mortem", {"Timeline": picture})
     assert shown.index("<h3>Timeline</h3>") < shown.index(picture) < shown.index("<table>")
     assert ".chart" in STYLE and STYLE in shown
@@ -88,4 +88,4 @@ def test_months_and_load_say_in_words_what_colors_say() -> None:
 def test_what_a_person_resolves_is_no_alert() -> None:
     events = [*log()[:3], event(700, "resolved by ada", Kind.RESOLVED, actor=ADA)]
     one = incident(opened_at=events[0].at, started_at=events[0].at, state="resolved", resolved_at=events[-1].at)
-    assert course_counts(course_of(one, events, NOW)) == [("Alerts", 1), ("Pages", 1), ("Acknowledged", 1)]
+    assert mark_counts(timeline_chart_of(one, events, NOW)) == [("Alerts", 1), ("Pages", 1), ("Acknowledged", 1)]

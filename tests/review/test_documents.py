@@ -74,7 +74,7 @@ def test_the_post_mortem_has_every_heading_and_what_is_known() -> None:
     assert "100% (and 3.1 times what is allowed) of the error budget" in text, "135 min of 43.2"
 
 
-def test_the_letter_says_what_was_let_out_and_nothing_else() -> None:
+def test_the_customer_email_has_published_text_only() -> None:
     said = StatusUpdate(
         n=1, status=UpdateStatus.RESOLVED, text="API errors are over.", by="ada", at=NOW, published_at=NOW
     )
@@ -120,7 +120,7 @@ def told(n: int, status: UpdateStatus, text: str, *, template: bool) -> StatusUp
     return StatusUpdate(n=n, status=status, text=text, by="receiver", at=at, published_at=at, template=template)
 
 
-def test_a_letter_about_what_is_over_does_not_say_that_it_goes_on() -> None:
+def test_the_customer_email_of_a_resolved_incident_does_not_say_that_it_continues() -> None:
     templates = (
         told(1, UpdateStatus.INVESTIGATING, "We are currently investigating reports of X.", template=True),
         told(2, UpdateStatus.RESOLVED, "The issue affecting Shop has been resolved.", template=True),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from receiver.store.embedded.embedded_store import EmbeddedStore
-from tests.store.given import Rooms
+from tests.store.fixtures import Rooms
 
 
 @pytest.fixture

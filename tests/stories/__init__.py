@@ -1,0 +1,1 @@
+"""Scenarios of the whole service in one process: a real store, fake vendors, and a clock that the test advances."""

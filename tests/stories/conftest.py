@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from receiver.incident.alerts import alert_start
-from tests.stories.relay import Relay
+from tests.stories.alternating_replicas import AlternatingReplicas
 from tests.stories.world import World
 
 
@@ -18,9 +18,9 @@ def never_hurried(patient: None) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the stories of a module marked `killed_in_turn` twice: with one replica, and with two of a relay."""
+    """Run a module marked `killed_in_turn` twice: with one replica, and with two replicas that are killed in turn."""
     if "world" in metafunc.fixturenames and metafunc.definition.get_closest_marker("killed_in_turn"):
-        metafunc.parametrize("world", [World, Relay], indirect=True, ids=["one", "each_killed"])
+        metafunc.parametrize("world", [World, AlternatingReplicas], indirect=True, ids=["one", "each_killed"])
 
 
 @pytest.fixture
@@ -35,5 +35,5 @@ async def world(store_url: str, request: pytest.FixtureRequest) -> AsyncIterator
 
 @pytest.fixture
 def clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alerts may begin ahead of the story's clock, because wrong clocks have their own stories (test_beginnings)."""
+    """Alerts may begin ahead of the story's clock, because test_implausible_start_times.py tests wrong clocks."""
     monkeypatch.setattr(alert_start, "AHEAD", timedelta(days=2))

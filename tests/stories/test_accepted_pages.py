@@ -15,7 +15,7 @@ from receiver.model.incident.state import State
 from receiver.store.client.store_errors import StoreUnreachable
 from receiver.store.due.due_set import DueSet, LeasedRow
 from tests.fakes import Answer
-from tests.stories.test_emergency import DOWN, Outworld, outworld
+from tests.stories.test_emergency_pages import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification
 
 __all__ = ["outworld"]

@@ -16,7 +16,7 @@ from receiver.model.command import Close, Resolve
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
-from tests.stories.test_emergency import Outworld, outworld
+from tests.stories.test_emergency_pages import Outworld, outworld
 from tests.stories.test_teams import teams
 from tests.stories.world import alert, notification
 

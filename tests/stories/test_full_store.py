@@ -15,8 +15,8 @@ from receiver.model.incident.state import State
 from receiver.store.client.store_errors import StoreFull
 from tests.conftest import ask
 from tests.fakes import Answer
-from tests.stories.test_cut_off import OVER
-from tests.stories.test_emergency import DOWN, Outworld, outworld
+from tests.stories.test_disconnected_replica import OVER
+from tests.stories.test_emergency_pages import DOWN, Outworld, outworld
 from tests.stories.world import alert, notification
 
 __all__ = ["outworld"]

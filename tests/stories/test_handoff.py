@@ -178,7 +178,7 @@ async def test_the_same_key_makes_one_override(early: World) -> None:
     assert len(early.one.setting.policy.directory.overrides) == 1
 
 
-async def test_what_is_long_over_leaves_the_board(early: World) -> None:
+async def test_an_override_that_ended_long_ago_is_deleted(early: World) -> None:
     now = early.clock.now()
     await early.one.overrides.override("primary", "bob", None, now + timedelta(minutes=5), BOSS, now)
     early.clock.forward(timedelta(days=401))

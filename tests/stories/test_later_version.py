@@ -10,7 +10,7 @@ from receiver.model.base import rfc3339
 from receiver.model.incident.state import State
 from receiver.store.client.connection import IncidentUnreadable
 from tests.fakes import Answer
-from tests.stories.later import (
+from tests.stories.later_version_data import (
     NEW_PAGES,
     NEW_SEVERITY,
     NEW_STATE,

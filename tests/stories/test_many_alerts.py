@@ -8,7 +8,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.state import State
 from receiver.pipeline.open_incidents.incident_copies import LARGEST
 from tests.conftest import ask
-from tests.stories.test_lost_memory import STILL, Backup, beats, told
+from tests.stories.test_store_data_loss import STILL, Backup, beats, told
 from tests.stories.world import World, alert, notification
 
 MANY = LARGEST + 100

@@ -7,7 +7,7 @@ import pytest
 from receiver.model.command import Acknowledge, Mitigate
 from receiver.model.incident.event import Kind
 from receiver.model.incident.state import State
-from tests.stories.test_matrix import ALICE, HIGH
+from tests.stories.test_escalation import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
 pytestmark = pytest.mark.killed_in_turn

@@ -10,7 +10,7 @@ from receiver.model.command import Acknowledge
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import PageHours
-from tests.stories.test_matrix import ALICE, HIGH
+from tests.stories.test_escalation import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
 

@@ -120,7 +120,7 @@ async def test_a_rule_of_its_own_for_a_severity(phones: PhoneWorld) -> None:
     assert calls(phones) == [(0, "second")]
 
 
-async def test_ntfy_down_the_second_road_pages_and_the_rule_goes_on(phones: PhoneWorld) -> None:
+async def test_while_ntfy_is_down_the_fallback_channel_pages_and_the_rule_continues(phones: PhoneWorld) -> None:
     phones.people["alice"]["page_by"] = [{"after": "0s", "by": "push"}, {"after": "3m", "by": "second"}]
     phones.second_road = ("pager", "chat")
     phones.ntfy.script.extend([Answer(503)] * 6)

@@ -11,7 +11,7 @@ from receiver.model.incident.event import Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
-from tests.stories.test_matrix import ALICE, EVERYBODY, HIGH
+from tests.stories.test_escalation import ALICE, EVERYBODY, HIGH
 from tests.stories.world import World, alert, notification
 
 pytestmark = [pytest.mark.usefixtures("clocks_agree"), pytest.mark.killed_in_turn]

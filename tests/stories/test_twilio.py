@@ -220,7 +220,7 @@ async def test_a_report_is_kept_once(world: TwilioWorld, house: TwilioHouse) -> 
     assert await the(world) == incident
 
 
-async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: TwilioWorld, opened: Opened) -> None:
+async def test_an_undeliverable_page_uses_the_fallback_channel_once(world: TwilioWorld, opened: Opened) -> None:
     world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": STEPS}
     world.second_road = ("push", "chat")
     house = await opened()
@@ -233,7 +233,7 @@ async def test_what_cannot_be_delivered_goes_by_the_second_road_once(world: Twil
     await house.close()
 
 
-async def test_a_telephone_is_the_second_road_of_another_channel(world: TwilioWorld, opened: Opened) -> None:
+async def test_a_phone_call_is_the_fallback_of_another_channel(world: TwilioWorld, opened: Opened) -> None:
     steps = [{"after": "0s", "by": "push"}]
     world.people["alice"] = {"phone": ALICE, "push": "alice-7f3k9qxw2m4d", "page_by": steps}
     world.second_road = ("phone", "chat")

@@ -13,7 +13,7 @@ from receiver.pipeline.intake.unconfirmed_commits import UnconfirmedCommit
 from receiver.pipeline.store_outage.store_monitor import StoreState
 from receiver.replica import Replica
 from receiver.store.client.connection import StoreAway
-from tests.stories.test_emergency import Outworld, outworld
+from tests.stories.test_emergency_pages import Outworld, outworld
 from tests.stories.world import World, alert, notification
 
 __all__ = ["outworld"]

@@ -23,7 +23,7 @@ from receiver.sources.http_client import LARGEST, SourceAnswer, SourceClient, So
 from receiver.store.keys import TIMERS
 from tests.fakes import FakeConfluence, FakeGrafana, FakeHook, FakeJira, FakePagerDuty, FakeSlack, FakeStatuspage, Site
 from tests.fakes.slack import TOKEN
-from tests.page_ends import unended
+from tests.page_outcomes import unended
 
 START = datetime(2026, 11, 23, 14, 2, 20, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]

@@ -1,3 +1,5 @@
+"""Correlation keys and digests: which notifications belong together, and which are equal."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Matchers are parsed and applied as in Alertmanager, in bounded time and memory."""
+
 from __future__ import annotations
 
 import time

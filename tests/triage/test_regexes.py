@@ -1,3 +1,5 @@
+"""Regular expressions: plain words are recognized, and a set of patterns matches like each pattern alone."""
+
 from __future__ import annotations
 
 import pytest

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from receiver.store import stepped_loop
+from receiver.store import cooperative_loop
 from receiver.store.client.connection import StoreAway
 from receiver.web import incident_queries
 from tests.cli.test_service_client import receiver
@@ -94,8 +94,8 @@ async def test_every_list_pauses_while_it_filters(zones: House, monkeypatch: pyt
     async def step() -> None:
         paused.append(1)
 
-    monkeypatch.setattr(stepped_loop, "LONGEST_STEP", -1)
-    monkeypatch.setattr(stepped_loop, "next_step", step)
+    monkeypatch.setattr(cooperative_loop, "LONGEST_STEP", -1)
+    monkeypatch.setattr(cooperative_loop, "next_step", step)
     found = await ids(zones, query)
     # Once for each compared incident, and once for each incident that is read.
     assert len(paused) >= (2 if "label" in query else 1) * len(found) > 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.later import UNREADABLE, rewrite
+from tests.stories.later_version_data import UNREADABLE, rewrite
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from receiver.channels.base import Channel, ChannelSettings, DeliveryError, Http, is_set
 from receiver.channels.slack.api import A_SECOND, PAGE, TIER_3, Body, SlackApi
 from receiver.channels.slack.api_answers import FROZEN, GONE, SlackError
-from receiver.channels.slack.channel_lookup import SlackPlaces
-from receiver.channels.slack.incident_channel import ADDRESS, SlackRoom, room_name
-from receiver.channels.slack.message_marks import marks_of, said_of
+from receiver.channels.slack.channel_lookup import SlackChannelLookup
+from receiver.channels.slack.incident_channel import ADDRESS, SlackIncidentChannel, room_name
+from receiver.channels.slack.message_metadata import last_posted, read_metadata
 from receiver.channels.slack.mrkdwn import USER
 from receiver.channels.slack.picture_upload import upload
 from receiver.channels.slack.settings import IncidentChannels, SlackSettings
@@ -51,10 +51,10 @@ class Slack(Channel[SlackSettings]):
         """Create it without known channel ids."""
         super().__init__(name, settings, http)
         self._api = SlackApi(settings.api_url, settings.bot_token, http)
-        self._places = SlackPlaces(self._api)
+        self._places = SlackChannelLookup(self._api)
         own = settings.incident_channels or IncidentChannels(severities=(), prefix="inc")
         self._clickable = is_set(settings.signing_secret)
-        self._room = SlackRoom(self._api, own.severities, own.prefix, clickable=self._clickable)
+        self._room = SlackIncidentChannel(self._api, own.severities, own.prefix, clickable=self._clickable)
 
     def missing(self) -> str | None:
         """Return which of `api_url`, `bot_token` and `channel` is empty, else None."""
@@ -143,7 +143,7 @@ class Slack(Channel[SlackSettings]):
         # The message was deleted: the newest state is posted again, unless an earlier attempt did that already.
         found = await self._find(notice) if notice.repeat else None
         if found is None:
-            return await self._first(notice, said_of(notice.memory))
+            return await self._first(notice, last_posted(notice.memory))
         return await self._reply(notice, found)
 
     async def _first(self, notice: Notice, said: int | None = None) -> Receipt:
@@ -183,7 +183,7 @@ class Slack(Channel[SlackSettings]):
             query = {"channel": place or "", "include_all_metadata": "true", "limit": str(PAGE)}
             if place:
                 async for found in self._api.items("conversations.history", "messages", query, notice.now):
-                    marks = marks_of(found, notice)
+                    marks = read_metadata(found, notice)
                     if marks is not None and found.get("thread_ts", found.get("ts")) == found.get("ts"):
                         return {"channel": place, "ts": found["ts"], **marks}
         except DeliveryError as error:
@@ -192,12 +192,12 @@ class Slack(Channel[SlackSettings]):
 
     async def _with_replies(self, notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
         # `memory`, and what is already in the thread.
-        said, mentioned = said_of(memory), list(memory.get("mentioned", []))
+        said, mentioned = last_posted(memory), list(memory.get("mentioned", []))
         query = {"channel": memory["channel"], "ts": memory["ts"]}
         query |= {"include_all_metadata": "true", "limit": str(PAGE)}
         try:
             async for found in self._api.items("conversations.replies", "messages", query, notice.now):
-                marks = marks_of(found, notice)
+                marks = read_metadata(found, notice)
                 if marks is not None:
                     said = max(said, marks["said"])
                     mentioned += marks["mentioned"]

@@ -11,7 +11,7 @@ from receiver.channels.slack.api_answers import SlackError
 STRANGER = "not_in_channel"
 
 
-class SlackPlaces:
+class SlackChannelLookup:
     """The channels that one token has used."""
 
     def __init__(self, api: SlackApi) -> None:

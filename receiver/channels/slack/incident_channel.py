@@ -41,7 +41,7 @@ _ADDRESS = re.compile(r":(?=//)|(?<=mailto):")
 _USER = re.compile(r"[UW][A-Z0-9]+")
 
 
-class SlackRoom:
+class SlackIncidentChannel:
     """Creates and updates the channels of incidents."""
 
     def __init__(self, api: SlackApi, severities: tuple[Severity, ...], prefix: str, *, clickable: bool) -> None:

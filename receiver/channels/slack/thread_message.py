@@ -6,7 +6,7 @@ from typing import Any
 
 from receiver.channels.slack import incident_message as message
 from receiver.channels.slack.api import Body
-from receiver.channels.slack.message_marks import said_of
+from receiver.channels.slack.message_metadata import last_posted
 from receiver.model.delivery.notice import Action, Mention, Notice
 from receiver.model.incident.event import Kind
 
@@ -44,7 +44,7 @@ def update(notice: Notice, memory: dict[str, Any], *, clickable: bool = False) -
 
 def thread(notice: Notice, memory: dict[str, Any]) -> Body | None:
     """Return the body of the reply with everything that was not posted yet; None if there is nothing."""
-    news = [event for event in notice.events if event.seq > said_of(memory)]
+    news = [event for event in notice.events if event.seq > last_posted(memory)]
     called = set(memory.get("mentioned", []))
     newly = [person for person in notice.mentions if mention_key(person) not in called]
     again = dict.fromkeys((*notice.urgent, *notice.asked)) if news else {}
@@ -72,7 +72,7 @@ def message_memory(notice: Notice) -> dict[str, Any] | None:
 def posted_after(notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:
     """Return what will have been posted after `notice`: it goes into the metadata, and later into the memory."""
     mentioned = [*memory.get("mentioned", []), *map(mention_key, notice.mentions)]
-    said = max([said_of(memory), *(event.seq for event in notice.events)])
+    said = max([last_posted(memory), *(event.seq for event in notice.events)])
     return {"said": said, "mentioned": list(dict.fromkeys(mentioned))[-MENTIONED_KEPT:]}
 
 

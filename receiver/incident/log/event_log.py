@@ -12,7 +12,7 @@ from receiver.incident.log.reducers import EFFECTS
 from receiver.incident.log.subscribers import followers
 from receiver.model.incident.event import Actor, ActorKind, Destination, Event, Kind
 from receiver.model.incident.incident import DECISION, Incident, opened_incident
-from receiver.model.incident.incident_text import incident_text
+from receiver.model.incident.incident_json import incident_json
 from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import NotifiedContact, Plan
 from receiver.model.incident.state import TAKEN
@@ -150,7 +150,7 @@ class Transition:
         The decision is stored in the event, and not a second time in the incident.
         """
         leave = (PLAN,) if DECISION in data else (PLAN, DECISION)
-        shown, decision = orjson.loads(incident_text(incident, leave)), incident.decision.model_dump(mode="json")
+        shown, decision = orjson.loads(incident_json(incident, leave)), incident.decision.model_dump(mode="json")
         whole = {"incident": shown, DECISION: decision, **data}
         self.add(Kind.OPENED, reason, text, whole, to, opening=incident)
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, 
 from receiver.model.alert.payload_salvage import salvage
 from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.base import Frozen
-from receiver.model.field_words import upstream_words
+from receiver.model.validation_messages import upstream_message
 from receiver.model.visible_text import encodable
 
 VALUE_LIMIT = 4096
@@ -276,7 +276,7 @@ def _refusal(error: ValidationError) -> BadNotification:
     errors = [
         {
             "path": ".".join(str(part) for part in item["loc"])[:200],
-            "message": upstream_words(item["type"], item["msg"])[:200],
+            "message": upstream_message(item["type"], item["msg"])[:200],
         }
         for item in error.errors(include_url=False, include_input=False, include_context=False)[:20]
     ]

@@ -30,9 +30,9 @@ from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.supervision import run_step
 from receiver.sources.alertmanager import Alertmanager, UpstreamAlert
 from receiver.sources.http_client import SourceClient, SourceError
+from receiver.store.cooperative_loop import in_steps
 from receiver.store.incidents.commit_request import StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.stepped_loop import in_steps
 
 NAME = "reconcile"
 PAGE = 50

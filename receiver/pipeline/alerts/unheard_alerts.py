@@ -17,8 +17,8 @@ from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.supervision import run_step
 from receiver.sources.alertmanager import Group, UpstreamState
+from receiver.store.cooperative_loop import in_steps
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.stepped_loop import in_steps
 
 if TYPE_CHECKING:
     from receiver.config.alertmanager_file.muted_routes import MutedRoutes

@@ -150,13 +150,13 @@ class ExpressionGraphs:
             try:
                 rule = rule_of(await prometheus.rules_of(name), labels, str(body.get("generator_url", "")))
                 if rule is not None:
-                    return await self._course(prometheus, incident, name, labels, rule.query, now)
+                    return await self._series(prometheus, incident, name, labels, rule.query, now)
             except SourceError as error:
                 log.info("expression_query_failed", incident=incident.id, reason=error.reason)
                 return None
         return None
 
-    async def _course(
+    async def _series(
         self,
         prometheus: Prometheus,
         incident: Incident,
@@ -169,13 +169,13 @@ class ExpressionGraphs:
         step = (ends - begins).total_seconds() / POINTS
         measured = compared(query)
         try:
-            found: Sequence[Series] = await prometheus.course(measured.query, begins, ends, step)
+            found: Sequence[Series] = await prometheus.query_range(measured.query, begins, ends, step)
         except SourceError as error:
             if error.reason != "bad_answer" or measured.query == query:
                 raise
             # Too many series: only those beyond the threshold.
             measured = Compared(query, measured.sign, measured.threshold)
-            found = await prometheus.course(query, begins, ends, step)
+            found = await prometheus.query_range(query, begins, ends, step)
         return graph_of(name, labels, measured, found, begins, step)
 
     async def _written(self, uid: str, graph: ExpressionGraph) -> bool:

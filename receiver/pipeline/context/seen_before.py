@@ -26,10 +26,10 @@ from receiver.pipeline.intake.intake import Intake
 from receiver.review.seen_before import seen_before_text
 from receiver.review.similarity import MOST, Frequencies, similar
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
+from receiver.store.cooperative_loop import in_steps
 from receiver.store.incidents.commit_request import CommitRequest, StaleVersion
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.similar_index import Candidates, Changed, SimilarIndex, alert_term
-from receiver.store.stepped_loop import in_steps
 
 NAME = "similar"
 EVERY = 1.0

@@ -13,9 +13,9 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.incident_labels import IncidentLabels
+from receiver.store.cooperative_loop import in_steps
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.open_summaries import PAGE, OpenSummaries
-from receiver.store.stepped_loop import in_steps
 
 ROWS = 1000
 """Number of uids that are listed at once, to be read in pages."""

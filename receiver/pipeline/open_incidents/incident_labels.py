@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from receiver.model.incident.incident_summary import IncidentSummary
+from receiver.store.cooperative_loop import TimedSteps
 from receiver.store.incidents.incident_labels import read_labels
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.stepped_loop import TimedSteps
 from receiver.triage.matchers import (
     Matcher,
     MatcherError,

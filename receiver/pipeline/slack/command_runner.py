@@ -23,8 +23,8 @@ from receiver.pipeline.oncall.shift_offers import ShiftOffers
 from receiver.pipeline.outbox.page_delivery import delivery_lines
 from receiver.pipeline.response.adhoc_pages import AdhocPages
 from receiver.pipeline.response.command_handler import CommandHandler, CommandResult
-from receiver.pipeline.response.incident_outlook import upcoming
 from receiver.pipeline.response.silences import Silences
+from receiver.pipeline.response.upcoming_steps import upcoming
 from receiver.pipeline.slack.requests import SlackRequests, SlackUser
 
 LISTED = 25

@@ -10,7 +10,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import StatusUpdate
 from receiver.model.incident.state import State
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
-from receiver.pipeline.response.incident_outlook import waiting_drafts
+from receiver.pipeline.response.upcoming_steps import waiting_drafts
 from receiver.store.incidents.incident_store import IncidentStore
 
 LOOKED_AT = 1000

@@ -25,8 +25,8 @@ from receiver.pipeline.open_incidents.public_incidents import (
     shared_labels,
 )
 from receiver.store.client.store_errors import StoreAway
+from receiver.store.cooperative_loop import in_steps
 from receiver.store.public_history import PublicHistoryStore
-from receiver.store.stepped_loop import in_steps
 
 NAME = "public_history"
 EVERY = 5.0

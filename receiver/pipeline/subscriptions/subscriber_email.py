@@ -11,7 +11,7 @@ from receiver.channels.email.incident_email import POLICY, SUBJECT_LIMIT, domain
 from receiver.channels.safe_text import clean
 from receiver.model.base import rfc3339
 from receiver.model.delivery.subscription import NewsKind, PendingSubscription, Subscriber, SubscriberNews
-from receiver.pipeline.status.page_words import Words
+from receiver.pipeline.status.translations import Words
 
 TEXT_LIMIT = 8_000
 

@@ -24,8 +24,8 @@ from receiver.model.delivery.public_incident import PublicIncident, PublicPage
 from receiver.model.delivery.subscription import NewsKind, Subscriber, SubscriberNews, SubscriberState
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.subscriptions.mail_failure import failure_of
+from receiver.pipeline.subscriptions.status_subscriptions import StatusSubscriptions
 from receiver.pipeline.subscriptions.subscriber_news import STALE, ended, news_of
-from receiver.pipeline.subscriptions.subscription_desk import SubscriptionDesk
 from receiver.store.client.store_errors import StoreAway
 from receiver.store.subscriber_mail import MailRow
 
@@ -58,7 +58,7 @@ class SubscriberMailer:
         self,
         config: Callable[[], Config],
         setting: Callable[[], ActiveConfig],
-        desk: SubscriptionDesk,
+        subscriptions: StatusSubscriptions,
         public: Public,
         clock: Clock,
         metrics: Metrics,
@@ -66,8 +66,8 @@ class SubscriberMailer:
         """`public` returns the public page: nothing else is mailed."""
         self.config = config
         self.setting = setting
-        self.desk = desk
-        self.mail = desk.mail
+        self.subscriptions = subscriptions
+        self.mail = subscriptions.mail
         self.public = public
         self.clock = clock
         self.metrics = metrics
@@ -99,7 +99,7 @@ class SubscriberMailer:
     async def run_once(self, now: datetime) -> int:
         """Queue new mail, send due mail, and return how many mails the mail server accepted. Raises StoreAway."""
         channel = self._channel()
-        if channel is None or not self.desk.on or not await self.mail.lead(self._me):
+        if channel is None or not self.subscriptions.on or not await self.mail.lead(self._me):
             return 0
         await self._tidy(now)
         await self._queue_news(now)
@@ -134,7 +134,7 @@ class SubscriberMailer:
             self._seen.clear()
             await self.mail.forget(to_ms(now))
             count = dict.fromkeys(SubscriberState, 0)
-            async for page in self.desk.subscribers.each():
+            async for page in self.subscriptions.subscribers.each():
                 for one in page:
                     count[one.state] += 1
             for state, many in count.items():
@@ -160,7 +160,7 @@ class SubscriberMailer:
 
     async def _owe(self, news: SubscriberNews, now: datetime) -> bool:
         await self.mail.announce(news)
-        async for page in self.desk.subscribers.each():
+        async for page in self.subscriptions.subscribers.each():
             rows = [
                 MailRow(member=f"{news.key}|{one.id}", news=news.key, to=one.id) for one in page if news.concerns(one)
             ]
@@ -176,7 +176,7 @@ class SubscriberMailer:
         if row.sealed:
             act = await self._confirmation(channel, row, now)
         else:
-            to = await self.desk.subscribers.get(row.to)
+            to = await self.subscriptions.subscribers.get(row.to)
             act = await self._news(channel, row, to, now)
         if act is None:
             await self.mail.done(row.member)
@@ -191,13 +191,13 @@ class SubscriberMailer:
             return await self._failed(row, to, failure, now)
         await self.mail.done(row.member)
         if to is not None and to.failures:
-            await self.desk.subscribers.replace(to, to.model_copy(update={"failures": 0}))
+            await self.subscriptions.subscribers.replace(to, to.model_copy(update={"failures": 0}))
         return "sent"
 
     async def _confirmation(self, channel: Email, row: MailRow, now: datetime) -> Callable[[], Awaitable[None]] | None:
         from receiver.pipeline.subscriptions.subscriber_email import confirmation  # noqa: PLC0415  (as below)
 
-        pending = await self.desk.pending(row.sealed, now)
+        pending = await self.subscriptions.pending(row.sealed, now)
         if pending is None:
             return None
         sender, title = channel.settings.from_, self.config().status_page.title
@@ -215,7 +215,7 @@ class SubscriberMailer:
         private_at = self.private_since().get(news.about)
         if private_at is not None and news.at <= private_at:
             return None
-        link = self._link((await self.desk.links()).manage(to.id))
+        link = self._link((await self.subscriptions.links()).manage(to.id))
         title, sender = self.config().status_page.title, channel.settings.from_
         message = news_mail(news, to, link=link, title=title, sender=sender, now=now)
         return lambda: channel.hand_over(message, to.address)
@@ -237,9 +237,9 @@ class SubscriberMailer:
             return found.outcome
         failed = to.model_copy(update={"failures": found.failures})
         # A person who unsubscribed while the mail was being sent is not added again.
-        if not await self.desk.subscribers.replace(to, failed) or not found.stop:
+        if not await self.subscriptions.subscribers.replace(to, failed) or not found.stop:
             return found.outcome
-        await self.desk.stop(failed)
+        await self.subscriptions.stop(failed)
         log.info("subscriber_stopped", reason=found.stop)
         return "stopped"
 

@@ -19,8 +19,8 @@ from receiver.model.base import from_ms, to_ms
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.store.client.connection import StoreAway
+from receiver.store.cooperative_loop import COMPARED, in_steps
 from receiver.store.due.due_set import DueSet
-from receiver.store.stepped_loop import COMPARED, in_steps
 
 EVERY = 15.0
 """Seconds between two checks."""

@@ -32,7 +32,7 @@ NAME = 80
 QUERY = 300
 
 
-class Course(Protocol):
+class RangeSeries(Protocol):
     """A series from Prometheus."""
 
     @property
@@ -58,7 +58,7 @@ class GraphSeries(Frozen):
 
 
 class ExpressionGraph(Frozen):
-    """The course of an alert's expression."""
+    """The graph of an alert's expression."""
 
     alert: str
     query: str
@@ -108,7 +108,7 @@ def window(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
 
 
 def graph_of(
-    alert: str, labels: Mapping[str, str], asked: Compared, found: Sequence[Course], begins: datetime, step: float
+    alert: str, labels: Mapping[str, str], asked: Compared, found: Sequence[RangeSeries], begins: datetime, step: float
 ) -> ExpressionGraph | None:
     """Return the series of `found` to show: the alert's own first, then the highest; None if there are none.
 
@@ -187,7 +187,7 @@ def _name(labels: Mapping[str, str], same: Iterable[str]) -> str:
     return text if len(text) <= NAME else text[: NAME - 1] + "…"
 
 
-def _values(one: Course, begins: datetime, step: float) -> tuple[float | None, ...]:
+def _values(one: RangeSeries, begins: datetime, step: float) -> tuple[float | None, ...]:
     start, places = begins.timestamp(), dict[int, float]()
     for at, value in one.points:
         if abs(value) < LARGEST:

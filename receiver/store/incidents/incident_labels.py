@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from receiver.store.cooperative_loop import in_steps
 from receiver.store.incidents.compressed_incident import state_in
 from receiver.store.incidents.incident_reader import TOGETHER
 from receiver.store.incidents.incident_store import IncidentStore
-from receiver.store.stepped_loop import in_steps
 
 PARSED = 100
 """Number of snapshots whose labels are read in one step: about 2 ms. Parsing an Incident would cost ten times as

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, unpack
 from receiver.store.client.connection import Script
+from receiver.store.cooperative_loop import PARSED
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.stored_records import readable
-from receiver.store.stepped_loop import PARSED
 from receiver.store.stored_numbers import stored_number
 
 SUMMARIES = Script("incidents/read_summaries")

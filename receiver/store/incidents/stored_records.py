@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.incident_text import incident_text
+from receiver.model.incident.incident_json import incident_json
 from receiver.model.incident.policy_snapshot import Plan
 from receiver.model.json_bytes import json_bytes
 from receiver.model.severity import Severity
@@ -127,7 +127,7 @@ def state_text(incident: Incident) -> str:
     The plan was half of the bytes of an open incident, 90 % of them defaults. Every release can read a plan without
     them, so replicas of two releases are compatible.
     """
-    text = incident_text(incident, _BESIDE).decode()
+    text = incident_json(incident, _BESIDE).decode()
     return f'{text[:-1]},"plan":{_plan_text(incident.plan)}}}'
 
 

@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary
-from receiver.pipeline.response.incident_outlook import upcoming
+from receiver.pipeline.response.upcoming_steps import upcoming
 from receiver.store.client.connection import StoreAway
 from receiver.web.api.event_fanout import EventKind, Fanout, Listener
 from receiver.web.app_keys import AppParts

@@ -21,8 +21,8 @@ from receiver.pipeline.response.command_handler import (
     UnknownIncident,
     VersionConflict,
 )
-from receiver.pipeline.response.incident_outlook import upcoming
 from receiver.pipeline.response.silences import SilenceFailed
+from receiver.pipeline.response.upcoming_steps import upcoming
 from receiver.store.client.connection import StoreAway
 from receiver.web.api.bodies.request_bodies import (
     LIFECYCLE,

@@ -13,12 +13,12 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.command import CorrectEntry
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.review.course import course_of, course_svg
 from receiver.review.customer_email_text import customer_email
 from receiver.review.expression.chart_svg import expression_picture
 from receiver.review.incident_times import clocks, spans
 from receiver.review.markdown import NO_PICTURES, STYLE, Pictures
 from receiver.review.timeline import corrections, readable, timeline
+from receiver.review.timeline_chart import timeline_chart_of, timeline_chart_svg
 from receiver.web.api.bodies.review_bodies import ClockBody, EntryBody, PostmortemBody
 from receiver.web.api.incident_commands import IncidentCommandApi, number_of
 from receiver.web.api.operations import Operation, Parameter
@@ -63,7 +63,7 @@ class IncidentReviewApi:
         people = self.parts.overrides.schedules.people
         return await self.texts.answer(
             timeline(incident, events, receipts, people, authors=kind == HTML), kind, f"Timeline of {incident.id}",
-            self._course(incident, events),
+            self._timeline_chart(incident, events),
         )  # fmt: skip
 
     async def postmortem(self, request: web.Request) -> web.Response:
@@ -84,7 +84,7 @@ class IncidentReviewApi:
             raise Refusal(404, "unknown", str(error.args[0])) from None
         kind = wanted(request)
         if kind != JSON:
-            pictures = {**self._course(incident, events), **expression_picture(events)}
+            pictures = {**self._timeline_chart(incident, events), **expression_picture(events)}
             response = await self.texts.answer(text, kind, f"Post-mortem of {incident.id}", pictures)
         else:
             response = answer(postmortem_shape(incident, events, text, given))
@@ -131,9 +131,9 @@ class IncidentReviewApi:
             return answer({"incident": incident.id, "status": "draft", "subject": subject, "markdown": text})
         return await self.texts.answer(f"Subject: {subject}\n\n{text}", kind, subject)
 
-    def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
-        course = course_of(incident, events, self.parts.clock.now(), self.parts.overrides.schedules.people)
-        return {"Timeline": course_svg(course, f"Course of {incident.id}")}
+    def _timeline_chart(self, incident: Incident, events: Sequence[Event]) -> Pictures:
+        chart = timeline_chart_of(incident, events, self.parts.clock.now(), self.parts.overrides.schedules.people)
+        return {"Timeline": timeline_chart_svg(chart, f"Timeline chart of {incident.id}")}
 
     async def _incident(self, request: web.Request, *known: str) -> Incident:
         caller = self.gate.admit(request, Scope.READ)

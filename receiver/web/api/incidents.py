@@ -10,9 +10,9 @@ from aiohttp import web
 
 from receiver.config.settings.service_settings import Scope
 from receiver.model.incident.incident import Incident
-from receiver.pipeline.response.incident_outlook import upcoming
+from receiver.pipeline.response.upcoming_steps import upcoming
 from receiver.review.catch_up import catch_up
-from receiver.store.stepped_loop import SHAPED, in_steps
+from receiver.store.cooperative_loop import SHAPED, in_steps
 from receiver.web.api.incident_commands import incident_answer
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import TokenCheck

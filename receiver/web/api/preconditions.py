@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from receiver.model.field_words import words_of
+from receiver.model.validation_messages import plain_message
 from receiver.web.auth.tokens import Caller
 from receiver.web.http import body_reader
 from receiver.web.http.error_responses import Refusal
@@ -58,7 +58,7 @@ def check(model: type[Model], value: object) -> Model:
 def refusal_of(error: ValidationError) -> Refusal:
     """Return the refusal that names every mistake of a body."""
     errors = [
-        {"path": ".".join(str(part) for part in one["loc"])[:200], "message": words_of(one["type"], one["msg"])}
+        {"path": ".".join(str(part) for part in one["loc"])[:200], "message": plain_message(one["type"], one["msg"])}
         for one in error.errors(include_url=False, include_input=False)[:50]
     ]
     first = f"{errors[0]['path']}: {errors[0]['message']}" if errors[0]["path"] else errors[0]["message"]

@@ -98,7 +98,7 @@ class OidcSignIn:
         tokens, record = await self._signed_in(request, attempt)
         # The cookie of a session is for our own pages only, so one of our pages redirects, not the provider's.
         title = self.parts.config.service.name
-        response = self.sign_in.pages.render("onward.html", title=title, to=attempt.to)
+        response = self.sign_in.pages.render("redirect.html", title=title, to=attempt.to)
         record = replace(record, checked=to_ms(now), sealed=self.providers.sealed(tokens, now.timestamp()))
         await self.sign_in.enter(request, response, record, key)
         return response

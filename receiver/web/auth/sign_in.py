@@ -184,7 +184,7 @@ class SignIn:
             response = self.seen_next("/login")
         else:
             # The redirect after a form may not lead to another host (form-action), but one of our pages may.
-            response = self.pages.render("onward.html", title=self.parts.config.service.name, to="", there=there)
+            response = self.pages.render("redirect.html", title=self.parts.config.service.name, to="", there=there)
         self._drop(request, response)
         return response
 
@@ -283,7 +283,7 @@ class SignIn:
         here = within(request.path_qs)
         if request.headers.get("Sec-Fetch-Site") == "cross-site":
             # A browser that follows a link from a chat does not send the cookie: one of our own pages redirects.
-            return self.pages.render("onward.html", title=self.parts.config.service.name, to=here)
+            return self.pages.render("redirect.html", title=self.parts.config.service.name, to=here)
         return self.seen_next(f"/login?next={quote(here, safe='/')}")
 
     async def _fields(self, request: web.Request, most: int = MOST) -> dict[str, str]:

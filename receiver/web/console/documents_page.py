@@ -9,16 +9,16 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from receiver.model.command import WritePostmortem
-from receiver.model.field_words import first_of
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import ReviewStatus
+from receiver.model.validation_messages import first_message
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, IllegalCommand, VersionConflict
-from receiver.review.course import course_of, course_svg
 from receiver.review.customer_email_text import customer_email
 from receiver.review.expression.chart_svg import expression_picture
 from receiver.review.markdown import NO_PICTURES, Pictures
 from receiver.review.timeline import timeline
+from receiver.review.timeline_chart import timeline_chart_of, timeline_chart_svg
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
@@ -61,7 +61,7 @@ class DocumentsPage:
             return web.Response(text=text, content_type="text/markdown", charset="utf-8", headers=headers)
         writings = [event.data["writing"] for event in events if event.kind is Kind.POSTMORTEM_WRITTEN]
         # Built from escaped text by a renderer that does not pass HTML through.
-        pictures = NO_PICTURES if name == "customer-email" else self._course(incident, events)
+        pictures = NO_PICTURES if name == "customer-email" else self._timeline_chart(incident, events)
         pictures = {**pictures, **expression_picture(events)} if name == "postmortem" else pictures
         body = Markup(await self.markdown.fragment(text, pictures))  # noqa: S704
         return await self.frame.show(
@@ -87,14 +87,14 @@ class DocumentsPage:
             now = self.parts.clock.now()
             await self.parts.respond.act(number, command, actor, now, once=once, what=what)
         except ValidationError as wrong:
-            raise Refusal(400, "bad_form", first_of(wrong)) from None
+            raise Refusal(400, "bad_form", first_message(wrong)) from None
         except (IllegalCommand, VersionConflict, IdempotencyKeyReused) as illegal:
             raise Refusal(409, "illegal", str(illegal)) from None
         return self.frame.back(f"/incidents/{number}/postmortem", "postmortem")
 
-    def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
-        course = course_of(incident, events, self.parts.clock.now(), self.frame.people)
-        return {"Timeline": course_svg(course, f"Course of {incident.id}")}
+    def _timeline_chart(self, incident: Incident, events: Sequence[Event]) -> Pictures:
+        chart = timeline_chart_of(incident, events, self.parts.clock.now(), self.frame.people)
+        return {"Timeline": timeline_chart_svg(chart, f"Timeline chart of {incident.id}")}
 
     async def _newest(self, number: str, caller: Caller) -> int:
         incident = await by_id(self.parts.incidents, number, caller)

@@ -54,7 +54,7 @@ def html_errors(parts: AppParts, pages: HtmlPages) -> Middleware:
         body = response.body
         said = orjson.loads(body) if isinstance(body, bytes) and "Content-Encoding" not in response.headers else {}
         page = pages.render(
-            "console/problem.html", status=response.status, title=HTTPStatus(response.status).phrase,
+            "console/error.html", status=response.status, title=HTTPStatus(response.status).phrase,
             detail=said.get("detail", ""), advice=_advice(request, response.status),
             typed=_typed(request, response.status), back=_back(request.path, posted=request.method == "POST"),
             product=parts.config.service.name, pagers=_pagers(parts, response.status),

@@ -14,11 +14,11 @@ from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents.incident_labels import label_matcher
 from receiver.pipeline.outbox.alert_lines import alert_lines
 from receiver.pipeline.outbox.vendor_places import vendor_places
-from receiver.pipeline.response.incident_outlook import upcoming, waiting_drafts
+from receiver.pipeline.response.upcoming_steps import upcoming, waiting_drafts
 from receiver.review.catch_up import catch_up
-from receiver.review.course import course_counts, course_of, course_rows, course_svg
 from receiver.review.expression.chart_svg import expression_svg
 from receiver.review.expression.graph import ExpressionGraph, graph_rows, newest_graph
+from receiver.review.timeline_chart import mark_counts, phase_rows, timeline_chart_of, timeline_chart_svg
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
@@ -55,7 +55,7 @@ class IncidentPage:
         except StoreAway:
             incident = None
         if incident is None:
-            return await self._remembered(request, visitor)
+            return await self._cached_incident(request, visitor)
         return await self.frame.show(
             "incident", request, visitor, incident=incident, correcting=correcting, you=self.frame.you(visitor),
             label_matcher=label_matcher, severities=list(Severity), options=OPTIONS, statuses=list(UpdateStatus),
@@ -71,7 +71,7 @@ class IncidentPage:
         items = alert_items(records, bodies)
         drafts = waiting_drafts(incident)
         listed, more = entries(events, wanted, waits=bool(drafts))
-        course = course_of(incident, events, now, self.frame.people)
+        chart = timeline_chart_of(incident, events, now, self.frame.people)
         return {
             "worst": alert_lines(records, bodies)[:WORST], "alerts": items[:ALERTS],
             "more_alerts": max(0, len(items) - ALERTS), "links": setting.links(incident, now),
@@ -82,8 +82,8 @@ class IncidentPage:
             "published": [one for one in incident.updates if one.published_at is not None],
             "parent": (parent := await self._parent(incident, caller)),
             "related": await self._related(incident, parent, caller),
-            "course": course, "picture": Markup(course_svg(course, f"Course of {incident.id}")),  # noqa: S704
-            "phases": course_rows(course), "counts": course_counts(course),
+            "chart": chart, "picture": Markup(timeline_chart_svg(chart, f"Timeline chart of {incident.id}")),  # noqa: S704
+            "phases": phase_rows(chart), "counts": mark_counts(chart),
             **_graph(self.parts.expressions.newest(incident, newest_graph(events), now)),
             "similar": await self.parts.seen_before.similar_to(incident, caller.sees),
             "fired": await self.parts.seen_before.fired(incident, caller.teams, now),
@@ -108,7 +108,7 @@ class IncidentPage:
             found.append((incident.previous, "Seen before"))
         return found
 
-    async def _remembered(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
+    async def _cached_incident(self, request: web.Request, visitor: SignedInPerson) -> web.Response:
         number = request.match_info["id"]
         cache = self.parts.incident_cache
         known = next(
@@ -121,7 +121,7 @@ class IncidentPage:
             )
         told = self.parts.pagerduty_events.addresses.page
         return await self.frame.show(
-            "remembered", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.parts),
+            "cached_incident", request, visitor, status=503, away=True, incident=known, vendors=vendors_of(self.parts),
             addresses={page.key: address for page in known.pages if (address := told(page.key))},
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused
-from receiver.pipeline.response.incident_outlook import upcoming
+from receiver.pipeline.response.upcoming_steps import upcoming
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition

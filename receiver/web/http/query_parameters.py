@@ -19,7 +19,7 @@ from receiver.model.severity import Severity
 from receiver.model.visible_text import encodable
 from receiver.model.wall_clock import check_when, parse_when
 from receiver.pipeline.open_incidents.incident_labels import LabelFilter, labels_hold, labels_match, read_label_filter
-from receiver.store.stepped_loop import TimedSteps
+from receiver.store.cooperative_loop import TimedSteps
 from receiver.web.http.error_responses import Refusal
 
 MOST = 500

@@ -18,7 +18,7 @@ from receiver.model.incident.page import Page
 from receiver.model.incident.response_records import CHECKLIST, DEPLOYMENTS, StatusUpdate
 from receiver.pipeline.outbox.page_actions import page_action
 from receiver.pipeline.outbox.page_delivery import Delivery, page_delivery
-from receiver.pipeline.response.incident_outlook import NextEscalation
+from receiver.pipeline.response.upcoming_steps import NextEscalation
 
 KEPT_BACK = ("address", "key", "base")
 """Hidden fields of a page: its address, and the vendor's key and its prefix, with which it could be closed."""

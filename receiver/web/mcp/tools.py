@@ -12,7 +12,7 @@ from receiver.model.base import Frozen, rfc3339
 from receiver.model.incident.event import Kind
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
-from receiver.pipeline.response.incident_outlook import upcoming
+from receiver.pipeline.response.upcoming_steps import upcoming
 from receiver.review.catch_up import catch_up
 from receiver.review.timeline import corrections, readable
 from receiver.web.app_keys import AppParts

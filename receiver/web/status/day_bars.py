@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from receiver.model.delivery.public_incident import Condition, PublicComponent
 from receiver.pipeline.status.component_history import ComponentHistory, Day
-from receiver.pipeline.status.page_words import Words
+from receiver.pipeline.status.translations import Words
 
 _LETTER = {
     Condition.OPERATIONAL: "o", Condition.MAINTENANCE: "o", Condition.DEGRADED: "d", Condition.PARTIAL: "p",

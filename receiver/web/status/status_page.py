@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from receiver.model.delivery.public_incident import Impact, PublicComponent
 from receiver.model.json_bytes import fitted
 from receiver.pipeline.status.component_history import on_day
-from receiver.pipeline.status.page_words import Words, chosen
+from receiver.pipeline.status.translations import Words, chosen
 from receiver.web.app_keys import AppParts
 from receiver.web.html_pages import HtmlPages
 from receiver.web.http.compression import SAME
@@ -23,8 +23,8 @@ from receiver.web.http.shared_answers import MOMENT, SharedAnswers
 from receiver.web.status.badge import badge
 from receiver.web.status.day_bars import strip
 from receiver.web.status.feeds import atom, rss
-from receiver.web.status.page_look import PublicTemplates, readable_on
-from receiver.web.status.public_moment import ANSWERS_KEPT, Moment, MomentMaker
+from receiver.web.status.page_theme import PublicTemplates, readable_on
+from receiver.web.status.status_page_snapshot import ANSWERS_KEPT, SnapshotBuilder, StatusPageSnapshot
 
 FRESH, BADGE_FRESH, LOGO_FRESH = "public, max-age=15", "public, max-age=60", "public, max-age=3600"
 _MOMENT = re.compile(rb'<time class="asof">[^<]*</time>')
@@ -63,25 +63,25 @@ class StatusPage:
         self.parts = parts
         self.pages = pages
         self.templates = PublicTemplates(pages)
-        self._maker = MomentMaker()
+        self._builder = SnapshotBuilder()
         self.shared = SharedAnswers(self._now)
 
     async def page(self, request: web.Request) -> web.Response:
         """`/status`, for people."""
-        return self._html(request, "page", "status.html", lambda moment, words: {
-            "histories": self._strips(moment, words), "away": moment.away, "unknown": moment.unknown,
+        return self._html(request, "page", "status.html", lambda snapshot, words: {
+            "histories": self._strips(snapshot, words), "away": snapshot.away, "unknown": snapshot.unknown,
             "subscribe": self.parts.subscriptions.on,
         })  # fmt: skip
 
     async def history(self, request: web.Request) -> web.Response:
         """`/status/history?month=2026-11`: past incidents that began in a month; without a month, this one."""
-        moment = self._now()
-        this, first = f"{moment.page.updated_at:%Y-%m}", f"{min(moment.since, *_begun(moment)):%Y-%m}"
+        snapshot = self._now()
+        this, first = f"{snapshot.page.updated_at:%Y-%m}", f"{min(snapshot.since, *_begun(snapshot)):%Y-%m}"
         month = request.query.get("month", this)
         if not _MONTH.fullmatch(month) or not first <= month <= this:
             raise Refusal(404, "unknown", "page not found")
-        past = [one for one in moment.past if f"{one.opened_at.astimezone(UTC):%Y-%m}" == month]
-        return self._html(request, f"history {month}", "status_history.html", lambda moment, words: {
+        past = [one for one in snapshot.past if f"{one.opened_at.astimezone(UTC):%Y-%m}" == month]
+        return self._html(request, f"history {month}", "status_history.html", lambda snapshot, words: {
             "month": month, "past": past, "earlier": _month(month, -1) if month > first else None,
             "later": _month(month, 1) if month < this else None,
         })  # fmt: skip
@@ -93,19 +93,19 @@ class StatusPage:
         if one is None:
             raise Refusal(404, "unknown", "page not found")
         return self._html(
-            request, f"incident {number}", "status_incident.html", lambda moment, words: {"incident": one}
+            request, f"incident {number}", "status_incident.html", lambda snapshot, words: {"incident": one}
         )
 
     async def component(self, request: web.Request) -> web.Response:
         """`/status/components/{id}`: one component and its last 90 days; `?day=2026-11-23`: one of them."""
-        one, moment = self._component(request), self._now()
-        history = moment.histories[one.id]
+        one, snapshot = self._component(request), self._now()
+        history = snapshot.histories[one.id]
         day = _day(request.query.get("day"), [day.day for day in history.days])
-        now = moment.page.updated_at
-        mine = [each for each in moment.all if one.id in each.components]
+        now = snapshot.page.updated_at
+        mine = [each for each in snapshot.all if one.id in each.components]
         begins = datetime.combine(history.days[0].day, datetime.min.time(), UTC)
         shown = on_day(day, mine, now) if day else [each for each in mine if (each.resolved_at or now) > begins]
-        return self._html(request, f"component {one.id} {day}", "status_component.html", lambda moment, words: {
+        return self._html(request, f"component {one.id} {day}", "status_component.html", lambda snapshot, words: {
             "component": one, "histories": {one.id: strip(one, history, words, self.pages.root())}, "day": day,
             "incidents": shown[:50], "bad_days": [each for each in reversed(history.days) if each.minutes],
         })  # fmt: skip
@@ -114,7 +114,7 @@ class StatusPage:
         """Return the handler of `/status/api/v2/NAME.json`, in Statuspage's format: see ANSWERS."""
 
         async def endpoint(request: web.Request) -> web.Response:
-            return self._answer(request, name, lambda moment: _open(answer(ANSWERS[name](moment.shape))))
+            return self._answer(request, name, lambda snapshot: _open(answer(ANSWERS[name](snapshot.shape))))
 
         return endpoint
 
@@ -134,9 +134,9 @@ class StatusPage:
             Impact.MAJOR: colors["partial_outage"], Impact.CRITICAL: colors["major_outage"],
             Impact.MAINTENANCE: colors["under_maintenance"],
         }  # fmt: skip
-        return self._answer(request, f"badge {words.language}", lambda moment: _svg(
-            moment.page.title, words("unknown_days") if moment.unknown else words.summary(moment.page.impact),
-            color[moment.page.impact],
+        return self._answer(request, f"badge {words.language}", lambda snapshot: _svg(
+            snapshot.page.title, words("unknown_days") if snapshot.unknown else words.summary(snapshot.page.impact),
+            color[snapshot.page.impact],
         ), BADGE_FRESH)  # fmt: skip
 
     async def component_badge(self, request: web.Request) -> web.Response:
@@ -144,67 +144,71 @@ class StatusPage:
         one, words = self._component(request), self._words(request)
         color = getattr(self.parts.config.status_page.colors, one.condition)
         name = f"badge {one.id} {words.language}"
-        return self._answer(request, name, lambda moment: _svg(one.name, words(one.condition), color), BADGE_FRESH)
+        return self._answer(request, name, lambda snapshot: _svg(one.name, words(one.condition), color), BADGE_FRESH)
 
     async def logo(self, request: web.Request) -> web.Response:
         """`/status/logo`: the configured logo."""
-        found = self.templates.look(self.parts.config).logo
+        found = self.templates.theme(self.parts.config).logo
         if found is None:
             raise Refusal(404, "unknown", "page not found")
         return web.Response(body=found[0], content_type=found[1], headers={"Cache-Control": LOGO_FRESH})
 
     def _feed(self, request: web.Request, kind: str, make: Callable[..., str]) -> web.Response:
-        def made(moment: Moment) -> web.Response:
-            text = make(moment.page, moment.listed(), self.pages.root())
+        def made(snapshot: StatusPageSnapshot) -> web.Response:
+            text = make(snapshot.page, snapshot.listed(), self.pages.root())
             return _open(web.Response(body=text.encode("utf-8", "replace"), content_type=kind))
 
         return self._answer(request, kind, made)
 
     def _html(
-        self, request: web.Request, name: str, template: str, values: Callable[[Moment, Words], dict[str, Any]]
+        self,
+        request: web.Request,
+        name: str,
+        template: str,
+        values: Callable[[StatusPageSnapshot, Words], dict[str, Any]],
     ) -> web.Response:
         words = self._words(request)
 
-        def made(moment: Moment) -> web.Response:
+        def made(snapshot: StatusPageSnapshot) -> web.Response:
             def titles(one: Any) -> str:
-                return words.title(one, moment.names, self.parts.config.service.product)
+                return words.title(one, snapshot.names, self.parts.config.service.product)
 
-            shared: dict[str, Any] = {"page": moment.page, "names": moment.names, "titles": titles}
-            response = self.templates.render(template, self.parts.config, words, **shared, **values(moment, words))
+            shared: dict[str, Any] = {"page": snapshot.page, "names": snapshot.names, "titles": titles}
+            response = self.templates.render(template, self.parts.config, words, **shared, **values(snapshot, words))
             response.headers["Vary"] = "Accept-Language"
             return response
 
         return self._answer(request, f"{name} {words.language}", made)
 
     def _answer(
-        self, request: web.Request, name: str, make: Callable[[Moment], web.Response], fresh: str = FRESH
+        self, request: web.Request, name: str, make: Callable[[StatusPageSnapshot], web.Response], fresh: str = FRESH
     ) -> web.Response:
-        moment = self._now()
-        if name not in moment.answers:
-            if len(moment.answers) >= ANSWERS_KEPT:
-                moment.answers.clear()
-            moment.answers[name] = _kept(make(moment), fresh)
-        body, headers = moment.answers[name]
+        snapshot = self._now()
+        if name not in snapshot.answers:
+            if len(snapshot.answers) >= ANSWERS_KEPT:
+                snapshot.answers.clear()
+            snapshot.answers[name] = _kept(make(snapshot), fresh)
+        body, headers = snapshot.answers[name]
         # A client that already has it gets a 304.
         known = request.headers.get("If-None-Match", "")
         if headers["ETag"] in known or known.strip() == "*":
             return web.Response(status=304, headers={k: v for k, v in headers.items() if k != "Content-Type"})
         response = web.Response(body=body, headers=headers)
         response[SAME] = True
-        response[MOMENT] = moment
+        response[MOMENT] = snapshot
         return response
 
-    def _now(self) -> Moment:
+    def _now(self) -> StatusPageSnapshot:
         parts = self.parts
         cache = parts.incident_cache
-        return self._maker.now(
+        return self._builder.now(
             parts.config, parts.setting(), cache.public, parts.clock.now(), away=parts.monitor.away,
             known=cache.complete,
         )  # fmt: skip
 
-    def _strips(self, moment: Moment, words: Words) -> dict[str, Any]:
+    def _strips(self, snapshot: StatusPageSnapshot, words: Words) -> dict[str, Any]:
         root = self.pages.root()
-        return {one.id: strip(one, moment.histories[one.id], words, root) for one in moment.page.components}
+        return {one.id: strip(one, snapshot.histories[one.id], words, root) for one in snapshot.page.components}
 
     def _component(self, request: web.Request) -> PublicComponent:
         number = request.match_info["id"]
@@ -214,12 +218,12 @@ class StatusPage:
         return one
 
     def _words(self, request: web.Request) -> Words:
-        offered = self.templates.look(self.parts.config).languages
+        offered = self.templates.theme(self.parts.config).languages
         return Words(chosen(request.query.get("lang"), request.headers.get("Accept-Language", ""), offered))
 
 
-def _begun(moment: Moment) -> list[datetime]:
-    return [one.opened_at for one in moment.all] or [moment.since]
+def _begun(snapshot: StatusPageSnapshot) -> list[datetime]:
+    return [one.opened_at for one in snapshot.all] or [snapshot.since]
 
 
 def _month(month: str, step: int) -> str:

@@ -9,15 +9,15 @@ from aiohttp import web
 from multidict import MultiDict
 
 from receiver.model.delivery.subscription import PendingSubscription, Subscriber
-from receiver.pipeline.status.page_words import Words, chosen
-from receiver.pipeline.subscriptions.subscription_desk import Confirmed, SignedUp
+from receiver.pipeline.status.translations import Words, chosen
+from receiver.pipeline.subscriptions.status_subscriptions import Confirmed, SignedUp
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.cross_site import is_cross_site
 from receiver.web.html_pages import HtmlPages
 from receiver.web.http.client_address import client_of
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.form_fields import form_fields
-from receiver.web.status.page_look import PublicTemplates
+from receiver.web.status.page_theme import PublicTemplates
 
 MOST = 16_384
 """Maximum size of a form in bytes."""
@@ -38,12 +38,12 @@ class SubscriptionPages:
 
     async def sign_up(self, request: web.Request) -> web.Response:
         """`POST /status/subscriptions`: mail a confirmation. The response is the same for every address."""
-        desk, words = self._open(), self._words(request)
+        subscriptions, words = self._open(), self._words(request)
         if is_cross_site(request, self.parts.config.service.public_url):
             raise Refusal(403, "cross_site", "sign up at the status page itself")
         fields = await form_fields(request, MOST)
         peer = client_of(request, self.parts.config.server.trusted_proxies)
-        done = await desk.sign_up(
+        done = await subscriptions.sign_up(
             fields.get("email", ""), fields.getall(COMPONENT, []), words.language, peer, self.parts.clock.now()
         )
         if done is SignedUp.NO_ADDRESS:
@@ -92,18 +92,19 @@ class SubscriptionPages:
         token = request.match_info["token"]
         if len(token) > TOKEN or not token.isascii():
             return None, None
-        desk = self.parts.subscriptions
-        return (await desk.pending(token, self._now()) if desk.on else None), await desk.managed(token)
+        subscriptions = self.parts.subscriptions
+        pending = await subscriptions.pending(token, self._now()) if subscriptions.on else None
+        return pending, await subscriptions.managed(token)
 
     async def _genuine(self, request: web.Request) -> bool:
         token = request.match_info["token"]
         return len(token) <= TOKEN and (await self.parts.subscriptions.links()).read_manage(token) is not None
 
     def _open(self) -> Any:
-        desk = self.parts.subscriptions
-        if not desk.on:
+        subscriptions = self.parts.subscriptions
+        if not subscriptions.on:
             raise Refusal(404, "unknown", "page not found")
-        return desk
+        return subscriptions
 
     def _now(self) -> datetime:
         return self.parts.clock.now()

@@ -12,7 +12,7 @@ from receiver.incident.log.notification_outcome import NotificationPart, Outcome
 from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.incident.state import State
 from receiver.store.incidents.stored_records import packed, record_of
-from tests.incident.given import A_ENDS, B_ENDS, A, B, Store, alert, at, only, part
+from tests.incident.fixtures import A_ENDS, B_ENDS, A, B, Store, alert, at, only, part
 
 AM1, AM2 = Sender("am1"), Sender("am2")
 OWN = Sender("am2", ("am2",))

@@ -8,7 +8,7 @@ from receiver.incident.log.notification_outcome import Outcome
 from receiver.incident.timers import MONITOR, on_timer, timers
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
-from tests.incident.given import A_ENDS, B_ENDS, NOW, A, B, Store, alert, at, kinds, only, part, policy, records
+from tests.incident.fixtures import A_ENDS, B_ENDS, NOW, A, B, Store, alert, at, kinds, only, part, policy, records
 
 
 def test_the_same_again_is_a_duplicate(opened: Store) -> None:

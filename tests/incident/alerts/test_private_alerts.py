@@ -8,7 +8,7 @@ from typing import Any
 from receiver.incident.alerts.private_alerts import guarded_by_any, make_private_for
 from receiver.incident.log.event_log import Transition
 from receiver.model.incident.event import Actor, ActorKind, Kind
-from tests.incident.given import CHAT, NOW, A, Store, alert, at, only, part, policy
+from tests.incident.fixtures import CHAT, NOW, A, Store, alert, at, only, part, policy
 
 SENDER = Actor(kind=ActorKind.ALERTMANAGER, name="am")
 SECRET = alert("Leak", area="security")

@@ -11,7 +11,7 @@ from receiver.incident.log.event_log import Transition
 from receiver.model.incident.recent_changes import Changes, RecentChange
 from receiver.model.incident.state import State
 from tests.channels.notices import NOW, incident
-from tests.incident.given import POLICY
+from tests.incident.fixtures import POLICY
 
 BEGAN = incident().started_at
 

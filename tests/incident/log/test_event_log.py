@@ -10,7 +10,7 @@ from receiver.model.incident.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.policy_snapshot import EscalationProgress
 from receiver.model.incident.state import State
-from tests.incident.given import NOW, Store, alert, at, decision, part, policy
+from tests.incident.fixtures import NOW, Store, alert, at, decision, part, policy
 
 ALICE = Actor(kind=ActorKind.PERSON, name="alice")
 WORSE = decision(1)

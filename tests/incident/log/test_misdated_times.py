@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from receiver.incident.log.misdated_times import dated_ahead, moved_back
 from receiver.model.incident.incident import Incident
-from tests.incident.given import NOW, A, B, Store, at, only, part
+from tests.incident.fixtures import NOW, A, B, Store, at, only, part
 
 AHEAD = timedelta(days=2)
 

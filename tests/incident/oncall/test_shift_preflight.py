@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from receiver.incident.oncall.shift_preflight import AHEAD, Gap, check_shifts, missing_addresses
 from receiver.model.oncall.schedule_settings import Contact, Override, Person, Schedule, Target
 from receiver.model.severity_policy import Escalation, EscalationStep
-from tests.incident.given import DIRECTORY, NOW, severity
+from tests.incident.fixtures import DIRECTORY, NOW, severity
 
 PAGERS = (("pager", "pagerduty"),)
 

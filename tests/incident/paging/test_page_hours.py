@@ -28,7 +28,7 @@ from receiver.model.incident.policy_snapshot import PagingHours
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Day, Escalation, EscalationStep, PageHours, SeveritySettings
-from tests.incident.given import DIRECTORY, POLICY, Store, alert, only, part
+from tests.incident.fixtures import DIRECTORY, POLICY, Store, alert, only, part
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia")
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

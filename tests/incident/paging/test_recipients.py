@@ -18,7 +18,7 @@ from receiver.incident.publication.status_updates import published_where
 from receiver.model.incident.event import Destination
 from receiver.model.incident.page import Page
 from receiver.model.oncall.schedule_settings import Person
-from tests.incident.given import DIRECTORY, KEYS, NOW, POLICY, Store, alert, part, policy
+from tests.incident.fixtures import DIRECTORY, KEYS, NOW, POLICY, Store, alert, part, policy
 
 FALLBACK = ("lead",)
 """The contacts of the severity: they are paged if a reload has removed a contact."""

@@ -13,7 +13,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import Roles
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
-from tests.incident.given import CHAT, NOW, POLICY, A, Store, at, only, part, policy
+from tests.incident.fixtures import CHAT, NOW, POLICY, A, Store, at, only, part, policy
 
 TIMER = Actor(kind=ActorKind.TIMER, name="letter")
 

@@ -9,7 +9,7 @@ from receiver.incident.response.state_commands import on_command
 from receiver.model.command import Close, Command, Resolve
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.state import State
-from tests.incident.given import NOW, Store, alert, at, part, policy
+from tests.incident.fixtures import NOW, Store, alert, at, part, policy
 
 HOUR = timedelta(hours=1)
 EVE = Actor(kind=ActorKind.API, name="eve")

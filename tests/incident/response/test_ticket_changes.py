@@ -14,7 +14,7 @@ from receiver.model.incident.state import State
 from receiver.model.incident.ticket import Ticket, TicketStatus
 from receiver.model.severity import Severity
 from tests.channels.notices import NOW, incident
-from tests.incident.given import DIRECTORY, POLICY, severity
+from tests.incident.fixtures import DIRECTORY, POLICY, severity
 
 LOW = severity().model_copy(update={"ticket": True})
 TICKETS = replace(POLICY, directory=replace(DIRECTORY, severities={**DIRECTORY.severities, Severity.SEV4: LOW}))

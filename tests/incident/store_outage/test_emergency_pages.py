@@ -12,7 +12,7 @@ from receiver.incident.store_outage.emergency_pages import emergency_pages
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.model.incident.state import State
-from tests.incident.given import NOW, POLICY, Store, alert, at, part
+from tests.incident.fixtures import NOW, POLICY, Store, alert, at, part
 
 DOWN = alert("Down", worst=1)
 

@@ -17,7 +17,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import PAGES, TITLE, IncidentSummary, pack, unpack
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
-from tests.incident.given import NOW, POLICY, Store, alert, at, part
+from tests.incident.fixtures import NOW, POLICY, Store, alert, at, part
 
 DOWN = part(alert("Down", worst=1), alert("Slow"))
 

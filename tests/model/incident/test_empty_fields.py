@@ -7,13 +7,13 @@ import json
 import orjson
 
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.incident_text import incident_text
+from receiver.model.incident.incident_json import incident_json
 from receiver.model.incident.policy_snapshot import EscalationProgress, Plan, SeverityPlan, Step
 from receiver.model.incident.response_records import Roles
 from receiver.model.severity import Decision
 from receiver.model.severity_policy import Until
 from receiver.store.incidents.stored_records import incident_of, state_text
-from tests.incident.given import NOW, Store, alert, part
+from tests.incident.fixtures import NOW, Store, alert, part
 
 SPARSE = ("decision", "ladder")
 
@@ -34,13 +34,13 @@ def test_what_is_empty_is_left_out_and_read_again() -> None:
 
 def test_what_is_empty_but_not_by_default_is_written() -> None:
     spent = opened().model_copy(update={"spent": {}, "ring": 0})
-    assert {"spent", "ring"} <= set(orjson.loads(incident_text(spent)))
+    assert {"spent", "ring"} <= set(orjson.loads(incident_json(spent)))
     assert incident_of(state_text(spent), 0, "") == spent.model_copy(update={"id": "", "version": 0})
 
 
 def test_an_incident_is_written_as_its_model_writes_it() -> None:
     incident = opened().model_copy(update={"clocks": {"resolved": NOW}, "roles": Roles(scribe="alice"), "summary": "€"})
-    text = orjson.loads(incident_text(incident, ("plan",)))
+    text = orjson.loads(incident_json(incident, ("plan",)))
     whole = orjson.loads(incident.model_dump_json(include=set(text)))
     # Without the defaults of these two.
     sparse = {name: getattr(incident, name).model_dump(mode="json", exclude_defaults=True) for name in SPARSE}
@@ -48,7 +48,7 @@ def test_an_incident_is_written_as_its_model_writes_it() -> None:
     assert {"rule", "scope"} & set(text["decision"]) == {"rule"}
     # Only the model can handle a number beyond 64 bits.
     odd = incident.model_copy(update={"labels": {}, "upstream": {"unknown": 2**70}})
-    assert json.loads(incident_text(odd))["upstream"] == {"unknown": 2**70}
+    assert json.loads(incident_json(odd))["upstream"] == {"unknown": 2**70}
 
 
 def test_the_defaults_of_a_plan_are_left_out_and_what_another_release_has_added_is_kept() -> None:

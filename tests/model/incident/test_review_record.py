@@ -13,7 +13,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import index_fields, review_record_fields, review_record_text
 from receiver.model.incident.state import State
 from receiver.store.incidents.stored_records import state_text
-from tests.incident.given import NOW, Store, alert, part
+from tests.incident.fixtures import NOW, Store, alert, part
 
 LIVES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "histories" / "277331f" / "incidents.json").read_text("utf-8")

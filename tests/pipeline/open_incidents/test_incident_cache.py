@@ -18,7 +18,7 @@ from receiver.model.severity import Severity
 from receiver.pipeline.open_incidents import incident_cache
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache
 from receiver.pipeline.open_incidents.public_incidents import published_update
-from tests.incident.given import NOW, POLICY, Store, alert, at, part
+from tests.incident.fixtures import NOW, POLICY, Store, alert, at, part
 
 
 def incident() -> Incident:

@@ -17,9 +17,9 @@ from receiver.pipeline.open_incidents.incident_copies import BYTES, LARGEST, LEA
 from receiver.store.incidents.commit_script import script_arguments
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.stored_records import packed
-from tests.incident.given import NOW, alert, decision
+from tests.incident.fixtures import NOW, alert, decision
 from tests.pipeline.open_incidents.test_incident_cache import one as summary
-from tests.store.given import LEASE, MS, NUMBER, opening
+from tests.store.fixtures import LEASE, MS, NUMBER, opening
 
 RECORD = packed(fired(alert("HighErrorRate"), decision(2), to_ms(NOW))).decode()
 

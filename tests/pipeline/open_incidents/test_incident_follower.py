@@ -17,7 +17,7 @@ from receiver.pipeline.open_incidents import incident_follower
 from receiver.store.client.connection import StoreAway
 from receiver.web.http.query_parameters import Filters
 from receiver.web.incident_queries import queue_of
-from tests.stories.test_upstream import A, knows, looks, opened
+from tests.stories.test_alertmanager_reconciliation import A, knows, looks, opened
 from tests.stories.world import World, alert, notification
 
 HIGH: dict[str, Any] = {"annotations": {"error_rate": "7.3%"}}

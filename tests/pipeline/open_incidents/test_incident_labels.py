@@ -14,7 +14,7 @@ from receiver.pipeline.open_incidents.incident_labels import (
     labels_match,
     read_label_filter,
 )
-from receiver.store import stepped_loop
+from receiver.store import cooperative_loop
 from receiver.store.incidents.incident_labels import labels_in
 from tests.stories.world import World, alert, notification
 
@@ -75,9 +75,9 @@ def test_a_snapshot_of_a_later_version_has_no_labels(state: str) -> None:
 
 async def test_patterns_that_take_long_let_other_tasks_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[int] = []
-    monkeypatch.setattr(stepped_loop, "LONGEST_STEP", -1)
+    monkeypatch.setattr(cooperative_loop, "LONGEST_STEP", -1)
     asyncio.get_running_loop().call_soon(ran.append, 1)
-    assert await labels_hold(read_label_filter(["zone=~eu.*"]), EU, stepped_loop.TimedSteps())
+    assert await labels_hold(read_label_filter(["zone=~eu.*"]), EU, cooperative_loop.TimedSteps())
     assert ran == [1]
 
 

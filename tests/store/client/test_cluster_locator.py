@@ -17,9 +17,9 @@ from receiver.store.client.lua_script import GUARD, Script
 from receiver.store.client.store_errors import StoreSlotMigrating
 from receiver.store.due.due_set import SendingOutcome
 from receiver.store.keys import Keys
-from tests.incident.given import NOW
+from tests.incident.fixtures import NOW
 from tests.store.clusters import PASSWORD, Cluster
-from tests.store.given import MS, Rooms, grown, opening, owing
+from tests.store.fixtures import MS, Rooms, grown, opening, owing
 from tests.store.servers import NEW
 
 SCRIPTS = Path(__file__).parents[3] / "receiver" / "store" / "lua"

@@ -11,8 +11,8 @@ import pytest
 from receiver.store.client.connection import Connection, StoreAway
 from receiver.store.client.connection_lanes import Lane, lane
 from receiver.store.client.lua_script import PROBE
-from tests.garbage import left_behind
-from tests.store.given import Rooms
+from tests.garbage_collection import left_behind
+from tests.store.fixtures import Rooms
 
 
 async def test_reads_are_asked_in_one_command_and_each_gets_its_own_values(

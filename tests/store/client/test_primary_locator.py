@@ -21,7 +21,7 @@ from receiver.store.client.store_endpoint import endpoint
 from receiver.store.client.store_errors import StoreAway, StorePrimaryDown, StoreReadOnly
 from receiver.store.incidents.commit_request import StaleVersion
 from tests.faults.waiting import until
-from tests.store.given import Rooms, grown, opening
+from tests.store.fixtures import Rooms, grown, opening
 from tests.store.sentinels import NAME, PASSWORD, SENTINEL_PASSWORD, Replicated
 from tests.store.servers import DURABLE, Server, certificates, ended
 

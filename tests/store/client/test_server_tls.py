@@ -14,9 +14,9 @@ from receiver.store.client.connection import Connection
 from receiver.store.client.store_errors import StoreAway
 from tests.config.sample import SMALL
 from tests.faults.waiting import until
-from tests.incident.given import NOW
+from tests.incident.fixtures import NOW
 from tests.store.clusters import Cluster
-from tests.store.given import Rooms, grown, owing
+from tests.store.fixtures import Rooms, grown, owing
 from tests.store.servers import DURABLE, Server, certificates, ended
 
 FILES = {"ca_file": "ca", "cert_file": "client", "key_file": "client.key"}

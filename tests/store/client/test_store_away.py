@@ -16,8 +16,8 @@ from receiver.store.due.due_set import SendingOutcome
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.store.incidents.commit_request import RepeatedNotification
 from receiver.store.watchdog_times import WatchdogTimes
-from tests.incident.given import NOW
-from tests.store.given import MS, Rooms, grown, opening, owing
+from tests.incident.fixtures import NOW
+from tests.store.fixtures import MS, Rooms, grown, opening, owing
 
 pytestmark = pytest.mark.alone
 

@@ -10,7 +10,7 @@ from receiver.store.due.due_set import LeasedRow, SendingOutcome
 from receiver.store.incidents.commit_request import CommitRequest, Committed
 from receiver.store.keys import TIMERS
 from receiver.store.watchdog_times import WatchdogTimes
-from tests.store.given import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
+from tests.store.fixtures import CHAT, LEASE, MS, PAGER, Rooms, grown, owing
 
 
 async def again(rooms: Rooms, done: Committed, *, last: int, lane: str = "pager!", now: int = MS) -> Committed:
@@ -208,7 +208,7 @@ async def test_having_waited_once_it_waits_no_more(rooms: Rooms) -> None:
     assert (await again(rooms, done, last=4, now=MS + 60_001)).leased == ("row",)
 
 
-async def test_parked_is_a_letter_and_not_due(rooms: Rooms) -> None:
+async def test_a_given_up_row_is_a_dead_letter_and_not_due(rooms: Rooms) -> None:
     done, row = await one(rooms)
     told = await rooms.due.complete(row, SendingOutcome.PARKED, MS, letter={"id": "row", "reason": "refused"})
     assert (told, score(rooms)) == ("parked", None)

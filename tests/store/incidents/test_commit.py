@@ -12,7 +12,7 @@ from receiver.model.incident.event import Kind
 from receiver.store.client.connection import Script
 from receiver.store.incidents.commit_request import CommitRequest, StaleVersion
 from receiver.store.incidents.incident_store import COMMIT
-from tests.store.given import LEASE, MS, Rooms, grown, opening, owing, record
+from tests.store.fixtures import LEASE, MS, Rooms, grown, opening, owing, record
 
 
 async def test_what_was_written_is_read_again(rooms: Rooms) -> None:

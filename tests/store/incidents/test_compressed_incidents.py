@@ -26,9 +26,9 @@ from receiver.store.incidents.incident_labels import read_labels
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.incidents.similar_index import MONTH_MS, SimilarIndex
 from receiver.store.incidents.store_recovery import StoreMemory
-from tests.incident.given import policy
-from tests.store.given import CHAT, MS, NUMBER, Rooms, grown, opening, owing
-from tests.store.incidents.over import LATER, compressed, over, reading, written
+from tests.incident.fixtures import policy
+from tests.store.fixtures import CHAT, MS, NUMBER, Rooms, grown, opening, owing
+from tests.store.incidents.ended_incidents import LATER, compressed, over, reading, written
 
 DAY = 86_400
 HISTORIES = Path(__file__).parents[2] / "histories" / "277331f" / "incidents.json"

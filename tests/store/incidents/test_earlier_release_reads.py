@@ -18,8 +18,8 @@ from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.severity import Severity
 from receiver.store.incidents.stored_records import packed, record_of, state_text
 from tests.faults.earlier_release import extract
-from tests.incident.given import Store, alert, at, part
-from tests.store.given import record
+from tests.incident.fixtures import Store, alert, at, part
+from tests.store.fixtures import record
 
 READS = """\
 import json, sys

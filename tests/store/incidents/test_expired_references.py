@@ -10,7 +10,7 @@ import redis
 
 from receiver.model.command import AddAction
 from receiver.store.incidents.expired_references import ExpiredReferences
-from tests.stories.test_matrix import ALICE, HIGH
+from tests.stories.test_escalation import ALICE, HIGH
 from tests.stories.world import World, alert, notification
 
 

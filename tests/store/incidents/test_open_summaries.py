@@ -12,8 +12,8 @@ from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.state import State
 from receiver.store.incidents.commit_request import Committed
 from receiver.store.incidents.open_summaries import OpenSummaries
-from tests.incident.given import POLICY
-from tests.store.given import Rooms, grown, opening
+from tests.incident.fixtures import POLICY
+from tests.store.fixtures import Rooms, grown, opening
 
 
 async def opened(rooms: Rooms, key: str = "key", **more: Any) -> Committed:

@@ -13,7 +13,7 @@ from receiver.model.incident.event import Actor, ActorKind, Destination, Event, 
 from receiver.model.severity import Severity
 from receiver.store.incidents.stored_records import event_text
 from receiver.store.incidents.written_incidents import KEPT, LONGEST, WrittenIncidents
-from tests.store.given import Rooms, grown, opening
+from tests.store.fixtures import Rooms, grown, opening
 
 AT = datetime(2026, 11, 23, 14, 2, 11, 611000, tzinfo=UTC)
 

@@ -1,3 +1,5 @@
+"""Quantities are read from the text of alerts in every unit; unreadable ones are reported with the reason."""
+
 from __future__ import annotations
 
 import math

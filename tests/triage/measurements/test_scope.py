@@ -1,3 +1,5 @@
+"""The scope of an alert: from its label or annotation, or by counting tenants."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,8 +1,10 @@
+"""The condition that would have made a decision one step worse, in words."""
+
 from __future__ import annotations
 
 import pytest
 
-from tests.triage.given import CAPS, REFERENCE, alert, decide, ruleset
+from tests.triage.strategies import CAPS, REFERENCE, alert, decide, ruleset
 
 BY_LABEL = 'otherwise (SEV-2) if severity="critical" or "crit" or "page" or 10 more'
 

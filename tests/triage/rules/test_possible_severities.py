@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from receiver.triage.rules.possible_severities import spectrum
-from tests.triage.given import REFERENCE
+from tests.triage.strategies import REFERENCE
 
 PERCENT = "{{ $value | humanizePercentage }}"
 

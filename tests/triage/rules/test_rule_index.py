@@ -1,3 +1,5 @@
+"""The index of rules returns the same decision as trying every rule, and tries only rules that may match."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +12,7 @@ from receiver.triage.measurements.units import Unit
 from receiver.triage.rules.compiled_rule import Facts, Rule
 from receiver.triage.rules.rule_index import Near, RuleIndex
 from receiver.triage.rules.rules_file import RuleSettings
-from tests.triage.given import ALERTS, named, rules
+from tests.triage.strategies import ALERTS, named, rules
 
 UNITS = {"error_rate": Unit.RATIO, "latency": Unit.SECONDS, "slowdown": Unit.FACTOR}
 ORDER = ("all_users", "many_users", "single_tenant", "internal")

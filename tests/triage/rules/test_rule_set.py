@@ -1,3 +1,5 @@
+"""Decisions of a rule set: comparisons, caps, reasons, and unknown values."""
+
 from __future__ import annotations
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from receiver.model.alert.alert import Alert, AlertStatus
 from receiver.model.severity import Severity
 from receiver.triage.rules.rule_set import RuleSet, RulesSettings, verdict
-from tests.triage.given import DOCUMENT, REFERENCE, alert, decide, ruleset
+from tests.triage.strategies import DOCUMENT, REFERENCE, alert, decide, ruleset
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""Rule tests of users: they pass, fail with each difference, and report mistakes in their file."""
+
 from __future__ import annotations
 
 from pathlib import Path

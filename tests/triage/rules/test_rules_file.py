@@ -1,3 +1,5 @@
+"""The rules file: every mistake is reported at its path, and valid but unwise rules cause warnings."""
+
 from __future__ import annotations
 
 from pathlib import Path

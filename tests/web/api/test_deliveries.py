@@ -30,7 +30,7 @@ async def parked(house: House) -> House:
     return house
 
 
-async def test_a_letter_is_tried_again_with_the_newest_state(parked: House) -> None:
+async def test_a_dead_letter_is_retried_with_the_newest_state(parked: House) -> None:
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "list")
     assert (code, out.count("\n")) == (0, 1)
     number = out.split()[0]
@@ -92,7 +92,7 @@ async def test_nor_from_being_dropped(parked: House) -> None:
     assert (await receiver(parked, "wrong-token", "dead-letters", "drop", "a", "b"))[0] == 1
 
 
-async def test_a_letter_that_many_replay_at_once_is_sent_once(parked: House) -> None:
+async def test_a_dead_letter_that_is_retried_many_times_at_once_is_sent_once(parked: House) -> None:
     del parked.world.slack.refused["chat.postMessage"]
     (letter,) = (await parked.get(LETTERS, ADMIN))[1]["items"]
     path = f"{LETTERS}/{letter['id']}/replay"

@@ -10,7 +10,7 @@ from tests.stories.world import notification
 from tests.web.browser import Browser
 from tests.web.conftest import READ, House
 from tests.web.console.conftest import sign_in, violations
-from tests.web.console.test_night import compared
+from tests.web.console.test_night_incident import compared
 from tests.web.test_isolation import asked
 from tests.web.test_similar import indexed, lived, slow
 
@@ -37,7 +37,7 @@ async def test_charts_and_similar_incidents_are_read_by_everybody(house: House, 
     url, wrong = str(house.client.make_url("/")).rstrip("/"), list[str]()
     pictures: dict[str, bytes] = {}
     here = f"/incidents/{number}"
-    paths = {"similar": here, "report": "/reports/2026-11", "course": f"{here}/timeline"}
+    paths = {"similar": here, "report": "/reports/2026-11", "timeline": f"{here}/timeline"}
     await chromium.view(390, 844, "light")
     await sign_in(chromium, url)
     for name, width, height in LOOKS:
@@ -47,7 +47,7 @@ async def test_charts_and_similar_incidents_are_read_by_everybody(house: House, 
             assert await chromium.ask("document.querySelectorAll('.chart svg').length") >= 1, path
             assert await chromium.ask("document.documentElement.scrollWidth") <= width, path
             if picture == "similar":
-                # The other pages are checked in test_night.py.
+                # The other pages are checked in test_night_incident.py.
                 wrong += [f"{name} {path} {one}" for one in await violations(chromium, axe)]
             place = "#facts" if picture == "similar" else ".chart"
             await chromium.ask(f"document.querySelector('{place}').scrollIntoView()")

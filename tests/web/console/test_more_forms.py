@@ -134,7 +134,7 @@ async def test_the_system_page_tells_of_successes_rules_and_storms(house: House,
 
 def test_no_page_of_the_console_is_left_without_the_frame() -> None:
     folder = Path(__file__).parents[3] / "receiver" / "web" / "templates" / "console"
-    outside = {"frame.html", "parts.html", "problem.html"}
+    outside = {"frame.html", "parts.html", "error.html"}
     assert [
         one.name for one in folder.iterdir() if one.name not in outside and "frame.html" not in one.read_text()
     ] == []

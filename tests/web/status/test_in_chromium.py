@@ -16,8 +16,8 @@ from tests.web.conftest import READ, House, Opened
 from tests.web.console.conftest import axe, violations
 from tests.web.console.test_keyboard import LISTEN
 from tests.web.status.conftest import Mailbox, deliver, link_in, subscribable
-from tests.web.status.test_page import outage
 from tests.web.status.test_status_page import DOWN
+from tests.web.status.test_status_page_content import outage
 
 pytestmark = pytest.mark.e2e
 __all__ = ["axe"]

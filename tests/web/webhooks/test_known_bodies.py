@@ -82,7 +82,7 @@ async def test_a_start_in_the_future_is_read_each_time(house: House, parsed: lis
     assert parsed == [ahead] * 2
 
 
-async def test_a_repetition_that_nobody_can_look_up_is_a_debt(
+async def test_a_repetition_that_cannot_be_looked_up_is_kept_for_a_retry(
     house: House, parsed: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await house.post(DOWN)

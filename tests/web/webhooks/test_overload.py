@@ -88,7 +88,7 @@ async def test_when_a_group_was_stored_is_kept_while_a_body_that_came_before_may
     assert list(refused._settled) == ["b", "c"]
 
 
-async def test_an_end_replaces_what_is_owed_though_it_pages_nobody(
+async def test_an_end_replaces_the_kept_notification_though_it_pages_no_one(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -102,7 +102,7 @@ async def test_an_end_replaces_what_is_owed_though_it_pages_nobody(
 
 
 @pytest.mark.parametrize("newer", [DOWN, OVER])
-async def test_a_large_debt_is_judged_by_the_newest_notification(
+async def test_a_large_kept_notification_is_replaced_by_the_newest_one(
     house: House, newer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judging, go = asyncio.Event(), asyncio.Event()
@@ -198,7 +198,7 @@ async def test_a_sender_that_hangs_up_has_sent_its_notification(house: House) ->
             await asyncio.sleep(0.01)
 
 
-async def test_a_sev_2_that_is_refused_is_a_debt_and_its_repetition_is_not_read(
+async def test_a_refused_sev_2_is_kept_and_its_repetition_is_not_read(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[bytes] = []

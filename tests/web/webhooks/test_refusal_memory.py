@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from receiver.store.client.store_errors import Overloaded, StoreSlow
 from receiver.store.incidents.commit_request import CommitRequest, Committed, StaleVersion
 from receiver.web.webhooks import arrival_order, notification_acceptance
-from tests.garbage import left_behind
+from tests.garbage_collection import left_behind
 from tests.stories.world import alert, notification
 from tests.web.conftest import House, Opened
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from receiver.model.base import Frozen
 from receiver.model.command import Line, Prose
-from receiver.model.field_words import first_of
+from receiver.model.validation_messages import first_message
 from receiver.pipeline.response.command_handler import InvalidField
 from receiver.pipeline.status.announcements import NoSuchAnnouncement
 from receiver.store.shared_documents import SharedDocumentsFull
@@ -52,7 +52,7 @@ async def take_announcement(parts: AppParts, visitor: SignedInPerson, fields: Fi
     except SharedDocumentsFull as full:
         raise Refusal(409, "full", str(full)) from None
     except ValidationError as wrong:
-        raise Refusal(400, "bad_form", first_of(wrong)) from None
+        raise Refusal(400, "bad_form", first_message(wrong)) from None
     except ValueError as wrong:
         raise Refusal(400, "bad_form", str(wrong)) from None
     return "announce"

@@ -9,8 +9,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from receiver.model.command import Assign, Command
-from receiver.model.field_words import first_of
 from receiver.model.incident.incident import Incident
+from receiver.model.validation_messages import first_message
 from receiver.pipeline.response.command_handler import (
     CommandResult,
     IdempotencyKeyReused,
@@ -80,7 +80,7 @@ class IncidentForms:
         except SilenceFailed as failed:
             raise Refusal(502, "upstream", str(failed)) from None
         except ValidationError as wrong:
-            raise Refusal(400, "bad_form", first_of(wrong)) from None
+            raise Refusal(400, "bad_form", first_message(wrong)) from None
         except ValueError as wrong:
             raise Refusal(400, "bad_form", str(wrong)) from None
 

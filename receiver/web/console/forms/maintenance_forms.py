@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from receiver.model.base import Frozen
 from receiver.model.command import Line, Name
-from receiver.model.field_words import first_of
 from receiver.model.oncall.rotation_settings import check_weekly
 from receiver.model.setting_values import known_zone
+from receiver.model.validation_messages import first_message
 from receiver.pipeline.alerts.maintenance_windows import NoSuchWindow, window_of
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, InvalidField
 from receiver.store.shared_documents import SharedDocumentsFull
@@ -66,7 +66,7 @@ async def take_window(parts: AppParts, visitor: SignedInPerson, fields: Fields) 
     except IdempotencyKeyReused:
         raise Refusal(409, "reused_key", SENT_BEFORE) from None
     except ValidationError as wrong:
-        raise Refusal(400, "bad_form", first_of(wrong)) from None
+        raise Refusal(400, "bad_form", first_message(wrong)) from None
     except ValueError as wrong:
         raise Refusal(400, "bad_form", str(wrong)) from None
     return "window"

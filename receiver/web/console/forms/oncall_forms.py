@@ -8,8 +8,8 @@ from functools import partial
 from pydantic import ValidationError
 
 from receiver.model.command import PageContact
-from receiver.model.field_words import first_of
 from receiver.model.incident.event import Actor, ActorKind
+from receiver.model.validation_messages import first_message
 from receiver.pipeline.oncall.overrides import NoSuchOverride, PastOverride
 from receiver.pipeline.oncall.shift_offers import DAYS, ShiftOffer, ShiftOffers
 from receiver.pipeline.response.adhoc_pages import AnotherTeam
@@ -57,7 +57,7 @@ class OnCallForms:
         except IdempotencyKeyReused:
             raise Refusal(409, "reused_key", SENT_BEFORE) from None
         except ValidationError as wrong:
-            raise Refusal(400, "bad_form", first_of(wrong)) from None
+            raise Refusal(400, "bad_form", first_message(wrong)) from None
         except ValueError as wrong:
             raise Refusal(400, "bad_form", str(wrong)) from None
 
