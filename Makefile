@@ -13,12 +13,14 @@ REST    := not (faults or e2e or alone or failover)
 # decisions that no test of their own runs. Coverage nearly doubles the CPU time of a test, so all others run without it, and
 # so do those that try many cases of what others cover.
 PURE     := model triage incident review
-STORIES  := emergency held history joining looking_back measuring personal_rules publication_goes_on set_right sms split \
-	superseded teams tickets unstored_steps upstream verification watchdog
-SWEEPS  := tests/incident/test_nobody_forgotten.py tests/incident/alerts/test_histories.py tests/triage/rules/test_laws.py
+STORIES := alertmanager_reconciliation corrections emergency_pages escalation_without_store fix_verification \
+	follow_up_updates held_incidents joined_alerts measured_severity notification_history personal_rules reviews sms \
+	split superseded_incidents teams tickets watchdog
+SWEEPS  := tests/incident/test_paging_invariant.py tests/incident/alerts/test_notification_order.py \
+	tests/triage/rules/test_rule_properties.py
 MEASURED = $(filter-out $(SWEEPS),$(shell find $(PURE:%=tests/%) -name 'test_*.py')) $(STORIES:%=tests/stories/test_%.py) \
 	tests/cli/commands/test_test_rules.py tests/config/loader/test_store_checks.py tests/web/api/test_every_operation.py \
-	tests/web/api/test_maintenance.py tests/web/api/test_incident_commands.py tests/web/test_the_example.py \
+	tests/web/api/test_maintenance.py tests/web/api/test_incident_commands.py tests/web/test_example_incident.py \
 	tests/web/webhooks/test_slack.py
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host \
 	--no-emit-find-links --no-header --no-emit-options --resolver=backtracking

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing import FIRST, LIMIT, SECOND, failing, failovers, nothing_lost
+from tests.faults.failover import FIRST, LIMIT, SECOND, failover_stage, failovers, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.clusters import Cluster
 

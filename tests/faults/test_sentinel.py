@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.failing import FIRST, GIVEN, IN_TURN, LIMIT, failing, failovers, metrics_of, nothing_lost
+from tests.faults.failover import FIRST, GIVEN, IN_TURN, LIMIT, failover_stage, failovers, metrics_of, nothing_lost
 from tests.faults.waiting import say, until
 from tests.store.sentinels import Replicated
 
