@@ -144,7 +144,7 @@ def page_box(record: Record) -> Panel:
         text.append(f"\n{record['note']}")
     if record.get("description"):
         text.append(f"\n{record['description']}")
-    text.append(f"\n\nfor {record.get('person', 'nobody')}")
+    text.append(f"\n\nfor {record.get('person', 'no one')}")
     if record.get("contact") and record["contact"] != record.get("person"):
         text.append(f" ({record['contact']})")
     head = " · ".join(str(part) for part in ("PAGE", record.get("severity"), incident) if part)

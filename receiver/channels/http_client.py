@@ -168,7 +168,7 @@ def _why(error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not trusted"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known"
+        return "its host name cannot be resolved"
     return error.os_error.strerror or type(error.os_error).__name__
 
 

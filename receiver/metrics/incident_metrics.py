@@ -55,7 +55,7 @@ class IncidentMetrics:
             "receiver_unattended_incidents", "Open incidents whose escalation is overdue", registry=registry
         )
         self.unanswered = Gauge(
-            "receiver_unanswered_incidents", "Open incidents for which everyone was paged and nobody answered",
+            "receiver_unanswered_incidents", "Open incidents for which everyone was paged and no one responded",
             registry=registry,
         )  # fmt: skip
         for severity in Severity:

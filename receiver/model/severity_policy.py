@@ -158,7 +158,7 @@ class EscalationStep(Settings):
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if not self.page and not self.notify:
-            raise ValueError("the step pages and notifies nobody (write page: [contact] or notify: [contact])")
+            raise ValueError("the step pages and notifies no one (write page: [contact] or notify: [contact])")
         return self
 
 

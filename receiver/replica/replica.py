@@ -159,7 +159,7 @@ class Replica(
         while True:
             await asyncio.sleep(WATCH)
             if not embedded.alive():
-                log.error("embedded_store_ended", next="it is started again")
+                log.error("embedded_store_ended", next="it is being restarted")
                 with suppress(EmbeddedStoreError):
                     await asyncio.to_thread(embedded.restart)
 

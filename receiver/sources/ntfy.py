@@ -61,10 +61,10 @@ class NtfyTopic:
                 async for line in response.content:
                     yield _posted(line)
         except TimeoutError:
-            raise SourceError("timeout", f"{host} says nothing") from None
+            raise SourceError("timeout", f"{host} sent nothing") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise SourceError("connection", f"the stream from {host} broke: {type(error).__name__}") from None
-        raise SourceError("connection", f"{host} has ended the stream")
+        raise SourceError("connection", f"{host} closed the stream")
 
 
 def _posted(line: bytes) -> Posted | None:

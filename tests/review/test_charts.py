@@ -40,7 +40,7 @@ def test_the_course_has_each_phase_and_each_mark_on_one_axis() -> None:
     assert course.ends == log()[-1].at, "events after it was resolved are not included"
     assert course_counts(course) == [("Alerts", 5), ("Pages", 1), ("Acknowledged", 1)]
     assert [mark.text for mark in course.marks if mark.row == "Acknowledged"] == ["Ada"]
-    drawn = course_svg(course, f"Course of {HOSTILE}")
+    drawn = course_svg(course, f"Timeline of {HOSTILE}")
     root = ElementTree.fromstring(drawn)
     assert root.get("role") == "img" and HOSTILE in (root.get("aria-label") or "")
     assert "<script" not in drawn and "style=" not in drawn

@@ -369,7 +369,7 @@ async def test_a_change_that_was_lost_under_a_later_one_is_reported(world: World
     await beats(world)
     await world.forward("10s")
     (text,) = told(world)
-    assert text.endswith("1 incident lost the last change: INC-2026-0001. Check whether to repeat that change.")
+    assert text.endswith("1 incident lost the most recent change: INC-2026-0001. Check whether to repeat that change.")
     assert still.id not in text, "it lacks nothing"
 
 

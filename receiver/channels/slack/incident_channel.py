@@ -156,7 +156,9 @@ class SlackRoom:
             if not isinstance(channel, dict) or not isinstance(channel.get("id"), str):
                 raise DeliveryError("bad_answer", "conversations.create answered without a channel", ambiguous=True)
             return {"room": channel["id"], "name": str(channel.get("name") or tried)[:NAME_LIMIT]}
-        raise DeliveryError("client_error", f"{TRIES} names for its channel are in use, {name} first", permanent=True)
+        raise DeliveryError(
+            "client_error", f"the {TRIES} names tried for its channel are in use, starting with {name}", permanent=True
+        )
 
     async def _ours(self, name: str, notice: Notice) -> str | None:
         # Created by this bot after the incident began, and empty or with our mark in it.

@@ -76,7 +76,7 @@ def _move(verb: str, path: str, text: str) -> None:
     incidents.command(verb)(command)
 
 
-_move("ack", "acknowledge", "Acknowledge it: no one else is paged, as its severity configures.")
+_move("ack", "acknowledge", "Acknowledge it: escalation stops, unless its severity escalates until it is resolved.")
 _move("identify", "identify", "Mark the cause as known.")
 _move("mitigated", "mitigate", "Mark the fix as in place: the incident is monitored.")
 _move("resolve", "resolve", "Resolve it.")

@@ -41,7 +41,7 @@ def hold_for_maintenance(draft: Transition, policy: Policy, alerts: Iterable[Map
 
 
 def _hold(draft: Transition, policy: Policy, name: str, until: datetime) -> None:
-    text = f"in the maintenance window {name} until {rfc3339(until)}: nobody is paged"
+    text = f"in maintenance window {name} until {rfc3339(until)}: no one is paged"
     data = {"held": f"{WINDOW}{name}", "until": rfc3339(until)}
     draft.add(Kind.MAINTENANCE, "maintenance", text, data, policy.informs)
 

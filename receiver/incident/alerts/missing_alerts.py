@@ -67,7 +67,7 @@ def on_alertmanager_answer(
     # The incident is not over while at least one alert fires in Alertmanager.
     over = incident.firing and len(gone) >= incident.firing
     if over and incident.severity in ASKED_FIRST and not draft.incident.proposed:
-        minutes = grace.total_seconds() / 60
-        text = f"Alertmanager has not had its {len(gone)} alerts for {minutes:g} min: resolve it if it is over"
+        missing = f"its {len(gone)} alerts have been missing from Alertmanager for {grace.total_seconds() / 60:g} min"
+        text = f"{missing}: resolve it if it is over"
         draft.add(Kind.RESOLUTION_PROPOSED, "unknown_upstream", text, {"unknown": len(gone)}, policy.informs)
     return draft

@@ -66,7 +66,7 @@ def _take(draft: Transition, policy: Policy, index: int, step: Step) -> bool:
     known = bool(step.notify) and not notified and _notified_before(draft, policy, step)
     if reached or notified or known:
         return False
-    text = f"nobody can be reached in step {index + 1}: the next step is taken at once"
+    text = f"no one can be reached in step {index + 1}: the next step is taken immediately"
     draft.add(Kind.STEP_PASSED, "nobody", text, {**data, "events": len(draft.events) - before}, policy.informs)
     return True
 

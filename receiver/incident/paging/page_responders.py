@@ -45,7 +45,7 @@ def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = Fal
             draft.add(
                 Kind.EMERGENCY_PAGED,
                 "emergency",
-                f"{page.person} was paged while the store was away",
+                f"{page.person} was paged while the store was unavailable",
                 {"page": page.model_dump(mode="json")},
                 (page_destination(page),),
             )
@@ -161,8 +161,8 @@ def page_recipients(
 
 def _record_skipped(draft: Transition, policy: Policy, skipped: Iterable[SkippedRecipient]) -> None:
     for one in skipped:
-        who = one.person or "nobody"
-        text = f"{who} of {one.contact} is not paged: {one.reason.replace('_', ' ')}"
+        who = f"{one.person} ({one.contact})" if one.person else one.contact
+        text = f"{who} is not paged: {one.why}"
         where = {"contact": one.contact, "person": one.person}
         draft.add(Kind.PAGE_PASSED, one.reason, text, where, policy.informs if one.reason != "already_paged" else ())
 
@@ -219,4 +219,4 @@ def _gather(draft: Transition, policy: Policy, step: str) -> None:
     fresh = [person for person in people if person not in known]
     if people and step in FRESH:
         to = (*policy.informs, *email_destinations(policy, fresh))
-        draft.add(Kind.ALL_HANDS, step, f"all hands called: {', '.join(people)}", {"people": fresh}, to)
+        draft.add(Kind.ALL_HANDS, step, f"all hands notified: {', '.join(people)}", {"people": fresh}, to)

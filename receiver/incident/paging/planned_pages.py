@@ -29,6 +29,11 @@ class SkippedRecipient:
     person: str | None
     reason: str
 
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return "no one is on call" if self.reason == "nobody" else self.reason.replace("_", " ")
+
 
 def episode_of(starts: Iterable[datetime]) -> int:
     """Return the earliest of the startsAt in milliseconds: it distinguishes one outage of a group from the next."""

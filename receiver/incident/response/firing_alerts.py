@@ -23,7 +23,7 @@ def still_firing(firing: int, reopen_within: timedelta, *, closed: bool = False)
     minutes = reopen_within.total_seconds() / 60
     follows = "a new incident opens" if closed else f"the incident reopens (a new one opens after {minutes:g} min)"
     return (
-        f"{alerts} and will page nobody while the incident is over. If {one} ends and fires again or gets more severe "
+        f"{alerts} and will page no one while the incident is over. If {one} ends and fires again or gets more severe "
         f"than the incident, or another alert of the group fires, {follows}"
     )
 

@@ -51,7 +51,7 @@ def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] =
     minutes = policy.monitor_for.total_seconds() / 60
     if draft.incident.firing:
         fires = f"{draft.incident.firing} alert{'s' if draft.incident.firing > 1 else ''} still firing"
-        notify_again(draft, policy, f"monitored for {minutes:g} min with {fires}: it is open again")
+        notify_again(draft, policy, f"reopened: {fires} after {minutes:g} min of monitoring")
         return
     said = "; ".join(f"{check.name}: {check.detail}" for check in checks)
     text = f"no alert fired for {minutes:g} min" + (f"; {said}" if said else "")

@@ -73,7 +73,7 @@ def _check_merge(child: Incident, parent: Incident) -> None:
     if parent.state.over:
         raise IllegalCommand(parent, "merge into", f"it is {parent.state}: reopen it first", ("reopen",))
     if child.storm or parent.storm:
-        raise IllegalCommand(child, "merge", "a storm is not merged")
+        raise IllegalCommand(child, "merge", "a storm cannot be merged")
     if child.drill is not parent.drill:
         drill = child if child.drill else parent
         raise IllegalCommand(child, "merge", f"{drill.label} is a drill, and the other one is not")

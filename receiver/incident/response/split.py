@@ -71,7 +71,7 @@ def split_incident(
     text = f"split from {parent.label} by {actor.name} with {len(part.names)} alerts"
     data = {"alerts": list(incident.names), "from": parent.id}
     draft.open(incident, "split", text, data, policy.informs)
-    draft.add(Kind.ACKNOWLEDGED, "split", f"{actor.name} has it", {"by": actor.name}, policy.informs)
+    draft.add(Kind.ACKNOWLEDGED, "split", f"acknowledged by {actor.name}", {"by": actor.name}, policy.informs)
     return IntakeDecision(
         Outcome.OPENED,
         "split",

@@ -61,8 +61,9 @@ def _whole(
         return AddNote(text=f"{ticket.key} is done{who}; the incident stays open: resolve it if it is over")
     if taken and incident.state is State.OPEN:
         if policy.called(incident).ticket:
-            return Acknowledge(text=f"{ticket.key} is taken{who}")
+            return Acknowledge(text=f"{ticket.key} is in progress{who}")
         return AddNote(
-            text=f"{ticket.key} is taken{who}; paging continues: acknowledge the incident if someone is working on it"
+            text=f"{ticket.key} is in progress{who}; paging continues: acknowledge the incident if someone is working "
+            "on it"
         )
     return None

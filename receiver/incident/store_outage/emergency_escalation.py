@@ -15,8 +15,8 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.model.incident.state import State
 
-AWAY = "the incident store is away"
-NOTE = f"nobody has acknowledged ({AWAY})"
+AWAY = "the incident store is unavailable"
+NOTE = f"no one has acknowledged ({AWAY})"
 """The text that a page of such a step has before the title of the incident."""
 
 

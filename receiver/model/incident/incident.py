@@ -147,7 +147,7 @@ class Incident(Kept):
     sender: str = ""
     """The name of the token that opened it; empty: an earlier release or this service opened it."""
     private: bool = False
-    """Whether only its team, and callers that are limited to no team, can see it."""
+    """Whether only its team, and callers without a team limit, can see it."""
     private_at: datetime | None = None
     """When it became private; None: it is not private, or was from the start."""
     visible_to: tuple[str, ...] = ()

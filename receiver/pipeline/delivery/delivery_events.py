@@ -128,7 +128,7 @@ class DeliveryEvents:
                     kind, reason = draft.events[0].kind, draft.events[0].reason
                     log.warning("incident_changed", incident=done.incident.id, outcome=kind, reason=reason)
                 return
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
 
 def _page(incident: Incident, key: str) -> Page | None:

@@ -231,8 +231,8 @@ def command_of(told: PagerDutyWebhookEvent, now: datetime) -> Command | None:
         "resolved": "merged into another incident in PagerDuty",
         "status_update_published": f"status update in PagerDuty: {told.text}" if told.text else "",
         "unacknowledged": "no longer acknowledged in PagerDuty",
-        "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
-        "delegated": f"delegated in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
+        "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'no one'}",
+        "delegated": f"delegated in PagerDuty to {', '.join(told.assignees) or 'no one'}",
     }.get(kind, "")
     if not text.strip():
         return None

@@ -86,7 +86,7 @@ class SmsAnswers:
             return f"Resolve {incident.label} in chat or in the console: an SMS can be forged."
         acknowledges = answer.wish is Wish.ACKNOWLEDGE
         if acknowledges and page.seq <= incident.hushed:
-            return f"{incident.label} has been acknowledged by {incident.acknowledged_by or 'somebody'}."
+            return f"{incident.label} has been acknowledged by {incident.acknowledged_by or 'someone'}."
         command: Command = Acknowledge(text="by SMS") if acknowledges else Escalate(text="by SMS")
         actor = Actor(kind=ActorKind.PERSON, name=page.person)
         try:

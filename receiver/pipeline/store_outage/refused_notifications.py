@@ -100,7 +100,8 @@ class RefusedNotifications:
     def add_unread(self, body: bytes, sender: Sender = ANYBODY) -> None:
         """Keep a body that this process was too busy to read; it is judged later, and kept if it pages."""
         if not self.unread.add(body, self.clock.monotonic(), sender):
-            log.error("refused_notification_dropped", kept=len(self.unread), reason="too many bodies wait to be read")
+            reason = "too many bodies are waiting to be read"
+            log.error("refused_notification_dropped", kept=len(self.unread), reason=reason)
             return
         self.added.set()
 

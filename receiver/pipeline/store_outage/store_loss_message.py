@@ -25,7 +25,7 @@ def store_loss_message(back: Sequence[str], gone: Sequence[str], diverged: Seque
         )
     if diverged:
         lost = "1 incident" if len(diverged) == 1 else f"{len(diverged)} incidents"
-        parts.append(f"{lost} lost the last change: {_listed(diverged)}. Check whether to repeat that change.")
+        parts.append(f"{lost} lost the most recent change: {_listed(diverged)}. Check whether to repeat that change.")
     return " ".join(parts)
 
 

@@ -85,7 +85,7 @@ class Auditor:
         self.metrics.unanswered.set(len(unanswered))
         if unanswered:
             log.error(
-                "escalation_exhausted", incidents=unanswered[:20], hint="everyone was paged and nobody has answered"
+                "escalation_exhausted", incidents=unanswered[:20], hint="everyone was paged and no one has responded"
             )
         if overdue or unattended:
             log.error(

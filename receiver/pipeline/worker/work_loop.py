@@ -160,7 +160,7 @@ class WorkLoop:
         if self.monitor.gone:
             # A page that waits for its turn is sent without the store.
             for row, latest in self.pool.take_waiting():
-                self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
+                self.unstored.add(row, latest, StoreAway("the store became unavailable before it was sent"))
 
     async def poll(self) -> None:
         """Follow the store's clock and the changes of other replicas, and start what is due."""

@@ -147,7 +147,7 @@ def warnings(durability: str, replicas: int, answers: Answers, kind: StoreKind) 
     found = []
     given = level(durability, answers)
     if durability == "fsync" and given not in (*DURABLE, CANNOT_BE_SEEN):
-        why = f"redis.durability is fsync, and the server gives {given}"
+        why = f"redis.durability is fsync, but the server provides {given}"
         found.append(ServerWarning(DURABILITY, why, "set appendonly yes and appendfsync always"))
     if answers.evicts:
         why = f"its memory is limited and maxmemory-policy is {answers.evicts}: it drops incidents silently"

@@ -133,7 +133,7 @@ class IncidentReviewApi:
 
     def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
         course = course_of(incident, events, self.parts.clock.now(), self.parts.overrides.schedules.people)
-        return {"Timeline": course_svg(course, f"Course of {incident.id}")}
+        return {"Timeline": course_svg(course, f"Timeline of {incident.id}")}
 
     async def _incident(self, request: web.Request, *known: str) -> Incident:
         caller = self.gate.admit(request, Scope.READ)

@@ -149,7 +149,7 @@ def _incident_reads(api: IncidentApi) -> list[Operation]:
 
 def _lifecycle_operations(respond: IncidentCommandApi) -> list[Operation]:
     moves = {
-        "acknowledge": "Acknowledge it: no one else is paged, as its severity configures.",
+        "acknowledge": "Acknowledge it: escalation stops, unless its severity escalates until it is resolved.",
         "identify": "Mark the cause as known.",
         "mitigate": "Mark the fix as in place: the incident is monitored.",
         "resolve": "Resolve it.",

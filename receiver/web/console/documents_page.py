@@ -94,7 +94,7 @@ class DocumentsPage:
 
     def _course(self, incident: Incident, events: Sequence[Event]) -> Pictures:
         course = course_of(incident, events, self.parts.clock.now(), self.frame.people)
-        return {"Timeline": course_svg(course, f"Course of {incident.id}")}
+        return {"Timeline": course_svg(course, f"Timeline of {incident.id}")}
 
     async def _newest(self, number: str, caller: Caller) -> int:
         incident = await by_id(self.parts.incidents, number, caller)

@@ -82,7 +82,7 @@ class IncidentPage:
             "published": [one for one in incident.updates if one.published_at is not None],
             "parent": (parent := await self._parent(incident, caller)),
             "related": await self._related(incident, parent, caller),
-            "course": course, "picture": Markup(course_svg(course, f"Course of {incident.id}")),  # noqa: S704
+            "course": course, "picture": Markup(course_svg(course, f"Timeline of {incident.id}")),  # noqa: S704
             "phases": course_rows(course), "counts": course_counts(course),
             **_graph(self.parts.expressions.newest(incident, newest_graph(events), now)),
             "similar": await self.parts.seen_before.similar_to(incident, caller.sees),

@@ -84,7 +84,7 @@ async def test_a_note_may_be_about_an_earlier_time(house: House, admin: Person) 
 
 async def test_a_hand_off_shows_its_packet_and_calendars_are_offered(house: House, admin: Person) -> None:
     await house.world.post(notification(alert("ApiDown")))
-    assert "What is handed over" not in await admin.page("/oncall")
+    assert "Hand-off details" not in await admin.page("/oncall")
     text = await admin.page("/oncall?packet=primary")
     assert "Review open incidents" in text
     assert f"{ID} SEV-1" in text
