@@ -94,7 +94,7 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     hint = "" if messages else f" ({pager_hint(record.get('config'))})"
     facts = {
         "Console": record.get("console"),
-        "Pages go to": f"this terminal only, which calls no one{hint}" if only_here else ", ".join(pages),
+        "Pages go to": f"this terminal only, which notifies no one{hint}" if only_here else ", ".join(pages),
         **({"Messages go to": ", ".join(messages)} if messages else {}),
         "Configuration": record.get("config"),
         "Data": record.get("data") or record.get("store"),

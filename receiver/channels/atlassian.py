@@ -62,7 +62,7 @@ class Site:
         if isinstance(reply.json, dict):
             return reply.json
         # An HTML page instead of JSON is a sign-in page: the credential was rejected, or a proxy answered.
-        detail = f"answered {reply.status} without JSON: a sign-in page? (check user and token)"
+        detail = f"returned {reply.status} without JSON: a sign-in page? (check user and token)"
         raise DeliveryError("auth", detail, ambiguous=True)
 
     def good(self, reply: Reply, now: datetime) -> None:

@@ -79,7 +79,7 @@ class Answers:
             return "SEV-1 and SEV-2 show a page as a box in the service's terminal, which does not notify anyone."
         return (
             f"Every severity sends an e-mail to {self.address}. An e-mail is not a page: for SEV-1 and SEV-2 the "
-            "terminal of the service also shows a page as a box, which calls no one "
+            "terminal of the service also shows a page as a box, which notifies no one "
             f"(the person `{self.screen}` in the file)."
         )
 

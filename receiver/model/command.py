@@ -73,7 +73,7 @@ class Reopen(Command):
 
 
 class Escalate(Command):
-    """Take the next step of the escalation now."""
+    """Escalate to the next step now."""
 
     text: Prose | None = None
 

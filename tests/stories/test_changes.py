@@ -83,7 +83,7 @@ async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, m
         asked.append(repository)
         asking.set()
         await answer.wait()
-        raise SourceError("timeout", "no answer from api.github.com within 10 s")
+        raise SourceError("timeout", "no response from api.github.com within 10 s")
 
     monkeypatch.setattr(GitHub, "changes", slow)
     failures = world.one.metrics.loop_errors.labels(CHANGES)

@@ -157,7 +157,7 @@ class Email(Channel[EmailSettings]):
         try:
             await self._hand_over(message, mailbox(notice.address) or "")
         except DeliveryError as error:
-            if not error.detail.startswith(tuple(f"answered {code}" for code in TOO_MUCH)):
+            if not error.detail.startswith(tuple(f"returned {code}" for code in TOO_MUCH)):
                 raise
             await self._hand_over(shortened(message), mailbox(notice.address) or "")
         first = notice.memory.get(SUBJECT) or subject_of(notice)
@@ -229,7 +229,7 @@ async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
 
 def _refused(code: int, words: object) -> DeliveryError:
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-    detail = f"answered {code}: {said}"
+    detail = f"returned {code}: {said}"
     if code in CREDENTIAL:
         return DeliveryError("auth", detail, permanent=True)
     if 200 <= code < 400:

@@ -52,7 +52,7 @@ class JiraApi:
             if fields:
                 reply = await self.site.send("PUT", path, {"fields": fields}, now)
                 self.site.good(reply, now)
-            return f"jira: {key} keeps its {', '.join(refused)}"
+            return f"jira: {key}: {', '.join(refused)} not changed"
         self.site.good(reply, now)
         return None
 

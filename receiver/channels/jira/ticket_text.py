@@ -76,7 +76,7 @@ def description(notice: Notice, incident: Incident) -> list[Line]:
         lines += [(Run(alert.detail),)] if alert.detail else []
     lines += [(Run("Labels: ", strong=True), Run(labels_text(incident.labels, 600)))] if incident.labels else []
     if incident.firing > len(notice.alerts):
-        lines.append((Run(f"{incident.firing} alerts fire."),))
+        lines.append((Run(f"{incident.firing} firing alerts."),))
     return [*lines, *_links(notice)]
 
 

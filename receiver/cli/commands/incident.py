@@ -81,7 +81,7 @@ _move("identify", "identify", "Mark the cause as known.")
 _move("mitigated", "mitigate", "Mark the fix as in place: the incident is monitored.")
 _move("resolve", "resolve", "Resolve it.")
 _move("reopen", "reopen", "Reopen it.")
-_move("escalate", "escalate", "Take the next step of the escalation now.")
+_move("escalate", "escalate", "Escalate to the next step now.")
 
 
 @incidents.command("close")

@@ -54,7 +54,7 @@ def init(
     failed = test and not _test(config, answers)
     _next(config, out)
     if failed:
-        typer.echo(f"\nWhen the service runs, send the test again:\n\n  {_again(config, answers)}", err=True)
+        typer.echo(f"\nOnce the service is running, send the test again:\n\n  {_again(config, answers)}", err=True)
         raise typer.Exit(1)
 
 

@@ -62,7 +62,7 @@ def on_alertmanager_answer(
     """
     draft = Transition(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
     if dict(counts) != incident.upstream:
-        words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all fire"
+        words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all firing"
         draft.add(Kind.UPSTREAM, "upstream", f"in Alertmanager: {words}", {"upstream": dict(counts)}, policy.informs)
     # The incident is not over while at least one alert fires in Alertmanager.
     over = incident.firing and len(gone) >= incident.firing

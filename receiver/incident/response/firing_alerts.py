@@ -19,7 +19,9 @@ def still_firing(firing: int, reopen_within: timedelta, *, closed: bool = False)
     """
     if not firing:
         return None
-    alerts, one = ("1 alert still fires", "it") if firing == 1 else (f"{firing} alerts still fire", "one of them")
+    alerts, one = (
+        ("1 alert is still firing", "it") if firing == 1 else (f"{firing} alerts are still firing", "one of them")
+    )
     minutes = reopen_within.total_seconds() / 60
     follows = "a new incident opens" if closed else f"the incident reopens (a new one opens after {minutes:g} min)"
     return (

@@ -28,7 +28,7 @@ HINTS = {
     "client_error": "the request was refused: check the address, the channel's name, and the permissions",
     "rate_limited": "too many requests: try again later",
     "server_error": "the server reports an internal error: try again later",
-    "bad_answer": "another program answers there: check the address",
+    "bad_answer": "another program responds there: check the address",
     "redirect": "the address redirects: write the address that it redirects to",
     "refused": "it was not sent: check the address",
 }
@@ -111,7 +111,7 @@ class ChannelTest:
         self.health.last_successes[channel.name] = now
         log.info("channel_tested", channel=channel.name, outcome="ok", by=actor.name)
         host = channel.server()
-        taken = f"accepted by {host}" if _speaks(channel) else f"{host} answers; a test creates nothing there"
+        taken = f"accepted by {host}" if _speaks(channel) else f"{host} responds; a test creates nothing there"
         return ChannelTestResult(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
     def _reached(self, channel: Channel[Any], person: str | None, setting: ActiveConfig) -> tuple[str | None, str]:

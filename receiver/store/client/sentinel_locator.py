@@ -195,4 +195,4 @@ def _failure(failures: Sequence[Exception], name: str) -> Exception:
         if isinstance(failure, ResponseError) and "No such master" in str(failure):
             return MasterDownError(f"the Sentinels know no primary named {name!r}")
     answered = [failure for failure in failures if isinstance(failure, RedisError)]
-    return next(iter([*answered, *failures]), MasterDownError("no Sentinel answered"))
+    return next(iter([*answered, *failures]), MasterDownError("no Sentinel responded"))

@@ -17,7 +17,7 @@ from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query, read_once
 from receiver.web.json.incident_json import listed
 
-ID = Parameter("id", "Which one.", {"type": "string", "minLength": 1}, needed=True)
+ID = Parameter("id", "Id of the window.", {"type": "string", "minLength": 1}, needed=True)
 
 
 class MaintenanceApi:

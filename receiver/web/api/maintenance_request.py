@@ -55,7 +55,7 @@ class MaintenanceBody(Body):
 
     model_config = ConfigDict(populate_by_name=True, json_schema_extra={"oneOf": ONE_OR_OTHER})
 
-    name: Line = Field(description="What is being done.")
+    name: Line = Field(description="The purpose of the window.")
     matchers: Annotated[tuple[Matcher, ...], Field(min_length=1, max_length=50)] = Field(
         description='As in the configuration: service="db".'
     )

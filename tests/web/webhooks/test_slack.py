@@ -157,7 +157,7 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
         ("/incident", "escalate INC-2026-0001", "eng-lead is paged for engineering-lead"),
         ("/incident", "identify INC-2026-0001 bad release", "cause identified by alice: bad release"),
         ("/incident", "resolve INC-2026-0001", "resolved by alice"),
-        ("/incident", "resolve INC-2026-0001", "Warning: 1 alert still fires and will page no one"),
+        ("/incident", "resolve INC-2026-0001", "Warning: 1 alert is still firing and will page no one"),
         ("/incident", 'close --force "a test" INC-2026-0001', "closed by alice"),
         (
             "/status",
@@ -334,7 +334,7 @@ async def test_whoever_clicks_resolve_is_told_of_alerts_that_fire(
     await click(fired, button("ack"))
     assert await click(fired, {**button("resolve"), "response_url": "https://hooks.slack.com/x"}) == (200, None)
     await fired.world.quiet()
-    assert len(said) == 1 and "Warning: 1 alert still fires and will page no one" in said[0]
+    assert len(said) == 1 and "Warning: 1 alert is still firing and will page no one" in said[0]
 
 
 async def test_boxes_are_ticked_and_unticked_by_name_and_time(fired: House) -> None:

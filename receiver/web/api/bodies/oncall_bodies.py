@@ -24,7 +24,7 @@ class OverrideBody(Body):
     schedule: Name = Field(description="A key of `schedules`.")
     person: Name = Field(description="A key of `people`, with or without @.")
     from_: Moment | None = Field(None, alias="from", description="Start time; default: now.")
-    until: Moment = Field(description="Until when.")
+    until: Moment = Field(description="End time.")
 
 
 class OfferBody(Body):

@@ -145,7 +145,7 @@ class SplitBody(Body):
 class NoteBody(Body):
     """A line for the timeline."""
 
-    text: Prose = Field(description="The line.")
+    text: Prose = Field(description="The text of the note.")
     at: Moment | None = Field(None, description="When it happened, if that was earlier (RFC 3339).")
 
     def command(self) -> Command:
@@ -156,7 +156,7 @@ class NoteBody(Body):
 class RoleBody(Body):
     """The person who holds a role; null removes it."""
 
-    role: Role = Field(description="Which role.")
+    role: Role = Field(description="The role.")
     person: Name | None = Field(description="A key of `people`, with or without @; null: no one.")
     known_only: bool = Field(False, description="true: 404 for a person who is not in `people`.")
 

@@ -34,7 +34,7 @@ class EntryBody(Body):
 class ClockBody(Body):
     """The actual time of something; null: the time in the log."""
 
-    clock: CorrectedTime = Field(description="Which moment.")
+    clock: CorrectedTime = Field(description="The timestamp to correct.")
     at: Moment | None = Field(description="The actual time (RFC 3339).")
     text: Prose | None = Field(None, description="The source of the time.")
 
