@@ -36,7 +36,7 @@ class Command(Frozen):
 
 
 class Acknowledge(Command):
-    """Acknowledge the incident, so that nobody is paged again."""
+    """Acknowledge the incident, so that no one is paged again."""
 
     text: Prose | None = None
 

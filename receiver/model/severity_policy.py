@@ -163,7 +163,7 @@ class EscalationStep(Settings):
 
 
 class Escalation(Settings):
-    """Who else is paged if nobody answers, or until the incident is over."""
+    """Who else is paged if no one answers, or until the incident is over."""
 
     until: Until = Until.ACKNOWLEDGED
     """What stops the escalation."""

@@ -42,7 +42,7 @@ WATCH = 0.5
 """Seconds between two checks of the embedded store's process."""
 
 ESSENTIAL = ("loop", "beside", "monitor", "refused", "store")
-"""Tasks without which a replica pages nobody."""
+"""Tasks without which a replica pages no one."""
 CLOSE_LIMIT = 5.0
 """Maximum seconds for a part to write its pending data, or to close."""
 

@@ -170,7 +170,7 @@ class Email(Channel[EmailSettings]):
         await self._hand_over(message, recipient)
 
     async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
-        import aiosmtplib  # noqa: PLC0415  (a tenth of a second that nobody without mail has to wait)
+        import aiosmtplib  # noqa: PLC0415  (a tenth of a second that no one without mail has to wait)
 
         server = server_of(self.settings.smtp_url.get_secret_value())
         context = ssl.create_default_context()

@@ -34,7 +34,7 @@ LISTED = "50"
 """Maximum number of messages or calls that are checked, newest first."""
 REMEMBERED = 1000
 GONE = frozenset({"failed", "undelivered", "canceled"})
-"""States of a message or call that reached nobody, so that it does not count as sent."""
+"""States of a message or call that reached no one, so that it does not count as sent."""
 FIRST_TRY = "tried_at"
 SID = "sid"
 

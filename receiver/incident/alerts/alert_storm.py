@@ -1,7 +1,7 @@
 """A storm: so many incidents at once that paging for each one would only be noise. Pure.
 
 If more than `storm.incidents` incidents open within `storm.within`, one storm incident is opened and paged once. Later
-incidents join it and page nobody, except SEV-1, which is never held back.
+incidents join it and page no one, except SEV-1, which is never held back.
 """
 
 from __future__ import annotations

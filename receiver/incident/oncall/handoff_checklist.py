@@ -30,7 +30,7 @@ class HandOff:
     schedule: str
     at: datetime
     outgoing: str | None
-    """A key of `people`; None: nobody has been on call."""
+    """A key of `people`; None: no one has been on call."""
     incoming: str
     """A key of `people`."""
     until: datetime
@@ -68,7 +68,7 @@ class HandoffContents:
 
 
 def find_handoff(name: str, roster: Roster, shift: Shift) -> HandOff | None:
-    """Return the hand-off at the start of `shift`; None if nobody is on call, or the same person continues."""
+    """Return the hand-off at the start of `shift`; None if no one is on call, or the same person continues."""
     if shift.since is None or shift.person is None:
         return None
     before = roster.at(shift.since - TICK)

@@ -32,7 +32,7 @@ TAKER = "whoever takes the ticket"
 
 
 def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = False) -> None:
-    """Record pages that were sent while the store was away, so that nobody is paged twice and each page is resolved.
+    """Record pages that were sent while the store was away, so that no one is paged twice and each page is resolved.
 
     `again`: record also the pages that the incident already has, because they may have been sent after their resolve.
     The same is true of a page that has ended, because a replica without the store did not know that.
@@ -54,8 +54,8 @@ def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = Fal
 def page_responders(draft: Transition, policy: Policy, step: str, *, released: bool = False) -> None:
     """Page and inform the contacts of the incident's severity, and record who is skipped and why.
 
-    A held incident (part of a storm, or of a maintenance window) pages nobody. `released`: it was held until now; if it
-    was acknowledged meanwhile, nobody is paged.
+    A held incident (part of a storm, or of a maintenance window) pages no one. `released`: it was held until now; if it
+    was acknowledged meanwhile, no one is paged.
     """
     if draft.incident.held is not None and queued_until(draft.incident) is None:
         return

@@ -1,4 +1,4 @@
-"""Personal notification rules: the channels that page a person at once, and later while nobody answers. Pure."""
+"""Personal notification rules: the channels that page a person at once, and later while no one answers. Pure."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ MAJOR = (Severity.SEV1, Severity.SEV2)
 def customer_email_due(incident: Incident, policy: Policy) -> datetime | None:
     """Return when the reminder is due; None: it was sent, or it is not needed.
 
-    It is not needed if nobody has the role, or customers do not see the incident. The draft can be read in any case.
+    It is not needed if no one has the role, or customers do not see the incident. The draft can be read in any case.
     """
     if incident.severity not in MAJOR or not incident.state.over or incident.drill or incident.merged:
         return None

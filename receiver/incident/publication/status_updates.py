@@ -247,7 +247,7 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
         and one.deadline
         and not one.reminded
         and not published_since(one, out)
-        # Nobody is asked to approve a draft that would be refused, such as a draft of a merged incident.
+        # No one is asked to approve a draft that would be refused, such as a draft of a merged incident.
         and update_obsolete(one, incident) is None
     ]
     newest = max(out, key=_newest, default=None)

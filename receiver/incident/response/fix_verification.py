@@ -46,7 +46,7 @@ def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
 def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
     """Resolve an incident that stayed quiet and whose checks pass or could not run, or ask people to resolve it.
 
-    If alerts still fire, the report that it was mitigated was wrong: people are paged as if nobody had answered.
+    If alerts still fire, the report that it was mitigated was wrong: people are paged as if no one had answered.
     """
     minutes = policy.monitor_for.total_seconds() / 60
     if draft.incident.firing:

@@ -172,7 +172,7 @@ def _continue_response(
     # `firing`: the labels of the child's firing alerts.
     text = f"{len(firing)} alerts of {child.id} are firing: it is not over"
     if firing and parent.state.over:
-        # It ended before it had these alerts, so nobody has confirmed that they are over.
+        # It ended before it had these alerts, so no one has confirmed that they are over.
         draft.add(Kind.REOPENED, "merged", text, to=(*policy.informs, *pagers_of(parent)))
         if child.held is not None:
             hold_for_maintenance(draft, policy, firing)

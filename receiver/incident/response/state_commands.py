@@ -85,7 +85,7 @@ def _acknowledge(draft: Transition, command: Acknowledge, policy: Policy, origin
 
 
 def _twice(draft: Transition, command: Acknowledge, policy: Policy) -> bool:
-    # A double click: nobody was paged since the first, and the lease would end at the same time.
+    # A double click: no one was paged since the first, and the lease would end at the same time.
     incident, lease = draft.incident, policy.called(draft.incident).lease
     if incident.acknowledged_by != draft.actor.name or command.text or incident.state not in _TAKEN:
         return False

@@ -1,6 +1,6 @@
 """Hands an incident to another team: that team is paged, and the pages of the previous team end. Pure.
 
-Nobody is paged twice: an open page to a person whom the new team pages too stays as it is.
+No one is paged twice: an open page to a person whom the new team pages too stays as it is.
 """
 
 from __future__ import annotations

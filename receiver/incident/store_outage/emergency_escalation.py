@@ -53,7 +53,7 @@ def pages_of(events: Iterable[Event]) -> tuple[Page, ...]:
 def record_pages(incident: Incident, pages: Iterable[Page], now: datetime) -> Transition:
     """Return the events that record pages sent without the store, for an incident that has changed meanwhile.
 
-    Pages that the incident already has are left out. If a person has acknowledged, or nobody is to be paged anymore,
+    Pages that the incident already has are left out. If a person has acknowledged, or no one is to be paged anymore,
     each page is withdrawn or resolved again, so that it ends at the vendor even if it was sent after its resolve.
     """
     draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)

@@ -121,11 +121,11 @@ class Incident(Kept):
     flapping: bool = False
     """Whether alerts are flapping, so that a pause resolves no page and stops no clock."""
     held: str | None = None
-    """Why nobody is paged for it: `storm`, or `maintenance: NAME`."""
+    """Why no one is paged for it: `storm`, or `maintenance: NAME`."""
     held_until: datetime | None = None
     """When the hold is checked again; None: its parent decides."""
     held_at: datetime | None = None
-    """Since when nobody is paged for it."""
+    """Since when no one is paged for it."""
     storm: bool = False
     """Whether it represents a storm of incidents."""
     held_back: int = 0
@@ -213,7 +213,7 @@ class Incident(Kept):
     """Whether people were asked to resolve it (`auto_resolve: false`)."""
     reopened: int = 0
     noise: NoiseMark | None = None
-    """Who marked it as noise; None: nobody did."""
+    """Who marked it as noise; None: no one did."""
     seq: int = 0
     """Sequence number of the last event of its log."""
     version: int = 0

@@ -173,7 +173,7 @@ class ChannelTest:
 async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
     """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
 
-    A page is triggered and resolved at once, so that nobody is paged twice.
+    A page is triggered and resolved at once, so that no one is paged twice.
     """
     key = f"test/{channel.name}/{to_ms(now)}"
     text = "Test page of receiver: nothing has happened."

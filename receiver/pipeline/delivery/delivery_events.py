@@ -136,7 +136,7 @@ def _page(incident: Incident, key: str) -> Page | None:
 
 
 def _calls(page: Page, incident: Incident) -> bool:
-    # If it was answered meanwhile, nobody else is paged; but a page that reached nobody is sent again if the severity
+    # If it was answered meanwhile, no one else is paged; but a page that reached no one is sent again if the severity
     # rises.
     if not page.called_for(incident.called):
         return False

@@ -49,8 +49,8 @@ class AdhocPages:
         """Page `contact`, and return the pages once they are durable; the text names the caller.
 
         One caller pages one person at most once a minute. `once`: an idempotency key; a repetition returns the same
-        pages, and nobody is paged again. `teams`: only contacts of these teams may be paged; if empty, all. Raises
-        AnotherTeam; ImpossibleCommand with the nearest name if there is no such contact, or nobody who can be reached;
+        pages, and no one is paged again. `teams`: only contacts of these teams may be paged; if empty, all. Raises
+        AnotherTeam; ImpossibleCommand with the nearest name if there is no such contact, or no one who can be reached;
         IdempotencyKeyReused if the key was used before with another `what`.
         """
         policy = self.setting().policy

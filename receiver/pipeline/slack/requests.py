@@ -117,7 +117,7 @@ class SlackRequests:
         taken = any(address and key.casefold() == called.casefold() for key, address in addresses.items())
         if taken:
             return f"{called} ({clean(user, 15) or 'another'})"
-        return called or clean(user, 50) or "somebody"
+        return called or clean(user, 50) or "someone"
 
     async def speak(self, url: str, content: Mapping[str, Any]) -> None:
         """Answer at the address in the signed request; only Slack addresses are called."""

@@ -89,7 +89,7 @@ class RefusedNotifications:
         self.added.set()
 
     def _make_room(self, size: int) -> bool:
-        # Alertmanager retries a notification that pages nobody, so it is dropped in favor of one that may page.
+        # Alertmanager retries a notification that pages no one, so it is dropped in favor of one that may page.
         while len(self.debts) >= MOST or self._bytes + size > MOST_BYTES:
             idle = next((debt for debt in self.debts.values() if debt.only_waits), None)
             if idle is None:

@@ -207,7 +207,7 @@ class SubscriberMailer:
     async def _news(
         self, channel: Email, row: MailRow, to: Subscriber | None, now: datetime
     ) -> Callable[[], Awaitable[None]] | None:
-        from receiver.pipeline.subscriptions.subscriber_email import news_mail  # noqa: PLC0415  (nobody else needs it)
+        from receiver.pipeline.subscriptions.subscriber_email import news_mail  # noqa: PLC0415  (no one else needs it)
 
         news = await self.mail.news(row.news)
         if to is None or to.state is not SubscriberState.ACTIVE or news is None or news.at <= now - STALE:

@@ -41,7 +41,7 @@ class Finding:
     unattended: tuple[str, ...]
     """Ids of incidents whose escalation is overdue."""
     unanswered: tuple[str, ...] = ()
-    """Ids of unacknowledged incidents without further escalation, including those that had nobody to page."""
+    """Ids of unacknowledged incidents without further escalation, including those that had no one to page."""
 
 
 class Auditor:
