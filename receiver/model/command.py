@@ -254,7 +254,7 @@ class SetClock(Command):
 
 
 class Declare(Frozen):
-    """Open an incident by hand."""
+    """Open an incident manually."""
 
     title: Line
     severity: Severity

@@ -103,7 +103,7 @@ class SeveritySettings(Settings):
     notify: tuple[str, ...] = ()
     """Contacts to notify: a mention in chat and an email, never the pager."""
     all_hands: bool = False
-    """Whether all hands are called until it is resolved."""
+    """Whether all hands are notified until it is resolved."""
     ticket: bool = False
     """Whether a ticket is created at once."""
     queue: bool = False

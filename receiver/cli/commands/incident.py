@@ -100,7 +100,7 @@ def set_severity(
     level: Annotated[str, typer.Argument(metavar="N", help="1 to 4, or SEV-1 to SEV-4.")],
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Set its severity by hand."""
+    """Set its severity manually."""
     do(url, token, number, "", {"severity": severity(level), "text": text, "by": by}, form, "PATCH")
 
 

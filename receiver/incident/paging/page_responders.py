@@ -32,7 +32,7 @@ TAKER = "whoever takes the ticket"
 
 
 def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = False) -> None:
-    """Record pages that were sent while the store was away, so that no one is paged twice and each page is resolved.
+    """Record pages that were sent without the store, so that no one is paged twice and each page is resolved.
 
     `again`: record also the pages that the incident already has, because they may have been sent after their resolve.
     The same is true of a page that has ended, because a replica without the store did not know that.

@@ -14,7 +14,7 @@ _ENDS = (Kind.RESOLVED, Kind.CLOSED)
 def still_firing(firing: int, reopen_within: timedelta, *, closed: bool = False) -> str | None:
     """Return what happens with the `firing` alerts of an incident once it is resolved, or closed; None without any.
 
-    The rule is that of `on_notification`: an alert whose incident a person resolved pages again when it begins anew
+    The rule is that of `on_notification`: an alert whose incident a person resolved pages again when it fires again
     or gets worse.
     """
     if not firing:

@@ -1,4 +1,4 @@
-"""The next escalation step of an incident while the store is away, and how it is recorded afterwards. Pure."""
+"""The next escalation step of an incident while the store is unavailable, and how it is recorded afterwards. Pure."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class CommandHandler:
     async def declare(
         self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
     ) -> CommandResult:
-        """Open an incident by hand and return it. Raises IdempotencyKeyReused, StoreAway."""
+        """Open an incident manually and return it. Raises IdempotencyKeyReused, StoreAway."""
         setting = self.setting()
         draft = declare(request, new_uid(), setting.policy.for_team(request.team), actor, now)
         key = draft.incident.key

@@ -1,6 +1,6 @@
 """Sends accepted pages that cannot be read from, or written back to, the store.
 
-The replica that claimed a page keeps trying for at most 15 minutes while the store is away, under the page's own key,
+The replica that claimed a page keeps trying for at most 15 minutes without the store, under the page's own key,
 and writes the receipt when the store is back.
 """
 

@@ -74,7 +74,7 @@ class SubscriberMailer:
         self.busy: Callable[[], bool] = lambda: False
         """Whether pages wait in this process: no mail is sent while they do."""
         self.away: Callable[[], bool] = lambda: False
-        """Whether the store is away."""
+        """Whether the store is unavailable."""
         self.private_since: Callable[[], Mapping[str, datetime]] = dict
         """When incidents of the page became private, by their public ids, currently in the store."""
         self.catch_up: Callable[[], Awaitable[None]] = _nothing

@@ -44,7 +44,7 @@ class LeasedDeliveries:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`deliver` sends a row; `unstored` sends pages while the store is away."""
+        """`deliver` sends a row; `unstored` sends pages while the store is unavailable."""
         self.setting = setting
         self.due = due
         self.monitor = monitor

@@ -250,7 +250,7 @@ class WorkLoop:
 
     def _confirm_soon(self) -> None:
         if len(self.unconfirmed) and not self._confirming and not self.tasks.stopping.is_set():
-            # Also while the store is away: a slow store has the pages, and no other replica sends them.
+            # Also while the store is unavailable: a slow store has the pages, and no other replica sends them.
             self._confirming = True
             self.spawn("fetch", self._confirm, Lane.BEAT)
 

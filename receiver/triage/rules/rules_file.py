@@ -30,7 +30,7 @@ _RESERVED = (OTHERWISE, "person")
 
 
 def word_key(word: str) -> str:
-    """Return `word` in lower case, without surrounding blanks, and with `-` for `_`."""
+    """Return `word` in lower case, without surrounding spaces, and with `-` for `_`."""
     return word.strip().casefold().replace("_", "-")
 
 

@@ -164,7 +164,7 @@ class ConsoleFrame:
         return [row["name"] for row in rows if row["resting"] and "paging" in row["uses"]]
 
     def pagers(self) -> list[PagerLink]:
-        """Return the paging channels, with their vendors: where people can acknowledge while the store is away."""
+        """Return the paging channels, with their vendors: where people can acknowledge without the store."""
         return pagers_of(self.parts)
 
     async def _counts(self, away: bool, caller: Caller) -> tuple[int, int, bool]:
