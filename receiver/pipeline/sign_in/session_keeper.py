@@ -57,8 +57,8 @@ class SessionKeeper:
     async def find(self, claimed: SessionRecord, now: datetime, *, stored: bool) -> Found | None:
         """Return the session of a signed cookie; None if it has ended, or its owner no longer has access.
 
-        `stored`: whether the store had it when the cookie was written. A session that started without the store is stored
-        now.
+        `stored`: whether the store had it when the cookie was written. A session that started without the store is
+        stored now.
         """
         if self._over(claimed, now):
             return None
