@@ -22,7 +22,7 @@ class Gone(DeliveryError):
 
 
 class Site:
-    """One site, one account: Cloud with e-mail and API token, Server with a personal access token."""
+    """One site, one account: Cloud with email and API token, Server with a personal access token."""
 
     def __init__(self, base: str, cloud: bool, user: str, token: str, http: Http) -> None:
         """`base` is the address with its version path; `user` is for the cloud alone."""

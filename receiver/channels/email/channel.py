@@ -1,4 +1,4 @@
-"""E-mail over SMTP: to each person at their own address, threaded by incident."""
+"""Email over SMTP: to each person at their own address, threaded by incident."""
 
 from __future__ import annotations
 

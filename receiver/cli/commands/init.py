@@ -71,7 +71,7 @@ def _answers() -> Answers:
     zone = _local_zone()
     name = _ask("1. Your name [me]: ", initial_config.check_name, "me")
     method, address = _ask(
-        "2. How to reach you: a PagerDuty integration key (Events API v2), or an e-mail address [this terminal]: ",
+        "2. How to reach you: a PagerDuty integration key (Events API v2), or an email address [this terminal]: ",
         initial_config.check_reach,
     )
     alertmanager = _ask(
@@ -154,7 +154,7 @@ def _test(config: Config, answers: Answers) -> bool:
     from receiver.config.initial_config import PagingMethod
     from receiver.log import configure
 
-    what = "test e-mail" if answers.method is PagingMethod.EMAIL else "test page"
+    what = "test email" if answers.method is PagingMethod.EMAIL else "test page"
     typer.echo(f"\nSending a {what} through {answers.pager} ...")
     writer = configure(Clock().now, level="warning")
     try:

@@ -1,4 +1,4 @@
-"""The fallback of a page whose channel is unavailable: another paging channel, chat, or e-mail. Pure."""
+"""The fallback of a page whose channel is unavailable: another paging channel, chat, or email. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reminds the Communications Lead of the draft of the e-mail to customers about a major incident. Pure."""
+"""Reminds the Communications Lead of the draft of the email to customers about a major incident. Pure."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def remind_of_customer_email(draft: Transition, policy: Policy) -> None:
     """Remind the Communications Lead where the draft is, to complete and send it."""
     lead, label = draft.incident.roles.communications_lead, draft.incident.label
     people = [lead] if lead else []
-    text = f"customer e-mail drafted; {lead} to review and send: receiver customer-email {label}"
+    text = f"customer email drafted; {lead} to review and send: receiver customer-email {label}"
     draft.add(Kind.LETTER, "drafted", text, {"people": people}, (*policy.informs, *email_destinations(policy, people)))

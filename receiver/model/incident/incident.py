@@ -192,7 +192,7 @@ class Incident(Kept):
     documented: tuple[Destination, ...] = ()
     """Where its post-mortem is stored as a page."""
     written: tuple[Destination, ...] = ()
-    """Addresses of people who got e-mail about it."""
+    """Addresses of people who got email about it."""
     detoured: tuple[str, ...] = ()
     """Keys of pages that were sent through fallback channels, because their channel was unavailable."""
     clocks: dict[str, datetime] = Field(default_factory=dict)
@@ -202,7 +202,7 @@ class Incident(Kept):
     spent: dict[str, float] | None = None
     """The part of each objective's error budget that it has spent, from Prometheus; None: unknown."""
     lettered_at: datetime | None = None
-    """When the Communications Lead was reminded of the draft of the e-mail to customers."""
+    """When the Communications Lead was reminded of the draft of the email to customers."""
     review: PostmortemVersion | None = None
     """The post-mortem that people have written; None: the draft generated from the log."""
     previous: str | None = None

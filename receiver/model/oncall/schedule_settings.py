@@ -59,7 +59,7 @@ class Person(Settings):
     timezone: Annotated[ZoneName | None, BeforeValidator(_none_without)] = None
     """The person's time zone, for displayed times and for `vacations`; none: `service.timezone`."""
     oidc_subject: Annotated[str | None, BeforeValidator(_none_without)] = None
-    """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the e-mail address."""
+    """The `sub` of this person at the provider of `auth.oidc`; it takes precedence over the email address."""
     vacations: tuple[Vacation, ...] = ()
     """When this person is away: the next of a rotation takes over. Default time zone: that of the schedule."""
     page_by: tuple[RuleStep, ...] | dict[RuleFor, tuple[RuleStep, ...]] = ()

@@ -121,7 +121,7 @@ class IncidentReviewApi:
         return await self.respond.answered(request, done)
 
     async def letter(self, request: web.Request) -> web.Response:
-        """`GET .../customer-email`: the e-mail to customers, as a draft."""
+        """`GET .../customer-email`: the email to customers, as a draft."""
         incident, config = await self._incident(request), self.parts.config
         components = [name for _, name in self.parts.setting().policy.components(incident.labels)]
         service = config.service
@@ -214,7 +214,7 @@ def review_operations(api: IncidentReviewApi) -> list[Operation]:
             refuses=conflict,
         ),
         Operation(
-            "GET", f"{INCIDENT}/customer-email", read, "The customer e-mail, as a draft.", api.letter, "Text",
+            "GET", f"{INCIDENT}/customer-email", read, "The customer email, as a draft.", api.letter, "Text",
             refuses=(404,),
         ),
     ]  # fmt: skip

@@ -124,7 +124,7 @@ def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pyt
 @pytest.mark.parametrize(("name", "key"), [("Ann", "terminal"), ("Terminal", "service-terminal")])
 def test_with_mail_alone_it_is_said_that_the_terminal_is_paged(name: str, key: str, folder: Path) -> None:
     said = init(name, "ann@example.org", "", "", "", options=("--no-test",)).output
-    assert "Every severity sends an e-mail to ann@example.org. An e-mail is not a page" in said
+    assert "Every severity sends an email to ann@example.org. An email is not a page" in said
     assert f"(the person `{key}` in the file)" in said
     config = load(folder / "receiver.yaml", {})
     assert config.people[key].name == "Terminal of the service"
