@@ -66,7 +66,7 @@ class Prometheus:
             raise SourceError("status", f"Prometheus returned {said.status} {kind[:40]}".rstrip())
         values = [value for value in _values(body.get("data")) if not math.isnan(value)]
         if not values:
-            raise SourceError("empty", "the query gave no value")
+            raise SourceError("empty", "the query returned no value")
         return Sample(max(values), len(values))
 
     async def waits(self, alertname: str) -> float | None:

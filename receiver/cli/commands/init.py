@@ -202,7 +202,7 @@ def _next(config: Config, out: Path) -> None:
     from receiver.terminal import FOR_ALERTMANAGER, alertmanager_lines, command
 
     where = f"http://{config.server.listen}/webhooks/alertmanager"
-    typer.echo("\nStart the service (end `make run` first, if it runs):\n")
+    typer.echo("\nStart the service (stop `make run` first if it is running):\n")
     typer.echo(f"  {command()} serve --config {out}\n")
     typer.echo(f"{FOR_ALERTMANAGER}\n")
     for line in alertmanager_lines({"alertmanager": f"- url: {where}"}):

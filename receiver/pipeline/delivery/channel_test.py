@@ -102,7 +102,7 @@ class ChannelTest:
             raise ImpossibleCommand(f"channel {name} is off: {self.off()[name]}")
         channel = setting.channels[find_name(name, setting.channels, "channel")]
         person, address = self._reached(channel, person, setting)
-        text = f"Test message, sent by {actor.name} at {rfc3339(now)}: nothing has happened."
+        text = f"Test message, sent by {actor.name} at {rfc3339(now)}: no action is needed."
         try:
             receipt = await self._send(channel, address, text, person, now, setting)
         except DeliveryError as error:
@@ -166,8 +166,8 @@ class ChannelTest:
         try:
             await self.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
         except StoreAway:
-            return f"{why}: resolve {page.key} there yourself"
-        return f"{why}: this is retried until it is"
+            return f"{why}: resolve {page.key} there manually"
+        return f"{why}: resolving it is retried until it succeeds"
 
 
 async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
@@ -176,7 +176,7 @@ async def send_once(channel: Channel[Any], person: str, address: str, now: datet
     A page is triggered and resolved at once, so that no one is paged twice.
     """
     key = f"test/{channel.name}/{to_ms(now)}"
-    text = "Test page of receiver: nothing has happened."
+    text = "Test page from receiver: no action is needed."
     notice = Notice(key=key, action=Action.TELL, address=address, text=text, now=now)
     try:
         if not channel.paging:

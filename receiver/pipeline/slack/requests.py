@@ -94,7 +94,7 @@ class SlackRequests:
         """Return the sender. Raises ForeignWorkspace for another workspace or app."""
         slack = next((one for one in self.channels if one.name == channel), None)
         if slack is None:
-            raise ForeignWorkspace("this channel has left the configuration")
+            raise ForeignWorkspace("this channel is no longer in the configuration")
         settings = slack.settings
         if (settings.workspace and team != settings.workspace) or (settings.app and app != settings.app):
             raise ForeignWorkspace("this workspace or app is not the configured one")

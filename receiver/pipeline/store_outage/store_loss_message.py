@@ -20,7 +20,7 @@ def store_loss_message(back: Sequence[str], gone: Sequence[str], diverged: Seque
         parts.append("Overrides and maintenance windows were written back.")
     if gone:
         parts.append(
-            f"{_counted(gone)} lost: {_listed(gone)}. Their alerts that still fire are reported again by the next "
+            f"{_counted(gone)} lost: {_listed(gone)}. Alerts that are still firing are reported again by the next "
             "notification."
         )
     if diverged:

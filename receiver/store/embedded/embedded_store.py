@@ -191,7 +191,7 @@ class EmbeddedStore:
         with suppress(OSError):
             lines = log.read_text("utf-8", "replace")[-4000:].strip().splitlines()
             if lines:
-                return f" The end of {log}: {lines[-1][:300]}"
+                return f" The last line of {log}: {lines[-1][:300]}"
         return f" Its log is {log}."
 
     def _end(self) -> None:
