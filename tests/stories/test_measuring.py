@@ -71,8 +71,8 @@ async def test_the_query_is_about_the_alerts_service(asked: World) -> None:
 
 @pytest.mark.parametrize(
     ("said", "why"),
-    [(rate(), "returned no value"), (rate("NaN"), "returned no value"), (rate("+Inf"), "infinity"), (rate("7"), "above 1"),
-     (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "other than JSON"),
+    [(rate(), "returned no value"), (rate("NaN"), "returned no value"), (rate("+Inf"), "infinity"),
+     (rate("7"), "above 1"), (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "other than JSON"),
      (SourceAnswer(400, b'{"status":"error"}'), "returned 400"),
      (None, "nobody answers")],
 )  # fmt: skip
