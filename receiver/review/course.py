@@ -1,4 +1,4 @@
-"""The course of an incident on one time axis: phases, alerts, pages and acknowledgements. Pure."""
+"""The timeline chart of an incident, on one time axis: phases, alerts, pages and acknowledgements. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CourseMark(NamedTuple):
 
 @dataclass(frozen=True)
 class Course:
-    """The course of one incident."""
+    """The timeline chart of one incident."""
 
     begins: datetime
     ends: datetime
@@ -62,7 +62,7 @@ class Course:
 def course_of(
     incident: Incident, events: Sequence[Event], now: datetime, people: Mapping[str, str] = _NOBODY
 ) -> Course:
-    """Return the course of `incident` until it was resolved, or until `now`. `people`: their names."""
+    """Return the timeline chart of `incident` until it was resolved, or until `now`. `people`: their names."""
     over = incident.state.over
     ends = (incident.resolved_at or incident.closed_at or now) if over else now
     fired = not incident.declared and not incident.estimated and incident.started_at < incident.opened_at
@@ -110,7 +110,7 @@ def _alert(event: Event) -> str:
 
 
 def course_svg(course: Course, name: str) -> str:
-    """Return the course as SVG; `name` is its accessible name."""
+    """Return the chart as SVG; `name` is its accessible name."""
     whole = (course.ends - course.begins).total_seconds()
 
     def place(at: datetime) -> float:
@@ -151,6 +151,6 @@ def course_counts(course: Course) -> list[tuple[str, int]]:
 
 
 def course_table(course: Course) -> list[str]:
-    """Return the course as a table in Markdown, for documents."""
+    """Return the chart as a table in Markdown, for documents."""
     rows = [tuple(escaped(cell, 100) for cell in row) for row in course_rows(course)]
     return table(("Phase", "From", "To", "Lasted"), rows)

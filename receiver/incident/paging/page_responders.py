@@ -1,4 +1,4 @@
-"""The events that page and inform people as the result of a decision."""
+"""The events that page and notify people as the result of a decision."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = Fal
 
 
 def page_responders(draft: Transition, policy: Policy, step: str, *, released: bool = False) -> None:
-    """Page and inform the contacts of the incident's severity, and record who is skipped and why.
+    """Page and notify the contacts of the incident's severity, and record who is skipped and why.
 
     A held incident (part of a storm, or of a maintenance window) pages no one. `released`: it was held until now; if it
     was acknowledged meanwhile, no one is paged.

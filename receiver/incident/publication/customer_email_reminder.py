@@ -12,7 +12,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
 
 MAJOR = (Severity.SEV1, Severity.SEV2)
-"""Severities about which customers are informed."""
+"""Severities about which customers are notified."""
 
 
 def customer_email_due(incident: Incident, policy: Policy) -> datetime | None:

@@ -1,6 +1,6 @@
 """Reads the valid part of a notification in which some alerts break a rule or a limit.
 
-Alertmanager never retries after a 4xx, so one bad alert must not make the others lost.
+Alertmanager never retries after a 4xx, so one bad alert must not cause the others to be lost.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Incident(Kept):
     """Groups whose last notification was truncated: while there is one, nothing resolves automatically."""
     pages: tuple[Page, ...] = ()
     notified: tuple[str, ...] = ()
-    """People informed (never paged), by name."""
+    """People who were notified (never paged), by name."""
     plan: Plan = Plan()
     """The policy that was in force when it opened."""
     ladder: EscalationProgress = EscalationProgress()

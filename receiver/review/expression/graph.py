@@ -58,7 +58,7 @@ class GraphSeries(Frozen):
 
 
 class ExpressionGraph(Frozen):
-    """The course of an alert's expression."""
+    """The graph of an alert's expression."""
 
     alert: str
     query: str

@@ -48,7 +48,7 @@ class Figure(NamedTuple):
 
 
 class Spark(NamedTuple):
-    """The course of a figure over the last months."""
+    """The trend of a figure over the last months."""
 
     points: str
     """The points of an SVG polyline in a box of 100 by 24."""
