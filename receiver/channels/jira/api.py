@@ -86,7 +86,7 @@ class JiraApi:
                         "POST", f"{path}/transitions", {"transition": {"id": str(one.get("id"))}}, now
                     )
                     if reply.status == 400:
-                        why = "its transition asks for more fields"
+                        why = "its transition requires more fields"
                         return None, f"jira: {key} could not be moved to {progress}: {why}"
                     self.site.good(reply, now)
                     return progress, None
