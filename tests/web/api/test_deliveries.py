@@ -34,7 +34,7 @@ async def test_a_letter_is_tried_again_with_the_newest_state(parked: House) -> N
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "list")
     assert (code, out.count("\n")) == (0, 1)
     number = out.split()[0]
-    assert "client_error: chat.postMessage answered channel_not_found" in out
+    assert "client_error: chat.postMessage returned channel_not_found" in out
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "show", number)
     assert f"id: {number}\n" in out
     assert "incident: INC-2026-0001\n" in out
