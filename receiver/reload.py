@@ -27,7 +27,7 @@ class Reloader:
         self._one = asyncio.Lock()
 
     async def reload(self) -> Reloaded:
-        """Read and apply the configuration. Concurrent reloads run one after the other."""
+        """Read and apply the configuration. Concurrent reloads run one after another."""
         async with self._one:
             metrics, clock = self.replica.metrics, self.replica.clock
             try:

@@ -94,7 +94,7 @@ def banner(record: Record, where: str) -> list[RenderableType]:
     hint = "" if messages else f" ({pager_hint(record.get('config'))})"
     facts = {
         "Console": record.get("console"),
-        "Pages go to": f"this terminal only, which calls no one{hint}" if only_here else ", ".join(pages),
+        "Pages go to": f"this terminal only, which notifies no one{hint}" if only_here else ", ".join(pages),
         **({"Messages go to": ", ".join(messages)} if messages else {}),
         "Configuration": record.get("config"),
         "Data": record.get("data") or record.get("store"),
@@ -144,7 +144,7 @@ def page_box(record: Record) -> Panel:
         text.append(f"\n{record['note']}")
     if record.get("description"):
         text.append(f"\n{record['description']}")
-    text.append(f"\n\nfor {record.get('person', 'nobody')}")
+    text.append(f"\n\nfor {record.get('person', 'no one')}")
     if record.get("contact") and record["contact"] != record.get("person"):
         text.append(f" ({record['contact']})")
     head = " · ".join(str(part) for part in ("PAGE", record.get("severity"), incident) if part)

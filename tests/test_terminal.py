@@ -41,7 +41,7 @@ def test_the_start_shows_console_lines_for_alertmanager_and_where_pages_go(rende
     lines = shown(render, STARTED)
     text = "\n".join(lines)
     assert "http://127.0.0.1:8080/" in text
-    assert "Pages go to     this terminal only, which calls no one (receiver init sets up a pager)" in lines
+    assert "Pages go to     this terminal only, which notifies no one (receiver init sets up a pager)" in lines
     at = lines.index("receivers:")
     # They can be copied into alertmanager.yml unchanged: no border, no prefix.
     assert [line.rstrip() for line in lines[at : at + 5]] == [
@@ -64,13 +64,13 @@ def test_the_start_names_pagers_the_token_and_another_port(render: TerminalRende
 
 def test_the_start_says_where_messages_go_that_are_no_pages(render: TerminalRenderer) -> None:
     lines = shown(render, {**STARTED, "pages": ["terminal (log)"], "messages": ["mail (email)"]})
-    assert "Pages go to     this terminal only, which calls no one" in lines
+    assert "Pages go to     this terminal only, which notifies no one" in lines
     assert "Messages go to  mail (email)" in lines
 
 
 def test_the_start_with_a_configuration_does_not_suggest_to_replace_it(render: TerminalRenderer) -> None:
     lines = shown(render, {**STARTED, "pages": ["terminal (log)"], "config": "receiver.yaml"})
-    assert "Pages go to     this terminal only, which calls no one (to add a pager: docs/channels.md)" in lines
+    assert "Pages go to     this terminal only, which notifies no one (to add a pager: docs/channels.md)" in lines
     assert not any("receiver init" in line for line in lines)
 
 

@@ -147,7 +147,7 @@ def _matters(notice: Notice) -> bool:
 
 
 def _service(url: str) -> Any:
-    import apprise  # noqa: PLC0415  (a sixth of a second that nobody without it has to wait)
+    import apprise  # noqa: PLC0415  (a sixth of a second that no one without it has to wait)
 
     # It would write addresses to our log; plugins are not loaded.
     logging.getLogger("apprise").disabled = True

@@ -22,7 +22,7 @@ class Gone(DeliveryError):
 
 
 class Site:
-    """One site, one account: Cloud with e-mail and API token, Server with a personal access token."""
+    """One site, one account: Cloud with email and API token, Server with a personal access token."""
 
     def __init__(self, base: str, cloud: bool, user: str, token: str, http: Http) -> None:
         """`base` is the address with its version path; `user` is for the cloud alone."""
@@ -62,7 +62,7 @@ class Site:
         if isinstance(reply.json, dict):
             return reply.json
         # An HTML page instead of JSON is a sign-in page: the credential was rejected, or a proxy answered.
-        detail = f"answered {reply.status} without JSON: a sign-in page? (check user and token)"
+        detail = f"returned {reply.status} without JSON: a sign-in page? (check user and token)"
         raise DeliveryError("auth", detail, ambiguous=True)
 
     def good(self, reply: Reply, now: datetime) -> None:

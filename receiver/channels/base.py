@@ -253,7 +253,7 @@ class Channel(ABC, Generic[S]):
             async with asyncio.timeout(self.http.total):
                 receipt = await call(notice)
         except TimeoutError:
-            detail = f"{self.name}: not done after {self.http.total:g} s"
+            detail = f"{self.name}: not finished after {self.http.total:g} s"
             raise DeliveryError("timeout", detail, ambiguous=True, retry_after=self.settles or None) from None
         except DeliveryError as error:
             if error.ambiguous and self.settles:

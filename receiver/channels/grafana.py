@@ -77,7 +77,7 @@ class Grafana(Channel[GrafanaSettings]):
             reply = await self.http.post_json(self._url, {**self._place(), **says}, self._headers())
             number = self._read(reply, notice.now).get("id")
             if not isinstance(number, int):
-                raise DeliveryError("bad_answer", "Grafana answered without the annotation's id", ambiguous=True)
+                raise DeliveryError("bad_answer", "Grafana did not return the annotation's id", ambiguous=True)
         else:
             reply = await self.http.send_json("PATCH", f"{self._url}/{number}", says, self._headers())
             if reply.status == 404:
@@ -90,7 +90,7 @@ class Grafana(Channel[GrafanaSettings]):
         reply = await self.http.get(self._url, self._headers(), {"tags": f"{TAG}:test", "limit": "1"})
         self._good(reply, notice.now)
         if not isinstance(reply.json, list):
-            raise DeliveryError("bad_answer", f"Grafana answered {reply.status} without a list of annotations")
+            raise DeliveryError("bad_answer", f"Grafana returned {reply.status} without a list of annotations")
         return Receipt(ref=self.address())
 
     @property
@@ -133,7 +133,7 @@ class Grafana(Channel[GrafanaSettings]):
     def _read(self, reply: Reply, now: datetime) -> Body:
         self._good(reply, now)
         if not isinstance(reply.json, dict):
-            raise DeliveryError("bad_answer", f"Grafana answered {reply.status} without JSON", ambiguous=True)
+            raise DeliveryError("bad_answer", f"Grafana returned {reply.status} without JSON", ambiguous=True)
         return reply.json
 
     def _good(self, reply: Reply, now: datetime) -> None:

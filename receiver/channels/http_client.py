@@ -129,7 +129,7 @@ class Http:
         except aiohttp.ConnectionTimeoutError:
             raise DeliveryError("timeout", f"no connection to {host} within {self.connect:g} s") from None
         except TimeoutError:
-            detail = f"no answer from {host} within {self.total:g} s"
+            detail = f"no response from {host} within {self.total:g} s"
             raise DeliveryError("timeout", detail, ambiguous=True) from None
         except aiohttp.ClientConnectorError as error:
             # A wrong name, address or certificate: nothing of the request was sent.
@@ -137,7 +137,7 @@ class Http:
         except (aiohttp.InvalidURL, ValueError):
             raise DeliveryError("refused", f"the address or a header for {host} is not valid", permanent=True) from None
         except (aiohttp.ClientError, OSError) as error:
-            detail = f"the connection to {host} broke: {type(error).__name__}"
+            detail = f"the connection to {host} was lost: {type(error).__name__}"
             raise DeliveryError("connection", detail, ambiguous=True) from None
 
 
@@ -168,7 +168,7 @@ def _why(error: aiohttp.ClientConnectorError) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not trusted"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name is not known"
+        return "its host name cannot be resolved"
     return error.os_error.strerror or type(error.os_error).__name__
 
 
@@ -199,7 +199,7 @@ def raise_for(reply: Reply, now: datetime, secrets: Iterable[str] = ()) -> None:
     if 200 <= status < 300:
         return
     excerpt = hide(clean(reply.text, WHOLE_LIMIT), secrets)
-    detail = f"answered {status}" + (f": {excerpt}" if excerpt else "")
+    detail = f"returned {status}" + (f": {excerpt}" if excerpt else "")
     wait = retry_after(reply.headers, now)
     if status == 429:
         raise DeliveryError("rate_limited", detail, retry_after=wait)
@@ -210,7 +210,7 @@ def raise_for(reply: Reply, now: datetime, secrets: Iterable[str] = ()) -> None:
         raise DeliveryError("timeout", detail, retry_after=wait, ambiguous=True)
     if 300 <= status < 400:
         # Never followed: the body and its credential are for the configured host only.
-        raise DeliveryError("redirect", f"answered {status}, and redirects are not followed")
+        raise DeliveryError("redirect", f"returned {status}, and redirects are not followed")
     if 400 <= status < 500:
         raise DeliveryError("client_error", detail, permanent=True)
     raise DeliveryError("server_error", detail, retry_after=wait, ambiguous=True)

@@ -137,10 +137,10 @@ class PagerDuty(Channel[PagerDutySettings]):
         except DeliveryError as error:
             raise page_refusal(error, reply.status) from None
         if reply.status != 202:
-            detail = f"answered {reply.status}; only a 202 means that the event was accepted"
+            detail = f"returned {reply.status}; only a 202 means that the event was accepted"
             raise DeliveryError("bad_answer", detail, ambiguous=True)
         if (refusal := _refusal(reply)) is not None:
-            raise DeliveryError("bad_answer", hide(f"answered 202, but {refusal}", (notice.address,)), ambiguous=True)
+            raise DeliveryError("bad_answer", hide(f"returned 202, but {refusal}", (notice.address,)), ambiguous=True)
         return Receipt(ref=event["dedup_key"], warning=_warning(reply.json, event["dedup_key"]))
 
     def _url(self) -> str:
@@ -268,4 +268,4 @@ def _refusal(reply: Reply) -> str | None:
 
 def _warning(answer: Any, key: str) -> str | None:
     told = answer.get("dedup_key") if isinstance(answer, dict) else None
-    return None if told == key else "accepted, but the answer does not name the deduplication key that was sent"
+    return None if told == key else "accepted, but the response does not name the deduplication key that was sent"

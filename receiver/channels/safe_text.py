@@ -68,7 +68,7 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 
 
 def href(url: str) -> str | None:
-    """Return `url` if a message may link to it: http or https, a host, no blanks, not above 3,000 characters."""
+    """Return `url` if a message may link to it: http or https, a host, no spaces, not above 3,000 characters."""
     if len(url) > HREF_LIMIT or clean(url, HREF_LIMIT) != url or " " in url:
         return None
     try:

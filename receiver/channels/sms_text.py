@@ -24,5 +24,5 @@ def sms_text(notice: Notice, *, answered: bool = True) -> str:
         f"{incident.badge}[{incident.severity.value}] {incident.id or 'new incident'}{f' {service}' if service else ''}"
     )
     number = incident.id.rpartition("-")[2].lstrip("0") or "0"
-    how = f"{head}. Answer: a {number} acknowledges, e {number} escalates."
+    how = f"{head}. Reply a {number} to acknowledge, e {number} to escalate."
     return how if incident.id and answered else head

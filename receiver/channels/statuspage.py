@@ -114,7 +114,7 @@ class Statuspage(Channel[StatuspageSettings]):
         reply = await self.http.get(self._url("incidents/unresolved"), self._headers(), {"page": "1", "per_page": "1"})
         self._judge(reply, notice)
         if not isinstance(reply.json, list):
-            raise DeliveryError("bad_answer", "answered without a list of incidents")
+            raise DeliveryError("bad_answer", "did not return a list of incidents")
         return Receipt(ref=self.settings.page_id)
 
     async def _make(self, notice: Notice, news: PublicNews, memory: dict[str, Any]) -> Receipt:
@@ -122,7 +122,7 @@ class Statuspage(Channel[StatuspageSettings]):
         reply = await self._call("POST", "incidents", notice, body)
         number = reply.json.get("id") if isinstance(reply.json, dict) else None
         if not isinstance(number, str):
-            raise DeliveryError("bad_answer", "answered without the incident's id", ambiguous=True)
+            raise DeliveryError("bad_answer", "did not return the incident's id", ambiguous=True)
         return self._told(news, {**memory, "id": number, "name": body["incident"]["name"]})
 
     async def _add(self, notice: Notice, news: PublicNews, memory: dict[str, Any]) -> Receipt:
@@ -141,7 +141,7 @@ class Statuspage(Channel[StatuspageSettings]):
             try:
                 await self._call("PATCH", f"incidents/{memory['id']}", notice, body)
             except DeliveryError as error:
-                if not error.detail.startswith("answered 404"):
+                if not error.detail.startswith("returned 404"):
                     raise
                 return self._detached(news, memory, "it was removed from the page")
         return self._told(news, memory)
@@ -166,7 +166,7 @@ class Statuspage(Channel[StatuspageSettings]):
             return None
         self._judge(reply, notice)
         if not isinstance(reply.json, dict):
-            raise DeliveryError("bad_answer", "answered without the incident")
+            raise DeliveryError("bad_answer", "did not return the incident")
         return reply.json
 
     async def _made_before(self, notice: Notice, news: PublicNews) -> dict[str, Any] | None:
@@ -188,7 +188,7 @@ class Statuspage(Channel[StatuspageSettings]):
             reply = await self.http.get(self._url(path), self._headers(), asked, 4 * 1024 * 1024)
             self._judge(reply, notice)
             if not isinstance(reply.json, list):
-                raise DeliveryError("bad_answer", "answered without a list of incidents")
+                raise DeliveryError("bad_answer", "did not return a list of incidents")
             for one in reply.json:
                 marks = one.get("metadata") if isinstance(one, dict) else None
                 mark = marks.get(MARK) if isinstance(marks, dict) else None

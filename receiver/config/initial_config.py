@@ -39,7 +39,7 @@ class Answers:
     name: str
     method: PagingMethod
     address: str
-    """The integration key, or the e-mail address; empty for the terminal."""
+    """The integration key, or the email address; empty for the terminal."""
     alertmanager: str
     """Empty: none is queried."""
     slack: str
@@ -62,7 +62,7 @@ class Answers:
 
     @property
     def screen(self) -> str:
-        """The key of the service's terminal, which shows the pages for a person who gets e-mail."""
+        """The key of the service's terminal, which shows the pages for a person who gets email."""
         return "service-terminal" if self.key == "terminal" else "terminal"
 
     @property
@@ -78,8 +78,8 @@ class Answers:
         if self.method is PagingMethod.TERMINAL:
             return "SEV-1 and SEV-2 show a page as a box in the service's terminal, which does not notify anyone."
         return (
-            f"Every severity sends an e-mail to {self.address}. An e-mail is not a page: for SEV-1 and SEV-2 the "
-            "terminal of the service also shows a page as a box, which calls no one "
+            f"Every severity sends an email to {self.address}. An email is not a page: for SEV-1 and SEV-2 the "
+            "terminal of the service also shows a page as a box, which notifies no one "
             f"(the person `{self.screen}` in the file)."
         )
 
@@ -103,7 +103,7 @@ def check_reach(text: str) -> tuple[PagingMethod, str]:
         return PagingMethod.EMAIL, answer
     raise ValueError(
         f"write the integration key of PagerDuty's Events API v2 ({ROUTING_KEY_LENGTH} letters and digits), "
-        "an e-mail address, or nothing for this terminal (ntfy, SMS and other channels: docs/channels.md)"
+        "an email address, or nothing for this terminal (ntfy, SMS and other channels: docs/channels.md)"
     )
 
 
@@ -197,7 +197,7 @@ def _people_lines(answers: Answers, key_file: str) -> list[str]:
     people = [f"  {answers.key}: {{name: {_quoted(answers.name)}, {address}}}"]
     contacts = [f"  {CONTACT}: {{person: {answers.key}}}"]
     if answers.method is PagingMethod.EMAIL:
-        note = "# not a person: pages appear in the service's terminal, because an e-mail is not a page"
+        note = "# not a person: pages appear in the service's terminal, because an email is not a page"
         people.append(f"  {answers.screen}: {{name: Terminal of the service, terminal: me}}    {note}")
         contacts.append(f"  {answers.screen}: {{person: {answers.screen}}}")
     heading = "contacts:                  # roles that severities and escalations name"

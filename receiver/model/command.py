@@ -36,7 +36,7 @@ class Command(Frozen):
 
 
 class Acknowledge(Command):
-    """Acknowledge the incident, so that nobody is paged again."""
+    """Acknowledge the incident, so that no one is paged again."""
 
     text: Prose | None = None
 
@@ -73,7 +73,7 @@ class Reopen(Command):
 
 
 class Escalate(Command):
-    """Take the next step of the escalation now."""
+    """Escalate to the next step now."""
 
     text: Prose | None = None
 
@@ -254,7 +254,7 @@ class SetClock(Command):
 
 
 class Declare(Frozen):
-    """Open an incident by hand."""
+    """Open an incident manually."""
 
     title: Line
     severity: Severity

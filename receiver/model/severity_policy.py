@@ -103,7 +103,7 @@ class SeveritySettings(Settings):
     notify: tuple[str, ...] = ()
     """Contacts to notify: a mention in chat and an email, never the pager."""
     all_hands: bool = False
-    """Whether all hands are called until it is resolved."""
+    """Whether all hands are notified until it is resolved."""
     ticket: bool = False
     """Whether a ticket is created at once."""
     queue: bool = False
@@ -158,12 +158,12 @@ class EscalationStep(Settings):
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if not self.page and not self.notify:
-            raise ValueError("the step pages and notifies nobody (write page: [contact] or notify: [contact])")
+            raise ValueError("the step pages and notifies no one (write page: [contact] or notify: [contact])")
         return self
 
 
 class Escalation(Settings):
-    """Who else is paged if nobody answers, or until the incident is over."""
+    """Who else is paged if no one answers, or until the incident is over."""
 
     until: Until = Until.ACKNOWLEDGED
     """What stops the escalation."""

@@ -106,7 +106,7 @@ class Supervisor:
                 current = asyncio.current_task()
                 if self._over() or (current is not None and current.cancelling()):
                     raise
-                why = "a cancellation that nobody asked for"
+                why = "an unexpected cancellation"
             except StoreAway as condition:
                 why = f"{condition.condition}: {condition}"
             except Exception as error:

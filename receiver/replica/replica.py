@@ -42,7 +42,7 @@ WATCH = 0.5
 """Seconds between two checks of the embedded store's process."""
 
 ESSENTIAL = ("loop", "beside", "monitor", "refused", "store")
-"""Tasks without which a replica pages nobody."""
+"""Tasks without which a replica pages no one."""
 CLOSE_LIMIT = 5.0
 """Maximum seconds for a part to write its pending data, or to close."""
 
@@ -159,7 +159,7 @@ class Replica(
         while True:
             await asyncio.sleep(WATCH)
             if not embedded.alive():
-                log.error("embedded_store_ended", next="it is started again")
+                log.error("embedded_store_ended", next="it is being restarted")
                 with suppress(EmbeddedStoreError):
                     await asyncio.to_thread(embedded.restart)
 

@@ -1,1 +1,1 @@
-"""Documents about incidents: timelines, post-mortems, e-mails. Pure: an incident and its log -> Markdown."""
+"""Documents about incidents: timelines, post-mortems, emails. Pure: an incident and its log -> Markdown."""

@@ -1,4 +1,4 @@
-"""The e-mail to customers about a major incident: a draft for the Communications Lead, with public information only."""
+"""The email to customers about a major incident: a draft for the Communications Lead, with public information only."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def _long(seconds: float | None) -> str:
 
 def _change(now: int, then: int) -> str:
     if now == then:
-        return "as many as the month before"
+        return "the same as the month before"
     return f"{abs(now - then)} {'more' if now > then else 'fewer'} than the month before"
 
 

@@ -148,7 +148,7 @@ class Alertmanager:
                 said = await self._send("POST", one, "/api/v2/silences", body)
                 if said.status == 200:
                     return str(said.json()["silenceID"]), True
-                error = SourceError("status", f"{host_of(one.url)} answered {said.status} to a silence")
+                error = SourceError("status", f"{host_of(one.url)} returned {said.status} for a silence")
             except (KeyError, TypeError):
                 error = SourceError("bad_answer", "Alertmanager did not return the silence's id")
             except SourceError as failed:
@@ -169,7 +169,7 @@ class Alertmanager:
             # An unknown id is a 500 in 0.25 and a 404 in newer ones; an expired silence is also a 500. Another outside
             # the cluster may have it.
             if said.status not in (404, 500):
-                error = SourceError("status", f"{host_of(one.url)} answered {said.status} to the end of a silence")
+                error = SourceError("status", f"{host_of(one.url)} returned {said.status} for the removal of a silence")
         if error is not None:
             raise error
 
@@ -187,7 +187,7 @@ class Alertmanager:
             try:
                 said = await self.source_client.get(f"{one.url}{path}", limit=LIMIT, headers=one.headers)
                 if said.status != 200:
-                    raise SourceError("status", f"{host_of(one.url)} answered {said.status}")
+                    raise SourceError("status", f"{host_of(one.url)} returned {said.status}")
             except SourceError as failed:
                 error = failed
                 silent.append(failed)
@@ -203,7 +203,7 @@ class Alertmanager:
 def _listed(said: SourceAnswer) -> Iterable[dict[str, Any]]:
     body = said.json()
     if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-        raise SourceError("bad_answer", "Alertmanager's answer has an unknown format")
+        raise SourceError("bad_answer", "Alertmanager's response has an unknown format")
     return body
 
 
@@ -223,7 +223,7 @@ def _alert(item: Mapping[str, Any]) -> UpstreamState:
             muted=bool((status or {}).get("mutedBy")) or (status or {}).get("state", "active") != "active",
         )
     except (KeyError, TypeError, AttributeError):
-        raise SourceError("bad_answer", "Alertmanager's answer has an unknown format") from None
+        raise SourceError("bad_answer", "Alertmanager's response has an unknown format") from None
 
 
 def _uptime(said: SourceAnswer) -> datetime:

@@ -68,7 +68,7 @@ class GitHub:
         _check(said, repository)
         body = said.json()
         if not isinstance(body, list):
-            raise SourceError("bad_answer", "GitHub's answer has an unknown format")
+            raise SourceError("bad_answer", "GitHub's response has an unknown format")
         return [one for one in body if isinstance(one, dict)]
 
 
@@ -81,8 +81,8 @@ def _check(said: SourceAnswer, repository: str) -> None:
         text = said.body[:4096].decode("utf-8", "replace").lower()
         limited = said.status == 429 or "rate limit" in text
         why = "its rate limit is reached" if limited else "the token is not accepted, or may not read it"
-        raise SourceError("limited" if limited else "status", f"GitHub answered {said.status}: {why}")
-    raise SourceError("status", f"GitHub answered {said.status}")
+        raise SourceError("limited" if limited else "status", f"GitHub returned {said.status}: {why}")
+    raise SourceError("status", f"GitHub returned {said.status}")
 
 
 def _deployment(one: Mapping[str, Any], state: str) -> RecentChange | None:

@@ -43,7 +43,7 @@ class SourceAnswer:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise SourceError("bad_answer", f"answered {self.status} with something other than JSON") from None
+            raise SourceError("bad_answer", f"returned {self.status} with something other than JSON") from None
 
 
 class SourceClient:
@@ -109,13 +109,13 @@ class SourceClient:
                 while not response.content.at_eof() and len(body) <= most:
                     body += await response.content.read(most + 1 - len(body))
                 if len(body) > most:
-                    raise SourceError("bad_answer", f"{host} answered with more than {most} bytes")
+                    raise SourceError("bad_answer", f"{host} returned more than {most} bytes")
                 return SourceAnswer(response.status, body)
         except TimeoutError:
-            raise SourceError("timeout", f"no answer from {host} within {limit:g} s") from None
+            raise SourceError("timeout", f"no response from {host} within {limit:g} s") from None
         except aiohttp.ClientConnectorError:
             raise SourceError("connection", f"no connection to {host}") from None
         except (aiohttp.InvalidURL, ValueError):
             raise SourceError("connection", f"the address of {host} is not valid") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise SourceError("connection", f"the connection to {host} broke: {type(error).__name__}") from None
+            raise SourceError("connection", f"the connection to {host} was lost: {type(error).__name__}") from None

@@ -100,7 +100,7 @@ class IdentityProvider:
         found = await self.metadata(now)
         promised = bool(found.get("authorization_response_iss_parameter_supported"))
         if (issuer is not None or promised) and issuer != found["issuer"]:
-            raise ProviderError("issuer", "the answer comes from another issuer")
+            raise ProviderError("issuer", "the response comes from another issuer")
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
         said = await self._token(found, form)
         claims = await self._verified(said.get("id_token"), said["access_token"], nonce, now)
@@ -124,7 +124,7 @@ class IdentityProvider:
                 str(said.get("id_token") or tokens.id_token),
             )
         if claims.get("sub") != subject:
-            raise ProviderError("id_token", "the provider's answer is about another person")
+            raise ProviderError("id_token", "the provider's response is about another person")
         return tokens, await self._with_user_info(tokens, claims, now)
 
     async def sign_out_url(self, tokens: ProviderTokens, back: str, now: float) -> str | None:
@@ -153,7 +153,7 @@ class IdentityProvider:
             fields |= {"client_id": self.client.client_id, "client_secret": self.client.client_secret}
         answer = await self.source_client.submit(found["token_endpoint"], fields, headers, LIMIT)
         if answer.status >= 500 or answer.status == 429:
-            raise SourceError("status", f"the provider answered {answer.status}")
+            raise SourceError("status", f"the provider returned {answer.status}")
         said = answer.json() if answer.status == 200 else None
         if not isinstance(said, dict) or not isinstance(said.get("access_token"), str):
             raise ProviderError("refused", f"the provider refused the request for tokens ({answer.status})")
@@ -194,19 +194,19 @@ class IdentityProvider:
         headers = {"Authorization": f"Bearer {tokens.access}", "Accept": "application/json"}
         answer = await self.source_client.get(end, limit=LIMIT, headers=headers)
         if answer.status >= 500 or answer.status == 429:
-            raise SourceError("status", f"the provider answered {answer.status}")
+            raise SourceError("status", f"the provider returned {answer.status}")
         said = answer.json() if answer.status == 200 else None
         if not isinstance(said, dict):
             raise ProviderError("refused", f"the provider returned nothing about the user ({answer.status})")
         if said.get("sub") != claims["sub"]:
-            raise ProviderError("id_token", "the provider's answer is about another person")
+            raise ProviderError("id_token", "the provider's response is about another person")
         return {**said, **claims}
 
     async def _json(self, url: str) -> dict[str, Any]:
         answer = await self.source_client.get(url, limit=LIMIT, headers={"Accept": "application/json"})
         said = answer.json() if answer.status == 200 else None
         if not isinstance(said, dict):
-            raise SourceError("status", f"the provider answered {answer.status}")
+            raise SourceError("status", f"the provider returned {answer.status}")
         return said
 
 

@@ -57,14 +57,14 @@ class NtfyTopic:
                 ) as response,
             ):  # fmt: skip
                 if response.status != 200:
-                    raise SourceError("status", f"{host} answered {response.status}")
+                    raise SourceError("status", f"{host} returned {response.status}")
                 async for line in response.content:
                     yield _posted(line)
         except TimeoutError:
-            raise SourceError("timeout", f"{host} says nothing") from None
+            raise SourceError("timeout", f"{host} sent nothing") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SourceError("connection", f"the stream from {host} broke: {type(error).__name__}") from None
-        raise SourceError("connection", f"{host} has ended the stream")
+            raise SourceError("connection", f"the stream from {host} was interrupted: {type(error).__name__}") from None
+        raise SourceError("connection", f"{host} closed the stream")
 
 
 def _posted(line: bytes) -> Posted | None:

@@ -102,10 +102,10 @@ class Rest:
         """
         said = await self._get("/incidents", {"incident_key": key, "date_range": "all", "limit": "100"})
         if said.status != 200:
-            raise SourceError("status", f"PagerDuty answered {said.status}")
+            raise SourceError("status", f"PagerDuty returned {said.status}")
         incidents = _object(said.json()).get("incidents")
         if not isinstance(incidents, list):
-            raise SourceError("bad_answer", "PagerDuty's answer has no list of incidents")
+            raise SourceError("bad_answer", "PagerDuty's response has no list of incidents")
         # The address is that of an open page, else of the last one.
         found = {_text(_object(one).get("status"), NAME_LIMIT): _object(one) for one in incidents}
         shown = found.get("triggered") or found.get("acknowledged") or found.get("resolved") or {}
@@ -118,7 +118,7 @@ class Rest:
         if said.status == 404:
             return ()
         if said.status != 200:
-            raise SourceError("status", f"PagerDuty answered {said.status}")
+            raise SourceError("status", f"PagerDuty returned {said.status}")
         alerts = _object(said.json()).get("alerts")
         found = (_object(one).get("alert_key") for one in (alerts if isinstance(alerts, list) else ()))
         return tuple(key for key in found if isinstance(key, str) and key)

@@ -63,10 +63,10 @@ class Prometheus:
         body = said.json()
         if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
             kind = str(body.get("errorType", "")) if isinstance(body, dict) else ""
-            raise SourceError("status", f"Prometheus answered {said.status} {kind[:40]}".rstrip())
+            raise SourceError("status", f"Prometheus returned {said.status} {kind[:40]}".rstrip())
         values = [value for value in _values(body.get("data")) if not math.isnan(value)]
         if not values:
-            raise SourceError("empty", "the query gave no value")
+            raise SourceError("empty", "the query returned no value")
         return Sample(max(values), len(values))
 
     async def waits(self, alertname: str) -> float | None:
@@ -77,12 +77,12 @@ class Prometheus:
         said = await self.source_client.get(f"{self.url}/api/v1/rules", {"type": "alert"})
         body = said.json()
         if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
-            raise SourceError("status", f"Prometheus answered {said.status}")
+            raise SourceError("status", f"Prometheus returned {said.status}")
         try:
             groups = body["data"]["groups"]
             found = [float(one["duration"]) for group in groups for one in group["rules"] if one["name"] == alertname]
         except (KeyError, TypeError, ValueError):
-            raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
+            raise SourceError("bad_answer", "Prometheus's response has an unknown format") from None
         return max((seconds for seconds in found if math.isfinite(seconds)), default=None)
 
     async def rules_of(self, alertname: str) -> list[AlertingRule]:
@@ -96,7 +96,7 @@ class Prometheus:
             found = [rule for group in data["groups"] for rule in group["rules"] if rule["name"] == alertname]
             return [AlertingRule(str(rule["query"]), _texts(rule.get("labels"))) for rule in found]
         except (KeyError, TypeError):
-            raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
+            raise SourceError("bad_answer", "Prometheus's response has an unknown format") from None
 
     async def query_range(self, promql: str, begins: datetime, ends: datetime, step: float) -> list[Series]:
         """Return each series of `promql` from `begins` to `ends`, a point every `step` seconds. Raises SourceError."""
@@ -108,13 +108,13 @@ class Prometheus:
         try:
             return [Series(_texts(one["metric"]), _points(one["values"])) for one in data["result"]]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
+            raise SourceError("bad_answer", "Prometheus's response has an unknown format") from None
 
     async def _data(self, path: str, params: dict[str, str]) -> Any:
         said = await self.source_client.get(f"{self.url}/api/v1/{path}", params, limit=RANGE_SECONDS, most=RANGE_BYTES)
         body = said.json()
         if not isinstance(body, dict) or said.status != 200 or body.get("status") != "success":
-            raise SourceError("status", f"Prometheus answered {said.status}")
+            raise SourceError("status", f"Prometheus returned {said.status}")
         return body.get("data")
 
 
@@ -133,4 +133,4 @@ def _values(data: Any) -> list[float]:
             return [float(data["result"][1])]
         return [float(series["value"][1]) for series in data["result"]]
     except (KeyError, IndexError, TypeError, ValueError):
-        raise SourceError("bad_answer", "Prometheus's answer has an unknown format") from None
+        raise SourceError("bad_answer", "Prometheus's response has an unknown format") from None

@@ -54,7 +54,7 @@ class SharedDocuments:
         """
         reply = await self._post(kind, key, orjson.dumps(document).decode(), only_new=only_new)
         if reply == "full":
-            raise SharedDocumentsFull(f"the board holds {MOST} documents")
+            raise SharedDocumentsFull(f"the board is full: it holds {MOST} documents")
         return reply == "ok"
 
     async def take(self, kind: str, key: str) -> bool:

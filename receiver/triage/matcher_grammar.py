@@ -121,7 +121,7 @@ def _tokens(text: str) -> list[str]:
     while position < end:
         token = _TOKEN.match(text, position)
         if token is None:
-            raise GrammarError(f"{text[position : position + 1]} is neither a word nor a sign of the grammar")
+            raise GrammarError(f"{text[position : position + 1]} is not allowed here")
         found.append(token[token.lastindex or 0])
         position = token.end()
     return found
@@ -141,7 +141,7 @@ def _unquoted(token: str) -> str:
     try:
         return _ESCAPE.sub(_plain, token[1:-1].encode()).decode()
     except UnicodeError:
-        raise GrammarError("a text in quotes that is not UTF-8") from None
+        raise GrammarError("quoted text that is not UTF-8") from None
 
 
 def _plain(escape: re.Match[bytes]) -> bytes:

@@ -229,7 +229,7 @@ def _ends_in_brace(text: str) -> bool:
 
 def _why_braces(text: str, shown: str) -> str:
     if not text.strip().startswith("{") and _ends_in_brace(text.strip()):
-        return f"{shown} ends with a brace; write the value between double quotes"
+        return f"{shown} ends with a brace; write the value in double quotes"
     return f"{shown} has braces around it; write each matcher as a separate entry, without braces"
 
 

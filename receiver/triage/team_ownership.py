@@ -17,7 +17,7 @@ from receiver.triage.regexes import Patterns, plain_words, selective
 TOP_LEVEL = ""
 _CROWD = 16
 """Number of lists under one value of a label above which an index by one of their patterns is faster."""
-NOBODY = "no team's matchers hold: the top level owns it"
+NOBODY = "no team's matchers match: the top level owns it"
 NO_TEAMS = "the configuration has no teams: the top level owns it"
 
 

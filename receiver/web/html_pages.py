@@ -106,7 +106,7 @@ def span(seconds: float | None) -> str:
 
 def _coded(text: str) -> Markup:
     """Return `text` with text between backticks as code."""
-    from markupsafe import Markup  # noqa: PLC0415  (as Jinja2, for the first page that somebody opens)
+    from markupsafe import Markup  # noqa: PLC0415  (as Jinja2, for the first page that someone opens)
 
     parts = str(text).split("`")
     # With an odd number of backticks, the last one has no partner.

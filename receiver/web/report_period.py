@@ -76,7 +76,7 @@ async def paged_in(
     who = None if person == ANYONE else person
     ids = await reports.paged(month, now, caller.teams, who, at_night=query.get(NIGHT) == "1")
     uids = await follower.incidents.uids_of(ids[:LISTED])
-    # Unlike in a period, merged incidents count, because they paged somebody, and older ones that paged again.
+    # Unlike in a period, merged incidents count, because they paged someone, and older ones that paged again.
     kept = replace(filters, opened_from=None, opened_before=None)
     found = [one for one in await follower.summaries_of(uids) if kept.keep(one)]
     return await follower.labels.matching(found, kept.labels), len(ids) if len(ids) > LISTED else 0

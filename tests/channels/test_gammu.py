@@ -18,7 +18,7 @@ from tests.fakes.modem import Modem, text_of
 from tests.faults.waiting import until
 
 NUMBER = "+15550101"
-SMS = "[SEV-1] INC-2026-0042 checkout-api. Answer: a 42 acknowledges, e 42 escalates."
+SMS = "[SEV-1] INC-2026-0042 checkout-api. Reply a 42 to acknowledge, e 42 to escalate."
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ async def test_a_newly_informed_person_is_called_in_the_thread(slack: Wired) -> 
     receipt = await slack.channel.send(notice())
     both = (Mention(name="VP", address="U0VP"), Mention(name="CTO", address="U0CTO"))
     receipt = await slack.channel.send(later(receipt, "severity raised", mentions=both))
-    assert fake(slack).replies[0]["blocks"][1]["text"]["text"] == "Informed: <@U0CTO>"
+    assert fake(slack).replies[0]["blocks"][1]["text"]["text"] == "Notified: <@U0CTO>"
     await slack.channel.send(later(receipt, mentions=both))
     assert len(fake(slack).replies) == 1
 

@@ -63,7 +63,7 @@ async def test_a_call_asks_for_a_key_inside_the_gather(phone: Wired) -> None:
 async def test_an_sms_has_the_text_of_every_sms_and_a_mark(phone: Wired) -> None:
     asked = paged(how="sms")
     await phone.channel.send(asked)
-    text = "[SEV-1] INC-2026-0042 checkout-api. Answer: a 42 acknowledges, e 42 escalates."
+    text = "[SEV-1] INC-2026-0042 checkout-api. Reply a 42 to acknowledge, e 42 to escalate."
     assert form(phone)["Body"] == f"{text} {mark_of(asked)}"
 
 

@@ -60,7 +60,7 @@ def test_a_configuration_is_not_good_while_a_file_that_it_includes_is_wrong(tmp_
     assert lines[0].startswith(f"{team}:1:")
     assert lines[-1] == f"{main}: invalid, because of {team}"
     team.write_text("teams: {a: {matchers: ['team=\"a\"']}}\n")
-    assert receiver("check-config", main).output.splitlines()[-1].startswith(f"{main}: good")
+    assert receiver("check-config", main).output.splitlines()[-1].startswith(f"{main}: ok")
 
 
 def test_a_good_configuration_is_good_and_unwise_is_not_wrong(root: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_channels_that_are_off_are_one_line(root: Path, monkeypatch: pytest.
     (line, last) = receiver("check-config", file).output.splitlines()
     assert "channels: 6 are off: chat (bot_token is empty), status (api_key is empty)" in line
     assert line.endswith(" [warning]")
-    assert last == f"{file}: good, 1 warning"
+    assert last == f"{file}: ok, 1 warning"
 
 
 def test_every_mistake_has_its_place(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_line_is_shown_with_a_caret_and_a_warning_is_no_mistake(tmp_path: Pa
     said, line, caret, last = shown.output.splitlines()
     assert said == f'{file}:2:58: rules[0].matchers[1]: never holds: a="x" and a="y" [warning]'
     assert line[caret.index("^") :] == "'a=\"y\"']}"
-    assert (shown.exit_code, last) == (0, f"{file}: good, 1 warning")
+    assert (shown.exit_code, last) == (0, f"{file}: ok, 1 warning")
     strict = receiver("check-config", file, "--strict", "--format", "json")
     assert (strict.exit_code, json.loads(strict.output)["problems"][0]["level"]) == (1, "warning")
     file.write_text("otherwise: {map: {100%: SEV-9}}\n")
@@ -113,7 +113,7 @@ def test_alertmanagers_file_is_read_too(root: Path, tmp_path: Path) -> None:
     result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
     assert result.exit_code == 0
     assert f"{file}:2:1: receivers: no receiver sends to this service" in result.output
-    assert f"{file}: good, 1 warning" in result.output
+    assert f"{file}: ok, 1 warning" in result.output
     file.write_text("route: {receiver: b, group_by: [alertname]}\nreceivers: [{name: a}]\n")
     result = receiver("check-config", root / "config" / "severity-rules.yaml", "--alertmanager", file)
     assert result.exit_code == 1
@@ -127,14 +127,14 @@ def test_the_warnings_of_every_file_are_counted_at_its_name(tmp_path: Path) -> N
     hook = "{url: 'http://a/webhooks/alertmanager', max_alerts: 5, http_config: {authorization: {credentials: short}}}"
     upstream.write_text(f"route: {{receiver: a}}\nreceivers: [{{name: a, webhook_configs: [{hook}]}}]\n")
     result = receiver("check-config", config, "--alertmanager", upstream)
-    last = [line for line in result.output.splitlines() if ": good" in line]
+    last = [line for line in result.output.splitlines() if ": ok" in line]
     counted = {
         str(file): sum(line.startswith(f"{file}:") and "[warning]" in line for line in result.output.splitlines())
         for file in (config, upstream)
     }
     assert result.exit_code == 0
     assert min(counted.values()) >= 2
-    assert last == [f"{file}: good, {count} warnings" for file, count in counted.items()]
+    assert last == [f"{file}: ok, {count} warnings" for file, count in counted.items()]
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ async def test_many_open_incidents_cost_nobody_anything(crowded: Crowded) -> Non
         assert time.monotonic() - began < 5, f"{path}: much slower than a busy machine explains"
         if path == "/":
             assert f"Open ({MANY})" in text
-            assert "Needs an answer (5000+)" in text
+            assert "Needs a response (5000+)" in text
             assert text.count('class="card') < 250, "the page shows the most severe ones, and that there are more"
     # The commands of an opening do not grow with the number of open incidents: counted by the store for 20 openings.
     before = one.commands()

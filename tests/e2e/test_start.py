@@ -89,7 +89,7 @@ def test_the_first_start_and_a_page_in_a_terminal(tmp_path: Path) -> None:
     try:
         assert terminal.shows("has started")
         assert terminal.shows(f"http://127.0.0.1:{port}/")
-        assert terminal.shows("this terminal only, which calls no one (receiver init sets up a pager)")
+        assert terminal.shows("this terminal only, which notifies no one (receiver init sets up a pager)")
         assert terminal.shows(f"- url: http://127.0.0.1:{port}/webhooks/alertmanager")
         url = f"http://127.0.0.1:{port}"
         subprocess.run(
@@ -112,7 +112,7 @@ def test_a_start_with_the_configuration_of_init_does_not_suggest_to_write_anothe
     arguments = ["serve", "--config", "receiver.yaml", "--listen", f"127.0.0.1:{free_port()}"]
     terminal = Terminal([*RECEIVER, *arguments], env, tmp_path)
     try:
-        assert terminal.shows("this terminal only, which calls no one (to add a pager: docs/channels.md)")
+        assert terminal.shows("this terminal only, which notifies no one (to add a pager: docs/channels.md)")
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.process.wait(20) == 0
     finally:

@@ -1,4 +1,4 @@
-"""Timelines, post-mortems and e-mails: every heading of the process, and escaped text."""
+"""Timelines, post-mortems and emails: every heading of the process, and escaped text."""
 
 from __future__ import annotations
 

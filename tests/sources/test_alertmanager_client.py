@@ -89,7 +89,7 @@ async def test_a_message_names_the_port_and_nothing_secret(
     refused = Address(f"http://user:s3cret@127.0.0.1:{port}/path?token=s3cret")
     with pytest.raises(SourceError) as raised:
         await Alertmanager(source_client, [refused]).standing()
-    assert str(raised.value) == f"127.0.0.1:{port} answered 401"
+    assert str(raised.value) == f"127.0.0.1:{port} returned 401"
     with pytest.raises(SourceError, match=r"no connection to 127\.0\.0\.1:1$"):
         await Alertmanager(source_client, [Address("http://127.0.0.1:1")]).standing()
     assert "prod" not in repr(tenants[0].address)

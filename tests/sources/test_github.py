@@ -84,7 +84,7 @@ async def test_without_a_token_none_is_sent() -> None:
         (SourceAnswer(403, b'{"message":"API rate limit exceeded"}'), "limited", "its rate limit is reached"),
         (SourceAnswer(403, b'{"message":"Resource not accessible"}'), "status", "may not read it"),
         (SourceAnswer(429, b""), "limited", "its rate limit is reached"),
-        (SourceAnswer(500, b""), "status", "GitHub answered 500"),
+        (SourceAnswer(500, b""), "status", "GitHub returned 500"),
         (SourceAnswer(200, b"<html>"), "bad_answer", "other than JSON"),
         (SourceAnswer(200, b"{}"), "bad_answer", "an unknown format"),
     ],

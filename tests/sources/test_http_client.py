@@ -92,5 +92,5 @@ async def test_nobody_there_is_a_failed_connection(site: Site, source_client: So
 
 async def test_an_answer_that_is_not_json_says_so(site: Site, source_client: SourceClient) -> None:
     said = await source_client.get(str(site.server.make_url("/")))
-    with pytest.raises(SourceError, match="answered 200 with something other than JSON"):
+    with pytest.raises(SourceError, match="returned 200 with something other than JSON"):
         said.json()

@@ -153,7 +153,7 @@ async def test_nothing_points_to_what_has_expired(kept: World) -> None:
         ({"uid": "another"}, "not those of an incident"),
         ({"state": {}}, "Field required"),
         ({"alerts": {"x": []}}, "alerts: not records"),
-        ({"receipts": [1]}, "hold objects"),
+        ({"receipts": [1]}, "not objects"),
     ],
 )
 async def test_what_is_no_incident_is_refused_with_the_reason(kept: World, change: dict[str, Any], why: str) -> None:

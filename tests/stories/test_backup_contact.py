@@ -38,5 +38,5 @@ async def test_a_backup_with_nobody_in_it_is_said(world: World) -> None:
 async def test_a_backup_who_is_the_same_person_is_not_paged_twice(world: World) -> None:
     await world.open()
     said = await unanswered(world, Target(schedule="primary"))
-    assert said == [("page_passed", "already_paged", "alice of on-call is not paged: already paged")]
+    assert said == [("page_passed", "already_paged", "alice (on-call) is not paged: already paged")]
     assert world.rung() == ["alice", "eng-lead"]

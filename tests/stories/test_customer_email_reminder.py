@@ -1,4 +1,4 @@
-"""The Communications Lead is notified once of the draft of the customer e-mail, when a major incident has ended."""
+"""The Communications Lead is notified once of the draft of the customer email, when a major incident has ended."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_the_communications_lead_is_notified_by_name_at_the_end(world: Wor
     assert len(told(world)) == 1
     await act(world, Reopen())
     await act(world, Resolve())
-    assert len(told(world)) == 2, "another end is another e-mail"
+    assert len(told(world)) == 2, "another end is another email"
     await world.incidents()
 
 

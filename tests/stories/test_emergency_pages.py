@@ -159,9 +159,9 @@ REFUSED = StoreAway("WRONGTYPE Operation against a key holding the wrong kind of
     [
         (UNTHOUGHT, 99, False, ADOPT_TRIES),
         (REFUSED, 99, False, ADOPT_TRIES),
-        (Contended("others were faster each time"), 99, False, 0),
+        (Contended("every attempt conflicted with another change"), 99, False, 0),
         (REFUSED, ADOPT_TRIES - 1, True, ADOPT_TRIES - 1),
-        (Contended("others were faster each time"), ADOPT_TRIES - 1, True, 0),
+        (Contended("every attempt conflicted with another change"), ADOPT_TRIES - 1, True, 0),
     ],
 )
 async def test_an_adoption_is_tried_again_and_keeps_nothing_away(

@@ -58,7 +58,7 @@ async def test_nobody_has_acknowledged_and_the_next_step_is_taken_once(outworld:
     assert {page.key for page in incident.unanswered} >= set(outworld.sent()[:2])
     log = await outworld.one.incidents.events(incident.uid)
     (taken,) = [one for one in log if one.kind is Kind.ESCALATED and one.data["step"] == 1]
-    assert "the incident store is away" in taken.text
+    assert "the incident store is unavailable" in taken.text
     assert (taken.at - incident.opened_at).total_seconds() < 16 * 60, "it is recorded at the time when it was taken"
     receipts = await outworld.one.incidents.receipts(incident.uid)
     told = [one["to"] for one in receipts if one["channel"] == "pager" and one["outcome"] == "delivered"]

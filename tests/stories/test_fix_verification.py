@@ -48,8 +48,8 @@ async def test_all_good_for_the_whole_time_resolves_and_says_what_was_measured(w
     await world.forward("2m")
     assert await state(world) is State.RESOLVED
     (said,) = await texts(world, "resolved")
-    assert "health: answers 200" in said
-    assert "5xx rate: 0.01, to be < 0.05" in said
+    assert "health: returned 200" in said
+    assert "5xx rate: 0.01, expected < 0.05" in said
 
 
 async def test_one_bad_answer_takes_it_back_and_is_said(world: World) -> None:
@@ -58,7 +58,7 @@ async def test_one_bad_answer_takes_it_back_and_is_said(world: World) -> None:
     world.outside.answers[PROMETHEUS] = rate("0.09")
     await world.forward("1m")
     assert await state(world) is State.OPEN
-    assert await texts(world, "verification_failed") == ["not fixed: 5xx rate: 0.09, to be < 0.05"]
+    assert await texts(world, "verification_failed") == ["not fixed: 5xx rate: 0.09, expected < 0.05"]
     world.outside.answers[PROMETHEUS] = rate("0.02")
     await world.forward("1m")
     assert await state(world) is State.MONITORING
@@ -72,7 +72,7 @@ async def test_a_health_address_that_answers_badly_holds_it_open(world: World) -
     await watched(world, health=503)
     await world.forward("30m")
     assert await state(world) is not State.RESOLVED
-    assert (await texts(world, "verification_failed"))[0] == "not fixed: health: answers 503, expected 200"
+    assert (await texts(world, "verification_failed"))[0] == "not fixed: health: returned 503, expected 200"
 
 
 async def test_what_cannot_be_asked_is_said_once_and_holds_nothing_up(world: World) -> None:

@@ -75,7 +75,7 @@ async def test_a_window_that_was_put_up_meanwhile_is_in_the_checklist(early: Wor
 async def test_nobody_accepts_and_both_are_reminded_once(early: World) -> None:
     await early.forward("70m")
     _, second = told(early)
-    assert "not accepted yet" in second
+    assert "not been accepted yet" in second
     assert second.endswith("<@U0ALICE>, <@U0CAROL>")
     await early.forward("70m")
     assert len(told(early)) == 2

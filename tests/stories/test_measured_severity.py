@@ -71,9 +71,9 @@ async def test_the_query_is_about_the_alerts_service(asked: World) -> None:
 
 @pytest.mark.parametrize(
     ("said", "why"),
-    [(rate(), "gave no value"), (rate("NaN"), "gave no value"), (rate("+Inf"), "infinity"), (rate("7"), "above 1"),
-     (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "other than JSON"),
-     (SourceAnswer(400, b'{"status":"error"}'), "answered 400"),
+    [(rate(), "returned no value"), (rate("NaN"), "returned no value"), (rate("+Inf"), "infinity"),
+     (rate("7"), "above 1"), (rate("-1"), "negative"), (SourceAnswer(500, b"x"), "other than JSON"),
+     (SourceAnswer(400, b'{"status":"error"}'), "returned 400"),
      (None, "nobody answers")],
 )  # fmt: skip
 async def test_a_query_that_fails_is_said_once_and_changes_nothing(

@@ -183,7 +183,7 @@ async def test_the_log_says_which_step_it_was(phones: PhoneWorld) -> None:
     await phones.forward("2m")
     (incident,) = await phones.incidents()
     texts = [e.text for e in await phones.one.incidents.events(incident.uid) if e.kind is Kind.PAGE]
-    assert texts[-1] == "alice is paged by second as nobody has answered for 1 min (step 2)"
+    assert texts[-1] == "alice is paged by second because no one has responded for 1 min (step 2)"
 
 
 async def test_a_dry_run_shows_the_minute_of_each_step(phones: PhoneWorld) -> None:

@@ -45,7 +45,8 @@ async def test_what_was_deployed_is_told_once_with_the_likely_one_named(world: W
     await world.post(notification(alert(**HIGH)))
     await world.forward("10m")
     (text,) = await told(world)
-    assert text == ("stratum/api: likely deployment v42 (production success), 7 min before: the last before it began")
+    likely = "likely deployment v42 (production success), 7 min before: the last change before the incident"
+    assert text == f"stratum/api: {likely}"
     (incident,) = await world.incidents()
     assert incident.changes.items[0].name == "v42"
     assert len([url for url in world.outside.asked if url.startswith(GITHUB)]) == 3
@@ -83,7 +84,7 @@ async def test_a_slow_answer_about_a_repository_gathers_no_tasks(world: World, m
         asked.append(repository)
         asking.set()
         await answer.wait()
-        raise SourceError("timeout", "no answer from api.github.com within 10 s")
+        raise SourceError("timeout", "no response from api.github.com within 10 s")
 
     monkeypatch.setattr(GitHub, "changes", slow)
     failures = world.one.metrics.loop_errors.labels(CHANGES)

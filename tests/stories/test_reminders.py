@@ -32,10 +32,10 @@ async def test_nobody_commands_and_nobody_tells(world: World, severity: str) -> 
     await world.forward("29m")
     assert await reminders(world) == []
     await world.forward("2m")
-    assert await reminders(world) == ["nobody is Incident Commander; no update for 30 min"]
+    assert await reminders(world) == ["no one is Incident Commander; no update for 30 min"]
     await world.forward("30m")
     assert len(await reminders(world)) == 2
-    assert sum("nobody is Incident Commander" in str(one) for one in world.slack.messages) == 2
+    assert sum("no one is Incident Commander" in str(one) for one in world.slack.messages) == 2
 
 
 async def test_an_update_puts_it_off_and_a_commander_is_asked_for_the_next(world: World) -> None:

@@ -170,7 +170,7 @@ async def test_what_no_replica_holds_is_said_to_be_lost(world: World, store_url:
     assert told(world) == [
         "The incident store has lost data: it was emptied, or restored from an older state. "
         "1 incident was written back: INC-2026-0002. "
-        "1 incident was lost: INC-2026-0001. Their alerts that still fire are reported again by the next notification."
+        "1 incident was lost: INC-2026-0001. Alerts that are still firing are reported again by the next notification."
     ]
     assert counted(world) == {"noticed": 1, "written_back": 1, "lost": 1}
     rung = world.pagerduty.rung
@@ -369,7 +369,7 @@ async def test_a_change_that_was_lost_under_a_later_one_is_reported(world: World
     await beats(world)
     await world.forward("10s")
     (text,) = told(world)
-    assert text.endswith("1 incident lost the last change: INC-2026-0001. Check whether to repeat that change.")
+    assert text.endswith("1 incident lost the most recent change: INC-2026-0001. Check whether to repeat that change.")
     assert still.id not in text, "it lacks nothing"
 
 

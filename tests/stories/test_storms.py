@@ -118,7 +118,7 @@ async def test_what_a_storm_has_let_out_is_reminded_of(world: World) -> None:
     log = await world.one.incidents.events(worst.uid)
     assert worst.held is None
     assert [event.text for event in log if event.kind is Kind.REMINDER] == [
-        "nobody is Incident Commander; no update for 30 min"
+        "no one is Incident Commander; no update for 30 min"
     ]
 
 
@@ -158,7 +158,8 @@ async def test_what_fires_again_all_at_once_is_a_storm(world: World, quiet: str,
 
 async def test_a_storm_that_is_opened_before_its_incidents_does_not_end_at_the_first_count(world: World) -> None:
     one = (await world.open()).one
-    await one.intake.storms.open(Severity.SEV2, "20 groups while the store was away", one.setting, world.clock.now())
+    why = "20 groups while the store was unavailable"
+    await one.intake.storms.open(Severity.SEV2, why, one.setting, world.clock.now())
     await world.forward("30s")
     (storm,) = await world.incidents()
     assert storm.storm_ended_at is None

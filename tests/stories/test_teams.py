@@ -64,7 +64,7 @@ async def test_each_team_is_paged_for_its_own_alerts_of_one_notification(world: 
     found = await by_team(world)
     assert {team: one.firing for team, one in found.items()} == {"payments": 1, "data": 1, "": 1}
     assert found["payments"].team_reason == 'team payments: team="payments"'
-    assert found[""].team_reason == "no team's matchers hold: the top level owns it"
+    assert found[""].team_reason == "no team's matchers match: the top level owns it"
     again = await world.post(notification(of("payments"), of("data"), of("", "Other")))
     assert {part.outcome for part in again.parts} == {Outcome.DUPLICATE}
     await world.post(notification(of("payments", firing=False), of("data"), of("", "Other")))

@@ -47,7 +47,7 @@ def test_reads_what_alertmanager_reads(text: str, name: str, operator: str, valu
         ("alertname==x", "one ="),
         ('{a="b"}', "without braces"),
         ('a="b"}', "without braces"),
-        ("a=~x{2}", "between double quotes"),
+        ("a=~x{2}", "in double quotes"),
         (r'"a"="\ud800"', "does not exist"),
         ('"a.b"="c",', "a separate entry"),
         ('a="b", c="d"', "a separate entry"),

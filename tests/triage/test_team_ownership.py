@@ -34,7 +34,7 @@ CASES = [
 def test_the_first_team_whose_matchers_hold_owns_an_alert(labels: dict[str, str], team: str) -> None:
     owner = Owners(TEAMS).owner(labels)
     assert owner.team == team
-    assert owner.why.startswith(f"team {team}: " if team else "no team's matchers hold")
+    assert owner.why.startswith(f"team {team}: " if team else "no team's matchers match")
 
 
 def test_the_reason_names_the_matchers() -> None:

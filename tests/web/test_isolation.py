@@ -268,4 +268,4 @@ async def test_no_form_of_the_console_does_or_tells_anything(house: House) -> No
 async def test_the_question_before_several_are_resolved_counts_no_alert_of_another_team(house: House) -> None:
     person = await Person(house, "search-token").sign_in()
     both = {f"id.{NUMBER}": "yes", "id.INC-2026-0002": "yes"}
-    assert "1 alert still fires" in await person.send("/", 200, verb="resolve", **both)
+    assert "1 alert is still firing" in await person.send("/", 200, verb="resolve", **both)

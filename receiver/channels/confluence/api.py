@@ -152,7 +152,7 @@ def _page(found: Mapping[str, Any]) -> Page:
     number, message, base = version.get("number"), version.get("message"), links.get("base")
     webui = links.get("webui")
     if not found.get("id"):
-        raise DeliveryError("bad_answer", "Confluence answered with a page without an id", ambiguous=True)
+        raise DeliveryError("bad_answer", "Confluence returned a page without an id", ambiguous=True)
     return Page(
         id=str(found["id"]),
         number=number if isinstance(number, int) else 1,

@@ -170,7 +170,7 @@ class Confluence(Channel[ConfluenceSettings]):
                 raise DeliveryError("client_error", "someone is editing this page right now")
             return _receipt(notice, document, written, value, title)
         if _message(value) not in await self._api.comments(page.id, notice.now):
-            said = "<p>A newer version of this page exists; it did not overwrite what people wrote.</p>"
+            said = "<p>A newer version of this document exists; it did not overwrite people's changes.</p>"
             await self._api.comment(page.id, f"{said}{value}<p>{_message(value)}</p>", notice.now)
         receipt = _receipt(notice, document, page, value, title, edited=True)
         return receipt.model_copy(update={"warning": f"confluence: people edited page {page.id}: added as a comment"})

@@ -1,1 +1,1 @@
-"""E-mail over SMTP."""
+"""Email over SMTP."""

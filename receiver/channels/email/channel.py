@@ -1,4 +1,4 @@
-"""E-mail over SMTP: to each person at their own address, threaded by incident."""
+"""Email over SMTP: to each person at their own address, threaded by incident."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class Email(Channel[EmailSettings]):
         try:
             await self._hand_over(message, mailbox(notice.address) or "")
         except DeliveryError as error:
-            if not error.detail.startswith(tuple(f"answered {code}" for code in TOO_MUCH)):
+            if not error.detail.startswith(tuple(f"returned {code}" for code in TOO_MUCH)):
                 raise
             await self._hand_over(shortened(message), mailbox(notice.address) or "")
         first = notice.memory.get(SUBJECT) or subject_of(notice)
@@ -170,7 +170,7 @@ class Email(Channel[EmailSettings]):
         await self._hand_over(message, recipient)
 
     async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
-        import aiosmtplib  # noqa: PLC0415  (a tenth of a second that nobody without mail has to wait)
+        import aiosmtplib  # noqa: PLC0415  (a tenth of a second that no one without mail has to wait)
 
         server = server_of(self.settings.smtp_url.get_secret_value())
         context = ssl.create_default_context()
@@ -229,7 +229,7 @@ async def _greet(client: Any, server: Server, context: ssl.SSLContext) -> None:
 
 def _refused(code: int, words: object) -> DeliveryError:
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
-    detail = f"answered {code}: {said}"
+    detail = f"returned {code}: {said}"
     if code in CREDENTIAL:
         return DeliveryError("auth", detail, permanent=True)
     if 200 <= code < 400:

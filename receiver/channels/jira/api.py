@@ -52,7 +52,7 @@ class JiraApi:
             if fields:
                 reply = await self.site.send("PUT", path, {"fields": fields}, now)
                 self.site.good(reply, now)
-            return f"jira: {key} keeps its {', '.join(refused)}"
+            return f"jira: {key}: {', '.join(refused)} not changed"
         self.site.good(reply, now)
         return None
 
@@ -86,7 +86,7 @@ class JiraApi:
                         "POST", f"{path}/transitions", {"transition": {"id": str(one.get("id"))}}, now
                     )
                     if reply.status == 400:
-                        why = "its transition asks for more fields"
+                        why = "its transition requires more fields"
                         return None, f"jira: {key} could not be moved to {progress}: {why}"
                     self.site.good(reply, now)
                     return progress, None

@@ -27,7 +27,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 def label(uid: str, action: int | None = None) -> str:
-    """Return the label by which a ticket is found: stable, without blanks, at most 100 characters."""
+    """Return the label by which a ticket is found: stable, without spaces, at most 100 characters."""
     name = uid if _SAFE.fullmatch(uid) else hashlib.sha256(uid.encode("utf-8", "replace")).hexdigest()[:32]
     return f"{OURS}-{name}" + (f"-action-{action}" if action is not None else "")
 
@@ -76,7 +76,7 @@ def description(notice: Notice, incident: Incident) -> list[Line]:
         lines += [(Run(alert.detail),)] if alert.detail else []
     lines += [(Run("Labels: ", strong=True), Run(labels_text(incident.labels, 600)))] if incident.labels else []
     if incident.firing > len(notice.alerts):
-        lines.append((Run(f"{incident.firing} alerts fire."),))
+        lines.append((Run(f"{incident.firing} firing alerts."),))
     return [*lines, *_links(notice)]
 
 

@@ -178,7 +178,7 @@ class Ntfy(Channel[NtfySettings]):
         except DeliveryError as error:
             raise page_refusal(error, reply.status) from None
         if reply.text and not (isinstance(reply.json, dict) and isinstance(reply.json.get("id"), str)):
-            raise DeliveryError("bad_answer", f"answered {reply.status} without the id of a message", ambiguous=True)
+            raise DeliveryError("bad_answer", f"returned {reply.status} without the id of a message", ambiguous=True)
 
     def _message(self, notice: Notice, topic: str) -> dict[str, Any]:
         settings = self.settings

@@ -68,7 +68,7 @@ class SlackError(DeliveryError):
     def __init__(self, code: str, method: str, wait: float | None = None) -> None:
         """Classify the code; an unknown one is retried, because Slack adds codes."""
         self.code = code
-        detail = f"{method} answered {clean(code, WHOLE_LIMIT)}"
+        detail = f"{method} returned {clean(code, WHOLE_LIMIT)}"
         if code in CREDENTIAL:
             super().__init__("auth", detail, permanent=True)
         elif code in PLACE or code in TOO_MUCH:
@@ -92,4 +92,4 @@ def read(method: str, reply: Reply, now: datetime, token: str) -> dict[str, Any]
     raise_for(reply, now, (token,))
     if isinstance(body, dict) and body.get("ok") is True:
         return body
-    raise DeliveryError("bad_answer", f"{method} answered {reply.status} without Slack's JSON", ambiguous=True)
+    raise DeliveryError("bad_answer", f"{method} returned {reply.status} without Slack's JSON", ambiguous=True)

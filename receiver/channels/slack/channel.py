@@ -153,7 +153,7 @@ class Slack(Channel[SlackSettings]):
         answer = await self._places.post(body, notice.now)
         channel, stamp = answer.get("channel"), answer.get("ts")
         if not (isinstance(channel, str) and isinstance(stamp, str)):
-            raise DeliveryError("bad_answer", "chat.postMessage answered without channel and ts", ambiguous=True)
+            raise DeliveryError("bad_answer", "chat.postMessage did not return channel and ts", ambiguous=True)
         self._places.learn(notice.address, channel)
         if notice.action is not Action.INFORM:
             return Receipt(ref=stamp, warning=_warning(answer))

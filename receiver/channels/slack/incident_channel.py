@@ -154,9 +154,11 @@ class SlackIncidentChannel:
                 continue
             channel = made.get("channel")
             if not isinstance(channel, dict) or not isinstance(channel.get("id"), str):
-                raise DeliveryError("bad_answer", "conversations.create answered without a channel", ambiguous=True)
+                raise DeliveryError("bad_answer", "conversations.create did not return a channel", ambiguous=True)
             return {"room": channel["id"], "name": str(channel.get("name") or tried)[:NAME_LIMIT]}
-        raise DeliveryError("client_error", f"{TRIES} names for its channel are in use, {name} first", permanent=True)
+        raise DeliveryError(
+            "client_error", f"the {TRIES} names tried for its channel are in use, starting with {name}", permanent=True
+        )
 
     async def _ours(self, name: str, notice: Notice) -> str | None:
         # Created by this bot after the incident began, and empty or with our mark in it.
@@ -188,7 +190,7 @@ class SlackIncidentChannel:
         }  # fmt: skip
         told = await self.api.write("chat.postMessage", body, notice.now)
         if not isinstance(told.get("ts"), str):
-            raise DeliveryError("bad_answer", "chat.postMessage answered without ts", ambiguous=True)
+            raise DeliveryError("bad_answer", "chat.postMessage did not return ts", ambiguous=True)
         return {"ts": told["ts"], "said": said}
 
     async def _marked(self, notice: Notice, memory: dict[str, Any]) -> dict[str, Any]:

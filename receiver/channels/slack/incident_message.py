@@ -82,7 +82,7 @@ def message(notice: Notice, *, clickable: bool = False) -> list[dict[str, Any]]:
         names = ", ".join(clean(name, 80) for name in notice.paged)
         blocks.append(_section(f"Paged: {names}", PEOPLE_LIMIT, "incident_paged"))
     if notice.mentions:
-        blocks.append(_mrkdwn(f"Informed: {_mentions(notice.mentions)}", "incident_informed"))
+        blocks.append(_mrkdwn(f"Notified: {_mentions(notice.mentions)}", "incident_informed"))
     links = _links(notice)
     if links:
         blocks.append(_mrkdwn(links, "incident_links"))
@@ -134,8 +134,8 @@ def reply(events: Sequence[Event], mentions: Sequence[Mention], badge: str = "")
     if links := _past(events):
         blocks.append(_mrkdwn(links, "incident_similar"))
     if mentions:
-        blocks.append(_mrkdwn(f"{badge}Informed: {_mentions(mentions)}", "incident_informed"))
-    text = escape(flat("; ".join(clean(event.text, 400) for event in events)), TEXT_LIMIT - len(badge)) or "Informed"
+        blocks.append(_mrkdwn(f"{badge}Notified: {_mentions(mentions)}", "incident_informed"))
+    text = escape(flat("; ".join(clean(event.text, 400) for event in events)), TEXT_LIMIT - len(badge)) or "Notified"
     return f"{badge}{text}", blocks
 
 

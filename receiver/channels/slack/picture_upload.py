@@ -22,7 +22,7 @@ async def upload(api: SlackApi, http: Http, picture: Picture, channel: str, thre
     place = await api.form("files.getUploadURLExternal", asked, now)
     address, file = place.get("upload_url"), place.get("file_id")
     if not (isinstance(address, str) and isinstance(file, str)):
-        raise DeliveryError("bad_answer", "files.getUploadURLExternal answered without upload_url and file_id")
+        raise DeliveryError("bad_answer", "files.getUploadURLExternal did not return upload_url and file_id")
     if not trusted(address, api.url):
         raise DeliveryError("refused", "Slack returned an upload address on another host", permanent=True)
     raise_for(await http.post(address, picture.png, {"Content-Type": "image/png"}), now)

@@ -25,7 +25,7 @@ class SlackSettings(ChannelSettings):
     api_url: BaseUrl = Field("https://slack.com/api", description="Address of the Web API.")
     bot_token: SecretStr = Field(SecretStr(""), description="Bot token (`xoxb-...`) with chat:write; empty: off.")
     signing_secret: SecretStr = Field(
-        SecretStr(""), description="Verifies requests from Slack; empty: commands and buttons are answered 401."
+        SecretStr(""), description="Verifies requests from Slack; empty: commands and buttons get a 401."
     )
     channel: str = Field("", description="Channel for messages, by name (`#incidents`) or id; empty: off.")
     incident_channels: IncidentChannels | None = Field(None, description="Which incidents get their own channel.")

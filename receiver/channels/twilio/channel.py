@@ -34,7 +34,7 @@ LISTED = "50"
 """Maximum number of messages or calls that are checked, newest first."""
 REMEMBERED = 1000
 GONE = frozenset({"failed", "undelivered", "canceled"})
-"""States of a message or call that reached nobody, so that it does not count as sent."""
+"""States of a message or call that reached no one, so that it does not count as sent."""
 FIRST_TRY = "tried_at"
 SID = "sid"
 
@@ -125,7 +125,7 @@ class Twilio(Channel[TwilioSettings]):
             async with asyncio.timeout(self.http.total * SEND_LIMIT):
                 sid = self._sid(await self._post(_resource(notice), self._form(notice)), notice)
         except TimeoutError:
-            error = DeliveryError("timeout", f"{self.name}: no answer in time", ambiguous=True)
+            error = DeliveryError("timeout", f"{self.name}: no response in time", ambiguous=True)
             raise self._remembering(error, notice) from None
         except DeliveryError as error:
             raise self._remembering(error, notice) from None
@@ -189,7 +189,7 @@ class Twilio(Channel[TwilioSettings]):
         self._check(reply, notice)
         sid = reply.json.get(SID) if isinstance(reply.json, dict) else None
         if not isinstance(sid, str) or not sid:
-            raise DeliveryError("bad_answer", f"answered {reply.status} without a sid", ambiguous=True)
+            raise DeliveryError("bad_answer", f"returned {reply.status} without a sid", ambiguous=True)
         return sid
 
     def _check(self, reply: Reply, notice: Notice) -> None:

@@ -36,7 +36,7 @@ def spoken(notice: Notice) -> str:
     """Return the spoken text of a call before it asks for a key."""
     incident = notice.incident
     if incident is None:
-        return clean(notice.text, SPOKEN_LIMIT) or "You are paged."
+        return clean(notice.text, SPOKEN_LIMIT) or "You are being paged."
     service = clean(incident.service or "", SERVICE_LIMIT)
     which = f"incident {incident.id}" if incident.id else "new incident"
     drill = "This is a DRILL. " if incident.drill else ""

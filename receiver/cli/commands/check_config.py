@@ -81,7 +81,7 @@ def _say(marked: list[tuple[str, Problem]], files: list[Path], found: Found) -> 
         if file in found.wrong_parts and file not in wrong:
             typer.echo(f"{file}: invalid, because of {', '.join(found.wrong_parts[file])}")
         elif file not in wrong:
-            typer.echo(f"{file}: good" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
+            typer.echo(f"{file}: ok" + (f", {unwise} warning{'s' if unwise > 1 else ''}" if unwise else ""))
         known = found.alert_rules.get(Path(file))
         if known is not None and file not in wrong:
             several = "" if known == 1 else "s"

@@ -54,7 +54,7 @@ def init(
     failed = test and not _test(config, answers)
     _next(config, out)
     if failed:
-        typer.echo(f"\nWhen the service runs, send the test again:\n\n  {_again(config, answers)}", err=True)
+        typer.echo(f"\nOnce the service is running, send the test again:\n\n  {_again(config, answers)}", err=True)
         raise typer.Exit(1)
 
 
@@ -71,7 +71,7 @@ def _answers() -> Answers:
     zone = _local_zone()
     name = _ask("1. Your name [me]: ", initial_config.check_name, "me")
     method, address = _ask(
-        "2. How to reach you: a PagerDuty integration key (Events API v2), or an e-mail address [this terminal]: ",
+        "2. How to reach you: a PagerDuty integration key (Events API v2), or an email address [this terminal]: ",
         initial_config.check_reach,
     )
     alertmanager = _ask(
@@ -154,7 +154,7 @@ def _test(config: Config, answers: Answers) -> bool:
     from receiver.config.initial_config import PagingMethod
     from receiver.log import configure
 
-    what = "test e-mail" if answers.method is PagingMethod.EMAIL else "test page"
+    what = "test email" if answers.method is PagingMethod.EMAIL else "test page"
     typer.echo(f"\nSending a {what} through {answers.pager} ...")
     writer = configure(Clock().now, level="warning")
     try:
@@ -202,7 +202,7 @@ def _next(config: Config, out: Path) -> None:
     from receiver.terminal import FOR_ALERTMANAGER, alertmanager_lines, command
 
     where = f"http://{config.server.listen}/webhooks/alertmanager"
-    typer.echo("\nStart the service (end `make run` first, if it runs):\n")
+    typer.echo("\nStart the service (stop `make run` first if it is running):\n")
     typer.echo(f"  {command()} serve --config {out}\n")
     typer.echo(f"{FOR_ALERTMANAGER}\n")
     for line in alertmanager_lines({"alertmanager": f"- url: {where}"}):

@@ -1,4 +1,4 @@
-"""Commands for reviews: the timeline of an incident, its post-mortem, the e-mail to customers."""
+"""Commands for reviews: the timeline of an incident, its post-mortem, the email to customers."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def _words(found: dict[str, Any]) -> Iterator[str]:
         yield f"  was  {was['rule']}: {'; '.join(was['reasons'])}"
         yield f"  now  {now['rule']}: {'; '.join(now['reasons'])}"
         if one["paged_too"]:
-            yield f"  paged too: {', '.join(one['paged_too'])}"
+            yield f"  also paged: {', '.join(one['paged_too'])}"
         if one["not_paged"]:
             yield f"  not paged: {', '.join(one['not_paged'])}"
     for name, count in found["rules"].items():

@@ -75,5 +75,5 @@ def outcome_text(answer: Mapping[str, Any], *, resolve: bool) -> str:
     until = answer.get("monitoring_until")
     if until:
         return f"{incident}: the alert has ended; monitoring until {datetime.fromisoformat(until):%H:%M} UTC"
-    left = "resolve the incident by hand" if outcome == "resolved" else "other alerts of the incident still fire"
+    left = "resolve the incident manually" if outcome == "resolved" else "other alerts of the incident are still firing"
     return f"{incident}: the alert has ended; {left}"

@@ -230,7 +230,7 @@ def _calls(entry: Mapping[str, Any]) -> list[str]:
 
 
 def _request(request: Mapping[str, Any]) -> str:
-    # The subject of an e-mail, or the address of a request: bodies have up to 10 KB.
+    # The subject of an email, or the address of a request: bodies have up to 10 KB.
     where = f"{request.get('method', 'POST')} {request['url']}" if "url" in request else request.get("subject")
     return str(where or "(--bodies shows it)")[:160]
 

@@ -48,8 +48,8 @@ def _surprises(written: list[Written]) -> list[str]:
         elif operator == "=" and value.startswith("="):
             said.append(f"{shown} matches a value that begins with =; equality is written with one =")
         elif value.count("{") > value.count("}") and operator in ("=~", "!~") and _is_cut(value):
-            hint = "write the value between double quotes"
-            said.append(f"{shown} lacks its last brace, which Alertmanager takes for one around the matchers; {hint}")
+            hint = "write the value in double quotes"
+            said.append(f"{shown} lacks its last brace, which Alertmanager treats as one around the matchers; {hint}")
     return said
 
 

@@ -77,14 +77,14 @@ def refused(routing: Routing, place: Path, draft: Draft) -> Iterator[Problem]:
     where, sent = _credentials(routing, settings, place)
     if where is None:
         hint = "write http_config: {authorization: {credentials_file: PATH}} with a token whose scope is ingest"
-        yield document.problem(place, "no token is sent: every notification is answered 401", hint)
+        yield document.problem(place, "no token is sent: every notification gets a 401", hint)
         return
     taken = {token.token.get_secret_value() for token in tokens if Scope.INGEST in token.scopes} - {""}
     if not any(Scope.INGEST in token.scopes for token in tokens):
-        said = "no token under auth.tokens has the scope ingest: every notification is answered 403"
+        said = "no token under auth.tokens has the scope ingest: every notification gets a 403"
         yield document.problem(where, said, "give Alertmanager a token that has it")
     elif sent is not None and taken and sent not in taken and not _PLACEHOLDER.search(sent):
-        said = "the token is not one with the scope ingest under auth.tokens: every notification is answered 401"
+        said = "the token is not one with the scope ingest under auth.tokens: every notification gets a 401"
         yield document.problem(where, said, "write the same token in both files")
 
 

@@ -286,7 +286,7 @@ def _listen_addresses(draft: Draft) -> Iterator[Problem]:
         message = "a published placeholder, which anyone can look up"
         yield document.problem(("auth", "tokens", index, "token"), message, "write what receiver token new prints")
     if not any(tokens) and is_exposed(server):
-        message = "listens beyond the loopback without any token"
+        message = "listens on a non-loopback address without any token"
         yield document.problem(
             ("server", "listen"), message, "set a token under auth.tokens, or listen on 127.0.0.1:8080"
         )

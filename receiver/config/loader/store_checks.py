@@ -57,7 +57,8 @@ def store_notes(draft: Draft) -> Iterator[Problem]:
     redis, document = draft.sections.redis, draft.document
     if redis.exposed:
         hint = "use rediss://, or a network that no one else can reach"
-        yield document.problem(("redis", "url"), "an unencrypted connection to the store, beyond the loopback", hint)
+        message = "an unencrypted connection to a store that is not on the loopback address"
+        yield document.problem(("redis", "url"), message, hint)
     for name in FILES:
         if getattr(redis, name) and not (redis.address and redis.address.tls):
             yield document.problem(("redis", name), "not used: the address does not use TLS", "write rediss://")

@@ -57,7 +57,7 @@ def _check_title(text: str | None) -> str | None:
             if not _rendered(text, EXAMPLE):
                 raise ValueError("the template renders to nothing for an ordinary alert (use {{ title }} in it)")
         except jinja2.TemplateError as error:
-            raise ValueError(f"not a Jinja2 template: {error} (write such as {{{{ title }}}})") from None
+            raise ValueError(f"not a Jinja2 template: {error} (write a template such as {{{{ title }}}})") from None
         except _FAILURES as error:
             raise ValueError(f"the template cannot be rendered: {error} (try it with receiver simulate)") from None
     return text or None

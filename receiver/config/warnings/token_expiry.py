@@ -21,7 +21,7 @@ def expiring(auth: Auth, now: datetime) -> Iterator[tuple[int, str]]:
         if ends is None or ends - now > SOON or not token.token.get_secret_value().strip():
             continue
         when = f"on {ends:%Y-%m-%d at %H:%M} UTC"
-        yield index, f"expired {when}: requests with it are answered 401" if ends <= now else f"expires {when}"
+        yield index, f"expired {when}: requests with it get a 401" if ends <= now else f"expires {when}"
 
 
 def unwise(draft: Draft, now: datetime) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """A storm: so many incidents at once that paging for each one would only be noise. Pure.
 
 If more than `storm.incidents` incidents open within `storm.within`, one storm incident is opened and paged once. Later
-incidents join it and page nobody, except SEV-1, which is never held back.
+incidents join it and page no one, except SEV-1, which is never held back.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def update_storm(
     # time.
     if worst is not None and worst.worse_than(storm.severity) and (not storm.by_hand or _worse(worst, storm)):
         if storm.state is State.MONITORING:
-            text = "a grouped incident has become worse: the storm is not over"
+            text = "a grouped incident has become more severe: the storm is not over"
             end_monitoring(draft, policy, Kind.REFIRED, "storm_joined", text, worse=True)
         decision = Decision(severity=worst, rule="storm", reasons=("as severe as its worst incident",))
         data = {"decision": decision.model_dump(mode="json"), "worst": worst}

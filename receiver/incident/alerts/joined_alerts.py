@@ -53,13 +53,13 @@ def join_alerts(draft: Transition, policy: Policy, fresh: Sequence[Alert], *, wo
         return
     names = tuple(dict.fromkeys((*incident.joining, *(alert.name[:200] for alert in apart))))
     if (opens := pages_wait_until(policy.called(incident), draft.now)) is not None:
-        text = f"new alerts page nobody before the page hours begin at {rfc3339(opens)}"
+        text = f"no one is paged for new alerts before page hours begin at {rfc3339(opens)}"
         data = {"joining": list(names), "joined_at": rfc3339(draft.now)}
         draft.add(Kind.PAGE_PASSED, STEP, text, data)
         return
     due = incident.joined_at + AT_MOST_EVERY if incident.joined_at is not None else draft.now
     if draft.now < due and not worse:
-        text = f"somebody was notified of new alerts less than {AT_MOST_EVERY.seconds // 60} min ago: next at"
+        text = f"the last page for new alerts was less than {AT_MOST_EVERY.seconds // 60} min ago: the next is at"
         draft.add(Kind.PAGE_PASSED, STEP, f"{text} {rfc3339(due)}", {"joining": list(names)})
         return
     _notify(draft, policy, names)
@@ -77,7 +77,7 @@ def notify_of_joined_alerts(draft: Transition, policy: Policy) -> None:
     if policy.joining(draft.incident.severity) is NewAlert.PAGE and draft.incident.firing:
         _notify(draft, policy, draft.incident.joining)
     else:
-        draft.add(Kind.PAGE_PASSED, STEP, "no one is left to notify of the new alerts", {"joining": []})
+        draft.add(Kind.PAGE_PASSED, STEP, "no one is left to notify about the new alerts", {"joining": []})
 
 
 def _starts(alert: Alert, now: datetime) -> datetime:
@@ -95,7 +95,7 @@ def _notify(draft: Transition, policy: Policy, names: Iterable[str]) -> None:
     people = {person for one in wanted for person in one.people}
     stale = [page.key for page in incident.unanswered if page.person in people]
     until = add_business_time(draft.now, plan.respond, plan.hours, incident.plan.zone)
-    text = f"{note}; without an answer by {rfc3339(until)} the acknowledgement expires and the escalation goes on"
+    text = f"{note}; without a response by {rfc3339(until)}, the acknowledgement expires and the escalation continues"
     data = {
         "joining": [],
         "joined_at": rfc3339(draft.now),

@@ -148,7 +148,7 @@ def _adopt_ended(
     done: Sequence[Alert],
     adopted: Sequence[Page],
 ) -> IntakeDecision:
-    # Alerts that were paged without the store have ended meanwhile: the pages are recorded and resolved, nobody is
+    # Alerts that were paged without the store have ended meanwhile: the pages are recorded and resolved, no one is
     # notified, and no incident stays open.
     if view.incident is not None:
         draft = Transition(view.incident, sender(part), now)

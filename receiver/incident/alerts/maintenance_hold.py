@@ -1,4 +1,4 @@
-"""Maintenance windows: nobody is paged during one, and alerts that still fire at its end are checked again. Pure."""
+"""Maintenance windows: no one is paged during one, and alerts that still fire at its end are checked again. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def hold_for_maintenance(draft: Transition, policy: Policy, alerts: Iterable[Map
 
 
 def _hold(draft: Transition, policy: Policy, name: str, until: datetime) -> None:
-    text = f"in the maintenance window {name} until {rfc3339(until)}: nobody is paged"
+    text = f"in maintenance window {name} until {rfc3339(until)}: no one is paged"
     data = {"held": f"{WINDOW}{name}", "until": rfc3339(until)}
     draft.add(Kind.MAINTENANCE, "maintenance", text, data, policy.informs)
 
@@ -82,7 +82,7 @@ def recheck_after_maintenance(
     name = (incident.held or "").removeprefix(WINDOW)
     still = f"{incident.firing} alerts are still firing" if incident.firing else "no alert is firing anymore"
     draft.add(Kind.MAINTENANCE_ENDED, "maintenance_ended", f"the window {name} has ended: {still}", to=policy.informs)
-    # A monitored incident pages nobody. It pages if an alert fires again, or still fires when monitoring ends.
+    # A monitored incident pages no one. It pages if an alert fires again, or still fires when monitoring ends.
     if not (incident.firing or incident.declared) or incident.state is State.MONITORING:
         return
     if storm and incident.severity is not Severity.SEV1:

@@ -12,7 +12,7 @@ from receiver.model.wall_clock import instant
 
 
 class Window(Kept):
-    """A time in which some alerts page nobody: one time, or every week."""
+    """A time in which some alerts page no one: one time, or every week."""
 
     id: str = ""
     """The id of a window that was created at run time; "" for windows in the configuration."""

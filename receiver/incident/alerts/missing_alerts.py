@@ -62,12 +62,12 @@ def on_alertmanager_answer(
     """
     draft = Transition(incident, Actor(kind=ActorKind.ALERTMANAGER, name="reconciler"), now)
     if dict(counts) != incident.upstream:
-        words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all fire"
+        words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "all firing"
         draft.add(Kind.UPSTREAM, "upstream", f"in Alertmanager: {words}", {"upstream": dict(counts)}, policy.informs)
     # The incident is not over while at least one alert fires in Alertmanager.
     over = incident.firing and len(gone) >= incident.firing
     if over and incident.severity in ASKED_FIRST and not draft.incident.proposed:
-        minutes = grace.total_seconds() / 60
-        text = f"Alertmanager has not had its {len(gone)} alerts for {minutes:g} min: resolve it if it is over"
+        missing = f"its {len(gone)} alerts have been missing from Alertmanager for {grace.total_seconds() / 60:g} min"
+        text = f"{missing}: resolve it if it is over"
         draft.add(Kind.RESOLUTION_PROPOSED, "unknown_upstream", text, {"unknown": len(gone)}, policy.informs)
     return draft

@@ -99,7 +99,7 @@ def _call_again(draft: Transition, policy: Policy, watched: Incident, again: lis
         return
     wanted = [Recipient(page.contact, (page.person,), backup_of(policy, page.contact, draft.now)) for page in again]
     reached = page_recipients(draft, policy, wanted, step)
-    # It became more severe during monitoring, when nobody is paged; or nobody was paged in this ring at all (it was
+    # It became more severe during monitoring, when no one is paged; or no one was paged in this ring at all (it was
     # held, or split off by the person who acknowledged it).
     ours = [page for page in watched.pages if page.ring == watched.ring]
     since, begun = watched.severity_at, watched.monitoring_at
@@ -122,12 +122,12 @@ def _notified_again(watched: Incident, draft: Transition, worse: bool) -> list[P
 
 def _cleared(page: Page, watched: Incident) -> bool:
     # Sent before monitoring began, and neither withdrawn nor left open on purpose: an earlier release acknowledged it
-    # at the vendor, which then notifies nobody. No person has answered it.
+    # at the vendor, which then notifies no one. No person has answered it.
     return not watched.flapping and watched.monitoring_at is not None and page.at <= watched.monitoring_at
 
 
 def _taker(watched: Incident, policy: Policy) -> str | None:
-    """Return who acknowledged it, by the configured name; None if nobody did, or the name is not configured."""
+    """Return who acknowledged it, by the configured name; None if no one did, or the name is not configured."""
     name = watched.acknowledged_by
     if name is None or watched.resume not in TAKEN:
         return None

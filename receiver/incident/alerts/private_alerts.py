@@ -35,10 +35,10 @@ def make_private_for(draft: Transition, policy: Policy, fresh: Iterable[Alert]) 
     private, visible_to = guarded_by_any(policy, (alert.labels for alert in fresh), incident.team)
     if not private:
         return
-    who = f"team {incident.team} and callers of no team" if incident.team else "callers that are limited to no team"
+    who = f"team {incident.team} and callers without a team limit" if incident.team else "callers without a team limit"
     places = (*policy.informs, *incident.ticketed, *incident.documented, *incident.written)
     posted = sorted({to.channel for to in places})
-    told = f"; what was posted before stays there: {', '.join(posted)}" if posted else ""
-    text = f"an alert has joined that matches incidents.private: only {who} see the incident now{told}"
+    told = f"; earlier messages remain in: {', '.join(posted)}" if posted else ""
+    text = f"an alert that matches incidents.private has joined: only {who} see the incident now{told}"
     data = {"by": draft.actor.name, "private": True, "visible_to": list(visible_to), "posted": posted}
     draft.add(Kind.VISIBILITY, PRIVATE_ALERT, text, data)

@@ -29,7 +29,7 @@ ACTOR = Actor(kind=ActorKind.TIMER, name=SUPERSEDED)
 def take_over_pages(heir: Incident, incident: Incident, now: datetime) -> Transition:
     """Return how `heir` takes over the unanswered pages of `incident`: they stay open.
 
-    If `heir` is over, monitored or held, it pages nobody: then the pages end with `incident`.
+    If `heir` is over, monitored or held, it pages no one: then the pages end with `incident`.
     """
     draft = Transition(heir, ACTOR, now)
     if heir.state in (State.MONITORING, State.RESOLVED, State.CLOSED) or heir.held is not None or incident.state.over:

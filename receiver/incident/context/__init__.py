@@ -1,1 +1,1 @@
-"""What surrounds an incident: links to graphs and logs, runbooks, recent changes."""
+"""The context of an incident: links to graphs and logs, runbooks, recent changes."""

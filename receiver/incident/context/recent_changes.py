@@ -86,7 +86,7 @@ def _likely(items: Sequence[RecentChange], since: datetime, environment: str) ->
         return one.transient and not there, one.kind != "deployment", not there, index
 
     chosen = min(before, key=unlikely)
-    return chosen, f"likely {_words(items[chosen], since)}: the last before it began"
+    return chosen, f"likely {_words(items[chosen], since)}: the last change before the incident"
 
 
 def _words(one: RecentChange, since: datetime) -> str:

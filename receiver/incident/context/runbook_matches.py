@@ -16,7 +16,7 @@ TITLE = 60
 def matching_runbooks(guides: Iterable[Runbook], labels: Mapping[str, str]) -> tuple[Link, ...]:
     """Return links to the runbooks of the alert that `labels` name, then to those of its service.
 
-    A wiki's labels are small and without blanks: `high-error-rate` is the label of the alert HighErrorRate.
+    A wiki's labels are small and without spaces: `high-error-rate` is the label of the alert HighErrorRate.
     """
     wanted = [name for key in ("alertname", "service") if (name := _plain(labels.get(key, "")))]
     found = []

@@ -66,7 +66,7 @@ def tombstone_name(fingerprint: str, sender: Sender) -> str:
 
 
 def tombstones(part: NotificationPart, records: Mapping[str, AlertRecord]) -> dict[str, int]:
-    """Return startsAt (ms) of the ends in `part` whose beginning was never received: a late copy of it pages nobody."""
+    """Return startsAt (ms) of the ends in `part` whose beginning was never received: a late copy of it pages no one."""
     return {
         tombstone_name(alert.fingerprint, part.sender): to_ms(alert.starts_at)
         for alert in part.alerts

@@ -19,7 +19,7 @@ POSSIBLE: dict[State, tuple[str, ...]] = {
 
 
 class ImpossibleCommand(Exception):
-    """The command is impossible in any state: an unknown name, or nobody to reach."""
+    """The command is impossible in any state: an unknown name, or no one to reach."""
 
 
 class IllegalCommand(Exception):

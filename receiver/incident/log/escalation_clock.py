@@ -19,7 +19,7 @@ def acknowledgement_stops(incident: Incident) -> bool:
 def escalation_begun(incident: Incident, at: datetime) -> EscalationProgress:
     """Return the escalation at its first step.
 
-    Its clock is stopped if nobody is to be paged, or a person has acknowledged.
+    Its clock is stopped if no one is to be paged, or a person has acknowledged.
     """
     quiet = incident.calling_state is State.MONITORING or incident.state.over
     taken = incident.calling_state in (State.ACKNOWLEDGED, State.IDENTIFIED) and acknowledgement_stops(incident)

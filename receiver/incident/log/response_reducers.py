@@ -92,12 +92,12 @@ def _updated(incident: Incident, event: Event) -> dict[str, Any]:
     update = StatusUpdate.model_validate(event.data["update"])
     others = tuple(known for known in incident.updates if known.n != update.n)
     change: dict[str, Any] = {"updates": tuple(sorted((*others, update), key=lambda known: known.n))}
-    # A draft that the service wrote informs nobody, so it does not postpone a reminder.
+    # A draft that the service wrote informs no one, so it does not postpone a reminder.
     return change if update.template and update.published_at is None else {**change, "updated_at": event.at}
 
 
 def _discarded(incident: Incident, event: Event) -> dict[str, Any]:
-    # A draft informs nobody, so it does not postpone a reminder.
+    # A draft informs no one, so it does not postpone a reminder.
     return {"updates": _updated(incident, event)["updates"]}
 
 

@@ -95,7 +95,7 @@ def _fallen_back(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _ring_anew(incident: Incident, event: Event) -> dict[str, Any]:
-    # It was reported mitigated, and its alerts keep firing: nobody has answered that yet.
+    # It was reported mitigated, and its alerts keep firing: no one has answered that yet.
     return {
         "state": State.OPEN,
         "ring": event.data["ring"],
@@ -131,7 +131,7 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
 def _proposed(incident: Incident, event: Event) -> dict[str, Any]:
     if incident.state is not State.MONITORING:
         return {"proposed": True}
-    # No alert has fired for long enough, and only a person may resolve it: nobody is paged meanwhile.
+    # No alert has fired for long enough, and only a person may resolve it: no one is paged meanwhile.
     return {"proposed": True, "ends": (), "flapping": False, "ladder": incident.ladder.paused(event.at)}
 
 

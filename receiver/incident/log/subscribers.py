@@ -1,4 +1,4 @@
-"""Who receives only some events of an incident: tickets, graph annotations, people who got an e-mail. Pure."""
+"""Who receives only some events of an incident: tickets, graph annotations, people who got an email. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MARK_HEARS = frozenset(
 
 
 PERSON_HEARS = frozenset({Kind.RESOLVED, Kind.REOPENED, Kind.SEVERITY_RAISED, Kind.SEVERITY_SET, Kind.MERGED})
-"""Events that cause another e-mail to people who already got one: only important changes are mailed."""
+"""Events that cause another email to people who already got one: only important changes are mailed."""
 
 
 PAGE_HEARS = frozenset(

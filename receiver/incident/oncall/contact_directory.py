@@ -91,7 +91,7 @@ class ContactDirectory:
         return tuple(one for name, one in self.schedules.items() if self.own is None or name in self.own)
 
     def shift(self, schedule: str, now: datetime) -> Shift:
-        """Return who is on call at `now`; None: nobody. Raises UnknownName."""
+        """Return who is on call at `now`; None: no one. Raises UnknownName."""
         return self.roster(schedule).at(now)
 
     def roster(self, schedule: str) -> Roster:

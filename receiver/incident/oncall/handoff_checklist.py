@@ -30,7 +30,7 @@ class HandOff:
     schedule: str
     at: datetime
     outgoing: str | None
-    """A key of `people`; None: nobody has been on call."""
+    """A key of `people`; None: no one has been on call."""
     incoming: str
     """A key of `people`."""
     until: datetime
@@ -68,7 +68,7 @@ class HandoffContents:
 
 
 def find_handoff(name: str, roster: Roster, shift: Shift) -> HandOff | None:
-    """Return the hand-off at the start of `shift`; None if nobody is on call, or the same person continues."""
+    """Return the hand-off at the start of `shift`; None if no one is on call, or the same person continues."""
     if shift.since is None or shift.person is None:
         return None
     before = roster.at(shift.since - TICK)
@@ -135,8 +135,8 @@ def handoff_reminder(handing: HandOff, names: Mapping[str, str]) -> str:
     whom = names.get(handing.outgoing or "", handing.outgoing or "")
     ask = f" {whom}, please make sure that they have seen it." if handing.outgoing else ""
     return (
-        f"On-call hand-off of {handing.schedule} at {_when(handing.at)} is not accepted yet. {who}, you are on call: "
-        f"accept it with /oncall accept, or `receiver oncall accept {handing.schedule}`.{ask}"
+        f"On-call hand-off of {handing.schedule} at {_when(handing.at)} has not been accepted yet. {who}, you are on "
+        f"call: accept it with /oncall accept, or `receiver oncall accept {handing.schedule}`.{ask}"
     )
 
 
@@ -146,7 +146,7 @@ def _ordered(incidents: Iterable[Incident]) -> list[Incident]:
 
 def _incident(one: Incident) -> str:
     who = one.roles.incident_commander or one.acknowledged_by
-    return f"{one.label} {one.severity} {one.state}: {_line(one.title, 90)}" + (f" ({who})" if who else " (nobody yet)")
+    return f"{one.label} {one.severity} {one.state}: {_line(one.title, 90)}" + (f" ({who})" if who else " (no one yet)")
 
 
 def _investigation(one: Incident) -> str:

@@ -18,7 +18,7 @@ _WHY = {
     Reason.ROTATION: "by rotation",
     Reason.COVER: "covers for someone who is away",
     Reason.OVERRIDE: "by override",
-    Reason.NOBODY: "nobody is on call",
+    Reason.NOBODY: "no one is on call",
 }
 
 
@@ -55,7 +55,7 @@ def _event(schedule: str, shift: Shift, begins: datetime, names: Mapping[str, st
     event.add("dtstart", begins.replace(microsecond=0))
     event.add("dtend", shift.until.replace(microsecond=0))
     who = names.get(shift.person, shift.person) if shift.person else "NOBODY"
-    follows = names.get(shift.next, shift.next) if shift.next else "nobody"
+    follows = names.get(shift.next, shift.next) if shift.next else "no one"
     event.add("summary", _line(f"{who} on call ({schedule})"))
     event.add("description", _line(f"{_WHY[shift.reason]}; then {follows}"))
     event.add("transp", "TRANSPARENT")

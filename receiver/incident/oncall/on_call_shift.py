@@ -1,7 +1,7 @@
 """Who is on call: the shift of a schedule at a given time. Pure.
 
 Rotations are layers: if several apply, the last one counts. A person who is away is skipped in the order of the
-rotation. Overrides take precedence over all rotations. A shift that nobody has is a gap.
+rotation. Overrides take precedence over all rotations. A shift that no one has is a gap.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Roster:
             shift = self.at(begins)
 
     def gaps(self, begins: datetime, ends: datetime) -> list[tuple[datetime, datetime]]:
-        """Return the spans between `begins` and `ends` (exclusive) in which nobody is on call, the earliest first."""
+        """Return the spans between `begins` and `ends` (exclusive) in which no one is on call, the earliest first."""
         found: list[tuple[datetime, datetime]] = []
         for shift in self.shifts(begins, ends):
             if shift.person is None:

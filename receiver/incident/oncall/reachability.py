@@ -14,7 +14,7 @@ from receiver.model.oncall.schedule_settings import Person
 AHEAD = timedelta(hours=24)
 """How long before a shift its person is sent test pages."""
 DAY = (9, 18)
-"""Hours in which a scheduled test page is sent, in the person's time zone: a test wakes nobody."""
+"""Hours in which a scheduled test page is sent, in the person's time zone: a test wakes no one."""
 AGAIN = timedelta(hours=20)
 """Minimum time between an unanswered test page and the next scheduled one."""
 

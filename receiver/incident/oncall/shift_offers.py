@@ -63,5 +63,5 @@ def plan_text(schedule: str, shifts: Sequence[Shift], people: Mapping[str, str],
 def _lines(shifts: Sequence[Shift], people: Mapping[str, str], clock: ZoneInfo) -> Iterator[str]:
     for shift in shifts:
         begins = f"from {shift.since.astimezone(clock):%a %Y-%m-%d %H:%M} " if shift.since else ""
-        who = people.get(shift.person, shift.person) if shift.person else "nobody"
+        who = people.get(shift.person, shift.person) if shift.person else "no one"
         yield f"{begins}until {shift.until.astimezone(clock):%a %Y-%m-%d %H:%M}: {who}"

@@ -1,4 +1,4 @@
-"""Checks before a shift: who cannot be reached, and which hours nobody covers. Pure."""
+"""Checks before a shift: who cannot be reached, and which hours no one covers. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Unreachable:
     called_as: tuple[str, ...]
     """Why this person may be paged: `schedule primary`, `contact cto`."""
     log_only: bool = False
-    """Whether pages for this person are written to a log, which reaches nobody."""
+    """Whether pages for this person are written to a log, which reaches no one."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Hours that nobody covers."""
+    """Hours that no one covers."""
 
     schedule: str
     begins: datetime
@@ -60,9 +60,9 @@ def check_shifts(
     ahead: timedelta = AHEAD,
     mute: Collection[str] = (),
 ) -> Preflight:
-    """Return who is unreachable and which hours nobody covers from `now` on.
+    """Return who is unreachable and which hours no one covers from `now` on.
 
-    `pagers`: name and kind of the complete channels that page. `mute`: those among them that wake nobody (the log). The
+    `pagers`: name and kind of the complete channels that page. `mute`: those among them that wake no one (the log). The
     check covers everyone who is or may come on call in a schedule, and everyone whom a severity or an escalation pages,
     including backups.
     """

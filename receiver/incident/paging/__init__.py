@@ -1,1 +1,1 @@
-"""Who is paged and informed, and who is paged next: recipients, escalation, fallback channels."""
+"""Who is paged and notified, and who is paged next: recipients, escalation, fallback channels."""

@@ -55,7 +55,7 @@ def escalate(draft: Transition, policy: Policy, *, forced: bool = False, once: b
 
 
 def _take(draft: Transition, policy: Policy, index: int, step: Step) -> bool:
-    """Take one step and return whether it reached nobody."""
+    """Take one step and return whether it reached no one."""
     minutes = f"{step.after / 60:g} min"
     wanted = ", ".join((*step.page, *step.notify))
     data = {"step": index + 1, "after": step.after, "page": list(step.page), "notify": list(step.notify)}
@@ -66,7 +66,7 @@ def _take(draft: Transition, policy: Policy, index: int, step: Step) -> bool:
     known = bool(step.notify) and not notified and _notified_before(draft, policy, step)
     if reached or notified or known:
         return False
-    text = f"nobody can be reached in step {index + 1}: the next step is taken at once"
+    text = f"no one can be reached in step {index + 1}: the next step is taken immediately"
     draft.add(Kind.STEP_PASSED, "nobody", text, {**data, "events": len(draft.events) - before}, policy.informs)
     return True
 
@@ -129,7 +129,7 @@ def on_response_missed(draft: Transition, policy: Policy) -> None:
 
 
 def _unmanned(policy: Policy, contact: str, now: datetime) -> bool:
-    # It has a backup without people: a schedule with nobody on call now.
+    # It has a backup without people: a schedule with no one on call now.
     known = policy.directory.contacts.get(contact)
     return known is not None and known.backup is not None and not backup_of(policy, contact, now)
 

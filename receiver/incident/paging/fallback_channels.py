@@ -1,4 +1,4 @@
-"""The fallback of a page whose channel is unavailable: another paging channel, chat, or e-mail. Pure."""
+"""The fallback of a page whose channel is unavailable: another paging channel, chat, or email. Pure."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def use_fallback_channels(draft: Transition, policy: Policy, page: Page, reason:
     text = f"{page.channel} {why} the page to {page.person} for {page.contact}; {way}; please acknowledge"
     draft.add(Kind.SECOND_ROAD, reason, text, {"page": page.model_dump(mode="json")}, to)
     for one in more:
-        said = f"{one.person} is paged by {one.channel}, since {page.channel} cannot be reached"
+        said = f"{one.person} is paged by {one.channel} because {page.channel} cannot be reached"
         draft.add(Kind.PAGE, STEP, said, {"page": one.model_dump(mode="json")}, (page_destination(one),))

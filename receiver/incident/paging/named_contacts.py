@@ -36,7 +36,7 @@ def find_named(text: str, policy: Policy, severity: Severity, now: datetime, fal
         view = policy.teams[team]
         wanted = (find_name(contact, view.directory.contacts, "contact"),) if stroke else _paged(view, severity)
         if not wanted:
-            raise ImpossibleCommand(f"team {team} pages nobody: name a contact of it, such as {team}/CONTACT")
+            raise ImpossibleCommand(f"team {team} pages no one: name one of its contacts, such as {team}/CONTACT")
         found = find_recipients(view, wanted, now)
         return Named(name, tuple(replace(one, contact=f"{team}/{one.contact}") for one in found), view)
     known = find_name(text, {*contacts, *names}, "contact")

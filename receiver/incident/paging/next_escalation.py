@@ -15,7 +15,7 @@ Why = Literal["backup", "step"]
 
 
 class NextEscalation(NamedTuple):
-    """Who is contacted next while nobody acknowledges."""
+    """Who is contacted next while no one acknowledges."""
 
     at: datetime
     contacts: tuple[str, ...]
@@ -27,7 +27,7 @@ def _names(target: Target) -> tuple[str, ...]:
 
 
 def next_escalation(incident: Incident, policy: Policy, now: datetime) -> NextEscalation | None:
-    """Return who is contacted next, at the latest; None if nobody else is.
+    """Return who is contacted next, at the latest; None if no one else is.
 
     Several backups that are due at one moment are named together. A contact without a backup at `now` is left out.
     """

@@ -49,7 +49,7 @@ def queue_pages(draft: Transition, policy: Policy) -> bool:
         hours = called.page_hours
         wall = until.astimezone(ZoneInfo(hours.zone)) if hours else until
         zone = f" {hours.zone}" if hours else ""
-        text = f"pages wait until {wall:%a %Y-%m-%d %H:%M}{zone}: {incident.severity} pages in its page hours only"
+        text = f"pages wait until {wall:%a %Y-%m-%d %H:%M}{zone}: {incident.severity} pages only during its page hours"
         data = {"held": f"{PAGE_HOURS}{rfc3339(until)}", "until": rfc3339(until)}
         draft.add(Kind.PAGE_QUEUED, "page_hours", text, data, policy.informs)
     return True

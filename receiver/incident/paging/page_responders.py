@@ -1,4 +1,4 @@
-"""The events that page and inform people as the result of a decision."""
+"""The events that page and notify people as the result of a decision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TAKER = "whoever takes the ticket"
 
 
 def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = False) -> None:
-    """Record pages that were sent while the store was away, so that nobody is paged twice and each page is resolved.
+    """Record pages that were sent without the store, so that no one is paged twice and each page is resolved.
 
     `again`: record also the pages that the incident already has, because they may have been sent after their resolve.
     The same is true of a page that has ended, because a replica without the store did not know that.
@@ -45,17 +45,17 @@ def adopt_pages(draft: Transition, adopted: Sequence[Page], *, again: bool = Fal
             draft.add(
                 Kind.EMERGENCY_PAGED,
                 "emergency",
-                f"{page.person} was paged while the store was away",
+                f"{page.person} was paged while the store was unavailable",
                 {"page": page.model_dump(mode="json")},
                 (page_destination(page),),
             )
 
 
 def page_responders(draft: Transition, policy: Policy, step: str, *, released: bool = False) -> None:
-    """Page and inform the contacts of the incident's severity, and record who is skipped and why.
+    """Page and notify the contacts of the incident's severity, and record who is skipped and why.
 
-    A held incident (part of a storm, or of a maintenance window) pages nobody. `released`: it was held until now; if it
-    was acknowledged meanwhile, nobody is paged.
+    A held incident (part of a storm, or of a maintenance window) pages no one. `released`: it was held until now; if it
+    was acknowledged meanwhile, no one is paged.
     """
     if draft.incident.held is not None and queued_until(draft.incident) is None:
         return
@@ -161,8 +161,8 @@ def page_recipients(
 
 def _record_skipped(draft: Transition, policy: Policy, skipped: Iterable[SkippedRecipient]) -> None:
     for one in skipped:
-        who = one.person or "nobody"
-        text = f"{who} of {one.contact} is not paged: {one.reason.replace('_', ' ')}"
+        who = f"{one.person} ({one.contact})" if one.person else one.contact
+        text = f"{who} is not paged: {one.why}"
         where = {"contact": one.contact, "person": one.person}
         draft.add(Kind.PAGE_PASSED, one.reason, text, where, policy.informs if one.reason != "already_paged" else ())
 
@@ -219,4 +219,4 @@ def _gather(draft: Transition, policy: Policy, step: str) -> None:
     fresh = [person for person in people if person not in known]
     if people and step in FRESH:
         to = (*policy.informs, *email_destinations(policy, fresh))
-        draft.add(Kind.ALL_HANDS, step, f"all hands called: {', '.join(people)}", {"people": fresh}, to)
+        draft.add(Kind.ALL_HANDS, step, f"all hands notified: {', '.join(people)}", {"people": fresh}, to)

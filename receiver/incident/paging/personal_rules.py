@@ -1,4 +1,4 @@
-"""Personal notification rules: the channels that page a person at once, and later while nobody answers. Pure."""
+"""Personal notification rules: the channels that page a person at once, and later while no one answers. Pure."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _page(draft: Transition, policy: Policy, call: NextCall) -> None:
     )  # fmt: skip
     minutes = (call.at - first.at).total_seconds() / 60
     again = f", round {call.round + 1}" if call.round else ""
-    said = f"as nobody has answered for {minutes:g} min (step {call.step + 1}{again})"
+    said = f"because no one has responded for {minutes:g} min (step {call.step + 1}{again})"
     means = f"{channel} ({page.how})" if page.how else channel
     text = f"{page.person} is paged by {means} {said}"
     draft.add(Kind.PAGE, REASON, text, {"page": page.model_dump(mode="json")}, (page_destination(page),))

@@ -29,6 +29,11 @@ class SkippedRecipient:
     person: str | None
     reason: str
 
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return "no one is on call" if self.reason == "nobody" else self.reason.replace("_", " ")
+
 
 def episode_of(starts: Iterable[datetime]) -> int:
     """Return the earliest of the startsAt in milliseconds: it distinguishes one outage of a group from the next."""
@@ -54,7 +59,7 @@ def plan_pages(
 ) -> tuple[list[Page], list[SkippedRecipient]]:
     """Return the pages to send now, and the recipients who are skipped.
 
-    Nobody is paged twice in one `ring`: `paged` are the pages made so far. The exceptions are people whose page was
+    No one is paged twice in one `ring`: `paged` are the pages made so far. The exceptions are people whose page was
     withdrawn, and those in `again`. `severity` selects the personal rules; None: the rules for any severity.
     `every_step`: include the pages of later steps of a rule, for the caller to choose from. `note`: what the pages are
     about beside the incident. `by`: the person who requested them.

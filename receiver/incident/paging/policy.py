@@ -39,7 +39,7 @@ class Policy:
     keyed: frozenset[str] = frozenset()
     """Pagers whose vendor deduplicates pages by their key."""
     mute: frozenset[str] = frozenset()
-    """Pagers that wake nobody: the log."""
+    """Pagers that wake no one: the log."""
     zone: str = "UTC"
     """The zone of business hours."""
     calm_for: timedelta = timedelta(minutes=15)

@@ -1,4 +1,4 @@
-"""Contacts -> the people who are paged or informed, and their addresses."""
+"""Contacts -> the people who are paged or notified, and their addresses."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Public updates and customer e-mail."""
+"""Public updates and customer email."""

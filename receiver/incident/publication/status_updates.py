@@ -163,9 +163,9 @@ def deadline_of(incident: Incident, policy: Policy, now: datetime) -> datetime |
 def update_obsolete(update: StatusUpdate, incident: Incident) -> str | None:
     """Return why `update` can no longer be published, and what to do instead; None if it can."""
     if incident.drill:
-        return "it is a drill: nothing of it is public"
+        return "it is a drill: nothing about it is public"
     if incident.state.over and update.status is not UpdateStatus.RESOLVED:
-        return f"it is {incident.state}: say resolved, or reopen it"
+        return f"it is {incident.state}: use resolved, or reopen it"
     since = [one for one in incident.updates if one.published_at and one.published_at > update.at]
     later = [one for one in since if _RANK.index(one.status) > _RANK.index(update.status)]
     return f"{later[-1].status} has been published since: write a new update" if later else None
@@ -247,7 +247,7 @@ def _owed(incident: Incident) -> list[tuple[StatusUpdate, datetime]]:
         and one.deadline
         and not one.reminded
         and not published_since(one, out)
-        # Nobody is asked to approve a draft that would be refused, such as a draft of a merged incident.
+        # No one is asked to approve a draft that would be refused, such as a draft of a merged incident.
         and update_obsolete(one, incident) is None
     ]
     newest = max(out, key=_newest, default=None)

@@ -58,9 +58,9 @@ def _set_visibility(draft: Transition, command: SetVisibility, policy: Policy) -
     if incident.private is private:
         return
     _, others = policy.guarded(incident.labels, incident.team)
-    who = f"team {incident.team} and callers of no team" if incident.team else "callers that are limited to no team"
+    who = f"team {incident.team} and callers without a team limit" if incident.team else "callers without a team limit"
     seen = sorted({to.channel for to in (*policy.informs, *incident.ticketed, *incident.documented, *incident.written)})
-    posted = f"; what was posted before stays there: {', '.join(seen)}" if private and seen else ""
+    posted = f"; earlier messages remain in: {', '.join(seen)}" if private and seen else ""
     text = f"only {who} can see it now{posted}" if private else "everyone who can read incidents can see it now"
     data = {"by": draft.actor.name, "private": private, "visible_to": list(others) if private else [], "posted": seen}
     draft.add(Kind.VISIBILITY, "private" if private else "public", f"{text} (by {draft.actor.name})", data)
@@ -72,7 +72,7 @@ def _assign(draft: Transition, command: Assign, policy: Policy) -> None:
     before = getattr(draft.incident.roles, role.field)
     if before == person:
         return
-    text = f"{person or 'nobody'} is {role.title}" + (f", handed over by {before}" if before and person else "")
+    text = f"{person or 'no one'} is {role.title}" + (f", handed over by {before}" if before and person else "")
     data = {"role": role, "field": role.field, "person": person, "before": before, "duties": list(role.duties)}
     draft.add(Kind.ROLE, "assigned" if person else "vacant", text, data, policy.informs)
 

@@ -14,16 +14,18 @@ _ENDS = (Kind.RESOLVED, Kind.CLOSED)
 def still_firing(firing: int, reopen_within: timedelta, *, closed: bool = False) -> str | None:
     """Return what happens with the `firing` alerts of an incident once it is resolved, or closed; None without any.
 
-    The rule is that of `on_notification`: an alert whose incident a person resolved pages again when it begins anew
+    The rule is that of `on_notification`: an alert whose incident a person resolved pages again when it fires again
     or gets worse.
     """
     if not firing:
         return None
-    alerts, one = ("1 alert still fires", "it") if firing == 1 else (f"{firing} alerts still fire", "one of them")
+    alerts, one = (
+        ("1 alert is still firing", "it") if firing == 1 else (f"{firing} alerts are still firing", "one of them")
+    )
     minutes = reopen_within.total_seconds() / 60
     follows = "a new incident opens" if closed else f"the incident reopens (a new one opens after {minutes:g} min)"
     return (
-        f"{alerts} and will page nobody while the incident is over. If {one} ends and fires again or gets more severe "
+        f"{alerts} and will page no one while the incident is over. If {one} ends and fires again or gets more severe "
         f"than the incident, or another alert of the group fires, {follows}"
     )
 

@@ -46,12 +46,12 @@ def watch_ends(incident: Incident, policy: Policy) -> datetime | None:
 def end_watch(draft: Transition, policy: Policy, checks: Sequence[CheckResult] = ()) -> None:
     """Resolve an incident that stayed quiet and whose checks pass or could not run, or ask people to resolve it.
 
-    If alerts still fire, the report that it was mitigated was wrong: people are paged as if nobody had answered.
+    If alerts still fire, the report that it was mitigated was wrong: people are paged as if no one had answered.
     """
     minutes = policy.monitor_for.total_seconds() / 60
     if draft.incident.firing:
         fires = f"{draft.incident.firing} alert{'s' if draft.incident.firing > 1 else ''} still firing"
-        notify_again(draft, policy, f"monitored for {minutes:g} min with {fires}: it is open again")
+        notify_again(draft, policy, f"reopened: {fires} after {minutes:g} min of monitoring")
         return
     said = "; ".join(f"{check.name}: {check.detail}" for check in checks)
     text = f"no alert fired for {minutes:g} min" + (f"; {said}" if said else "")

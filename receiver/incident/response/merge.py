@@ -73,7 +73,7 @@ def _check_merge(child: Incident, parent: Incident) -> None:
     if parent.state.over:
         raise IllegalCommand(parent, "merge into", f"it is {parent.state}: reopen it first", ("reopen",))
     if child.storm or parent.storm:
-        raise IllegalCommand(child, "merge", "a storm is not merged")
+        raise IllegalCommand(child, "merge", "a storm cannot be merged")
     if child.drill is not parent.drill:
         drill = child if child.drill else parent
         raise IllegalCommand(child, "merge", f"{drill.label} is a drill, and the other one is not")
@@ -172,7 +172,7 @@ def _continue_response(
     # `firing`: the labels of the child's firing alerts.
     text = f"{len(firing)} alerts of {child.id} are firing: it is not over"
     if firing and parent.state.over:
-        # It ended before it had these alerts, so nobody has confirmed that they are over.
+        # It ended before it had these alerts, so no one has confirmed that they are over.
         draft.add(Kind.REOPENED, "merged", text, to=(*policy.informs, *pagers_of(parent)))
         if child.held is not None:
             hold_for_maintenance(draft, policy, firing)

@@ -30,7 +30,7 @@ def remind(draft: Transition, policy: Policy) -> None:
     plan = policy.called(incident)
     missing = []
     if incident.roles.incident_commander is None:
-        missing.append("nobody is Incident Commander")
+        missing.append("no one is Incident Commander")
     told = incident.updated_at or incident.severity_at or incident.opened_at
     if plan.update is not None and add_business_time(told, plan.update, plan.hours, incident.plan.zone) <= draft.now:
         missing.append(f"no update for {(draft.now - told).total_seconds() / 60:.0f} min")

@@ -100,7 +100,7 @@ def parse_page_command(words: Words, now: datetime) -> SlashCommand:
     contact = words.who(PAGE)
     text = words.all()
     if not text:
-        raise SlashCommandError(f"say why: write {PAGE}")
+        raise SlashCommandError(f"give a reason for the page: write {PAGE}")
     return SlashCommand("page", words.number(), more={"contact": contact, "text": text})
 
 
@@ -125,7 +125,7 @@ def parse_status_command(words: Words, now: datetime) -> SlashCommand:
         raise SlashCommandError(f"{named[:50]} is not a status: write {STATUS}")
     text = words.all()
     if not text:
-        raise SlashCommandError(f'say something: write /status update {named} "TEXT"')
+        raise SlashCommandError(f'the update has no text: write /status update {named} "TEXT"')
     return SlashCommand("act", words.number(), made(UpdateStatusPage, STATUS, status=UpdateStatus(named), text=text))
 
 
@@ -267,7 +267,7 @@ def _close(words: Words, now: datetime) -> SlashCommand:
         words.rest.pop(0)
     text = words.all() or None
     if forced and not text:
-        raise SlashCommandError('say why not to wait: write /incident close --force "WHY"')
+        raise SlashCommandError('give a reason for closing it now: write /incident close --force "WHY"')
     return SlashCommand("act", words.number(), made(Close, USAGE["close"], force=forced, text=text))
 
 

@@ -53,7 +53,7 @@ class SlashCommand:
 
 
 class Words:
-    """The words of one command, read one after the other."""
+    """The words of one command, read one after another."""
 
     def __init__(self, text: str, number: re.Pattern[str], person: Callable[[str, str], str]) -> None:
         """`number`: the pattern of an incident's id; `person`: (Slack's id, name) -> the person's key."""

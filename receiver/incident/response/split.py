@@ -1,7 +1,7 @@
 """Splits some alerts of an incident into a new incident. Pure.
 
 The child's commit takes the alerts over and routes later notifications to the child. The parent removes them in a
-commit of its own, which a timer of the child repeats until it succeeds. Nobody is paged: the person who splits has
+commit of its own, which a timer of the child repeats until it succeeds. No one is paged: the person who splits has
 acknowledged the child, and this acknowledgement expires like any other.
 """
 
@@ -71,7 +71,7 @@ def split_incident(
     text = f"split from {parent.label} by {actor.name} with {len(part.names)} alerts"
     data = {"alerts": list(incident.names), "from": parent.id}
     draft.open(incident, "split", text, data, policy.informs)
-    draft.add(Kind.ACKNOWLEDGED, "split", f"{actor.name} has it", {"by": actor.name}, policy.informs)
+    draft.add(Kind.ACKNOWLEDGED, "split", f"acknowledged by {actor.name}", {"by": actor.name}, policy.informs)
     return IntakeDecision(
         Outcome.OPENED,
         "split",

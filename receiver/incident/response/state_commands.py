@@ -85,7 +85,7 @@ def _acknowledge(draft: Transition, command: Acknowledge, policy: Policy, origin
 
 
 def _twice(draft: Transition, command: Acknowledge, policy: Policy) -> bool:
-    # A double click: nobody was paged since the first, and the lease would end at the same time.
+    # A double click: no one was paged since the first, and the lease would end at the same time.
     incident, lease = draft.incident, policy.called(draft.incident).lease
     if incident.acknowledged_by != draft.actor.name or command.text or incident.state not in _TAKEN:
         return False
@@ -118,10 +118,10 @@ def _resolve(draft: Transition, command: Resolve, policy: Policy, origin: str | 
 def _close(draft: Transition, command: Close, policy: Policy, origin: str | None) -> None:
     incident = draft.incident
     if incident.state is not State.RESOLVED and not (command.force and not incident.state.over):
-        more = "resolve it first, or close it with force and a text that says why not to wait"
+        more = "resolve it first, or close it with force and a text that says why"
         raise IllegalCommand(incident, "close", more if not incident.state.over else "it is closed")
     if incident.state is not State.RESOLVED and not command.text:
-        raise IllegalCommand(incident, "close", "force needs a text that says why not to wait")
+        raise IllegalCommand(incident, "close", "force needs a text that says why")
     if incident.state is not State.RESOLVED:
         _resolve(draft, Resolve(text=command.text), policy, origin)
     text = _said(f"closed by {draft.actor.name}", command.text)

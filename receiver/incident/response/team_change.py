@@ -1,6 +1,6 @@
 """Hands an incident to another team: that team is paged, and the pages of the previous team end. Pure.
 
-Nobody is paged twice: an open page to a person whom the new team pages too stays as it is.
+No one is paged twice: an open page to a person whom the new team pages too stays as it is.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def change_team(draft: Transition, command: ChangeTeam, policy: Policy, origin: 
     name = find_team(command.team, policy)
     require_state(incident, "hand over", (*WAITING, State.MONITORING))
     if incident.storm:
-        raise IllegalCommand(incident, "hand over", "it stands for the storm of a team: hand over its incidents")
+        raise IllegalCommand(incident, "hand over", "it represents an alert storm: hand over its incidents instead")
     if name == incident.team:
         return
     view = policy.for_team(name)
@@ -82,7 +82,7 @@ def _seal(draft: Transition, team: str, policy: Policy) -> None:
     """Make the incident private if those of its new team are. It never becomes public automatically."""
     private, others = policy.guarded(draft.incident.labels, team)
     if private and not draft.incident.private:
-        text = f"only team {team} and callers of no team can see it now: the incidents of that team are private"
+        text = f"only team {team} and callers without a team limit can see it now: that team's incidents are private"
         data = {"by": draft.actor.name, "private": True, "visible_to": list(others), "posted": []}
         draft.add(Kind.VISIBILITY, "private", text, data)
 

@@ -21,7 +21,7 @@ def commands_of_ticket(
     """Return the command of a change of `ticket`; None if it has none.
 
     `before`: the ticket as it was last seen; None if it was not seen yet. The assignee of a new ticket may be the
-    project's default, which nobody chose. Only changes at the vendor count; otherwise changes that are still being sent
+    project's default, which no one chose. Only changes at the vendor count; otherwise changes that are still being sent
     there would be undone here. `owner`: the person whom its account belongs to; None if unknown.
     """
     was = before.progress if before else TicketStatus.NEW
@@ -61,8 +61,9 @@ def _whole(
         return AddNote(text=f"{ticket.key} is done{who}; the incident stays open: resolve it if it is over")
     if taken and incident.state is State.OPEN:
         if policy.called(incident).ticket:
-            return Acknowledge(text=f"{ticket.key} is taken{who}")
+            return Acknowledge(text=f"{ticket.key} is in progress{who}")
         return AddNote(
-            text=f"{ticket.key} is taken{who}; paging continues: acknowledge the incident if someone is working on it"
+            text=f"{ticket.key} is in progress{who}; paging continues: acknowledge the incident if someone is working "
+            "on it"
         )
     return None

@@ -1,4 +1,4 @@
-"""The next escalation step of an incident while the store is away, and how it is recorded afterwards. Pure."""
+"""The next escalation step of an incident while the store is unavailable, and how it is recorded afterwards. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.page import Page
 from receiver.model.incident.state import State
 
-AWAY = "the incident store is away"
-NOTE = f"nobody has acknowledged ({AWAY})"
+AWAY = "the incident store is unavailable"
+NOTE = f"no one has acknowledged ({AWAY})"
 """The text that a page of such a step has before the title of the incident."""
 
 
@@ -53,7 +53,7 @@ def pages_of(events: Iterable[Event]) -> tuple[Page, ...]:
 def record_pages(incident: Incident, pages: Iterable[Page], now: datetime) -> Transition:
     """Return the events that record pages sent without the store, for an incident that has changed meanwhile.
 
-    Pages that the incident already has are left out. If a person has acknowledged, or nobody is to be paged anymore,
+    Pages that the incident already has are left out. If a person has acknowledged, or no one is to be paged anymore,
     each page is withdrawn or resolved again, so that it ends at the vendor even if it was sent after its resolve.
     """
     draft = Transition(incident, Actor(kind=ActorKind.TIMER, name="emergency"), now)

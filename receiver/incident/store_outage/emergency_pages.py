@@ -39,7 +39,7 @@ def emergency_pages(
 
     `known`: the newest incident of the key in this replica's memory. Its people are not paged again, and it stays
     closed if a person has closed it over these alerts. `sent`: the emergency pages so far. `episode`: that of the first
-    page for this key, so that a shrinking group keeps its page keys. Alerts in a maintenance window page nobody.
+    page for this key, so that a shrinking group keeps its page keys. Alerts in a maintenance window page no one.
     `unconfirmed`: the answer to the commit that opened `known` was lost, so its pages are sent under the same keys.
     """
     firing = [alert for alert in part.alerts if alert.firing]
@@ -71,7 +71,7 @@ def emergency_pages(
 def _pages_so_far(known: Incident, severity: Severity, *, unconfirmed: bool) -> tuple[Page, ...] | None:
     # The pages of an open incident that count as sent; None if it needs no page.
     released = (known.held or "").startswith(WINDOW)  # a window held it, and no longer covers all of it
-    # All its alerts had ended, and nobody has acknowledged: its pages are resolved, and one fires again now.
+    # All its alerts had ended, and no one has acknowledged: its pages are resolved, and one fires again now.
     quiet = known.calling_state is State.MONITORING and known.resume in (None, State.OPEN) and not known.firing
     unconfirmed = unconfirmed and known.state is State.OPEN and known.ring == 1 and known.held is None
     if not severity.worse_than(known.severity) and not released and not quiet and not unconfirmed:
@@ -128,7 +128,7 @@ def sent_without_store(pages: Sequence[Page], keyed: Container[str], mute: Conta
 
     For each person, these are the pages by channels in `keyed`, whose vendor deduplicates the same page from two
     replicas; if a person has none, the first page. Only the first matching step of a personal rule is used. Channels in
-    `mute` wake nobody: they are used in addition, and replace no other channel.
+    `mute` wake no one: they are used in addition, and replace no other channel.
     """
     audible = [page for page in pages if page.channel not in mute]
     reached = {page.person for page in audible if page.channel in keyed}

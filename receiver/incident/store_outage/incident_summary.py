@@ -73,7 +73,7 @@ def remembered(summary: IncidentSummary) -> Incident:
 
 
 def _answer_due(incident: Incident, policy: Policy) -> datetime | None:
-    # When the last page of this ring has waited longer than the severity allows, and nobody is left to page. If nobody
+    # When the last page of this ring has waited longer than the severity allows, and no one is left to page. If no one
     # could be paged although someone should have been, the time counts from when paging began.
     if incident.state is not State.OPEN or incident.held is not None or incident.drill:
         return None

@@ -1,4 +1,4 @@
-"""Who would be paged when, if nobody answered: runs the timers of an incident ahead of time. Pure."""
+"""Who would be paged when, if no one answered: runs the timers of an incident ahead of time. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import ContactMethod
 
 CALLS = (PAGE_HOURS, "escalate", "answer", "personal")
-"""The timers that page people while nobody answers."""
+"""The timers that page people while no one answers."""
 HORIZON = timedelta(days=7)
 MOST = 200
 """Maximum number of steps in a forecast."""
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
 
 def forecast(incident: Incident, events: tuple[Event, ...], policy: Policy) -> list[Call]:
-    """Return the people whom the incident would page or notify if nobody answered, in chronological order.
+    """Return the people whom the incident would page or notify if no one answered, in chronological order.
 
     `events` are those of its opening. It assumes no acknowledgement, no resolution, and no change of the configuration.
     """

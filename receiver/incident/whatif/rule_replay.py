@@ -1,6 +1,6 @@
 """Replays past notifications under other rules. Pure.
 
-The actions of people are left out: nobody acknowledges, sets a severity, merges or closes. Pages include those of an
+The actions of people are left out: no one acknowledges, sets a severity, merges or closes. Pages include those of an
 opening, a rise in severity and a reopening. Pages of escalations are excluded, because they depend on when a person
 answered.
 """

@@ -32,8 +32,8 @@ NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 """Replaces a missing or invalid startsAt, so that a firing alert is never dropped for its time."""
 
 GRAFANA = (
-    'this is the webhook of Grafana Alerting (version "1"), which is not read yet; in Grafana take a contact point of '
-    "the type Alertmanager and name an Alertmanager that posts here"
+    'this is the webhook of Grafana Alerting (version "1"), which is not supported yet; in Grafana, use a contact '
+    "point of type Alertmanager with the address of an Alertmanager that posts here"
 )
 _OLD_GRAFANA = {"evalMatches", "ruleName", "state"}
 """Fields of the webhook of Grafana's alerts before version 9."""

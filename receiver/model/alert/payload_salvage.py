@@ -1,6 +1,6 @@
 """Reads the valid part of a notification in which some alerts break a rule or a limit.
 
-Alertmanager never retries after a 4xx, so one bad alert must not make the others lost.
+Alertmanager never retries after a 4xx, so one bad alert must not cause the others to be lost.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def salvage(body: dict[str, Any], most_labels: int, most_alerts: int) -> tuple[d
             kept.append(read)
     rest = {name: body[name] for name in KNOWN if name in body}
     if alerts[most_alerts:]:
-        said.append(f"alerts: {len(alerts) - most_alerts} beyond {most_alerts} are set aside")
+        said.append(f"alerts: {len(alerts) - most_alerts} beyond {most_alerts} are left out")
         before = body.get("truncatedAlerts")
         rest["truncatedAlerts"] = (before if isinstance(before, int) else 0) + len(alerts) - most_alerts
     _name(rest, said)
@@ -60,7 +60,7 @@ def _name(body: dict[str, Any], said: list[str]) -> None:
         value = body.get(name, "")
         if isinstance(value, bool | int | float):
             body[name] = str(value)
-            said.append(f"{name}: not text, read as one")
+            said.append(f"{name}: not text, converted to text")
         elif name == "receiver" and not isinstance(value, str):
             body[name] = ""
             said.append(f"{name}: not text, dropped")
@@ -68,12 +68,12 @@ def _name(body: dict[str, Any], said: list[str]) -> None:
 
 def _alert(alert: Any, place: str, most: int, said: list[str]) -> dict[str, Any] | None:
     if not isinstance(alert, dict):
-        said.append(f"{place}: not an object, set aside")
+        said.append(f"{place}: not an object, left out")
         return None
     labels = _texts(alert.get("labels"), f"{place}.labels", most, said)
     status = str(alert.get("status")).strip().lower()
     if labels is None or status not in STATUSES:
-        said.append(f"{place}: without {'labels' if labels is None else 'a status'} that can be read, set aside")
+        said.append(f"{place}: without {'labels' if labels is None else 'a status'} that can be read, left out")
         return None
     read = {name: alert[name] for name in KNOWN_OF_ALERT if name in alert} | {"labels": labels, "status": status}
     read["annotations"] = _texts(alert.get("annotations", {}), f"{place}.annotations", most, said) or {}

@@ -80,7 +80,7 @@ class Incident(Kept):
     """Groups whose last notification was truncated: while there is one, nothing resolves automatically."""
     pages: tuple[Page, ...] = ()
     notified: tuple[str, ...] = ()
-    """People informed (never paged), by name."""
+    """People who were notified (never paged), by name."""
     plan: Plan = Plan()
     """The policy that was in force when it opened."""
     ladder: EscalationProgress = EscalationProgress()
@@ -121,11 +121,11 @@ class Incident(Kept):
     flapping: bool = False
     """Whether alerts are flapping, so that a pause resolves no page and stops no clock."""
     held: str | None = None
-    """Why nobody is paged for it: `storm`, or `maintenance: NAME`."""
+    """Why no one is paged for it: `storm`, or `maintenance: NAME`."""
     held_until: datetime | None = None
     """When the hold is checked again; None: its parent decides."""
     held_at: datetime | None = None
-    """Since when nobody is paged for it."""
+    """Since when no one is paged for it."""
     storm: bool = False
     """Whether it represents a storm of incidents."""
     held_back: int = 0
@@ -147,7 +147,7 @@ class Incident(Kept):
     sender: str = ""
     """The name of the token that opened it; empty: an earlier release or this service opened it."""
     private: bool = False
-    """Whether only its team, and callers that are limited to no team, can see it."""
+    """Whether only its team, and callers without a team limit, can see it."""
     private_at: datetime | None = None
     """When it became private; None: it is not private, or was from the start."""
     visible_to: tuple[str, ...] = ()
@@ -192,7 +192,7 @@ class Incident(Kept):
     documented: tuple[Destination, ...] = ()
     """Where its post-mortem is stored as a page."""
     written: tuple[Destination, ...] = ()
-    """Addresses of people who got e-mail about it."""
+    """Addresses of people who got email about it."""
     detoured: tuple[str, ...] = ()
     """Keys of pages that were sent through fallback channels, because their channel was unavailable."""
     clocks: dict[str, datetime] = Field(default_factory=dict)
@@ -202,7 +202,7 @@ class Incident(Kept):
     spent: dict[str, float] | None = None
     """The part of each objective's error budget that it has spent, from Prometheus; None: unknown."""
     lettered_at: datetime | None = None
-    """When the Communications Lead was reminded of the draft of the e-mail to customers."""
+    """When the Communications Lead was reminded of the draft of the email to customers."""
     review: PostmortemVersion | None = None
     """The post-mortem that people have written; None: the draft generated from the log."""
     previous: str | None = None
@@ -213,7 +213,7 @@ class Incident(Kept):
     """Whether people were asked to resolve it (`auto_resolve: false`)."""
     reopened: int = 0
     noise: NoiseMark | None = None
-    """Who marked it as noise; None: nobody did."""
+    """Who marked it as noise; None: no one did."""
     seq: int = 0
     """Sequence number of the last event of its log."""
     version: int = 0

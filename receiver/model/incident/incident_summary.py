@@ -68,9 +68,9 @@ class IncidentSummary(NamedTuple):
     queued: bool
     """Whether its severity is tracked in the incident queue."""
     call_ms: int | None
-    """When the next person will be paged; None: nobody will."""
+    """When the next person will be paged; None: no one will."""
     answer_ms: int | None
-    """When its pages count as unanswered with nobody left to page; None: never."""
+    """When its pages count as unanswered with no one left to page; None: never."""
     public: bool
     """Whether it was published."""
     resume: State | None

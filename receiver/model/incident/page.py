@@ -45,7 +45,7 @@ class Page(Kept):
     base: str | None = None
     """For a page by a personal rule: the common prefix of the keys of all pages of one call."""
     rule: PersonalRule | None = None
-    """The steps that follow while nobody answers; None: there are none, or another page of the call has them."""
+    """The steps that follow while no one answers; None: there are none, or another page of the call has them."""
     rule_step: int | None = None
     """The step of its person's rule that created it; None: no rule did."""
     round: int = 0

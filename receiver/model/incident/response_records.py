@@ -229,7 +229,7 @@ class NoiseMark(Kept):
 
 
 class ResponseTimer(Kept):
-    """The incident's timer, started and stopped by hand."""
+    """The incident's timer, started and stopped manually."""
 
     started_at: datetime
     stopped_at: datetime | None = None

@@ -17,7 +17,7 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Whether nobody needs to be paged for it anymore."""
+        """Whether no one needs to be paged for it anymore."""
         return self in (State.RESOLVED, State.CLOSED)
 
 

@@ -1,4 +1,4 @@
-"""Personal notification rules: the channels that page a person, one after the other, until someone answers."""
+"""Personal notification rules: the channels that page a person, one after another, until someone answers."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class MaintenanceWindows:
         """
         found = next((one for one in self.windows() if one.id == number), None)
         if found is None:
-            raise NoSuchWindow("there is no such window (change those of the configuration in the configuration)")
+            raise NoSuchWindow("there is no such window (windows from the configuration can only be changed there)")
         await self.shared_documents.take(WINDOWS, number)
         await self.reread()
         log.info("maintenance_removed", window=found.name, id=number, by=actor.name)

@@ -155,9 +155,9 @@ def _fit(said: float | str, unit: Unit) -> float | str:
     if said < 0:
         return f"{said:g} is negative"
     if unit is not Unit.SECONDS and said == float("inf"):
-        return "the query gave infinity"
+        return "the query returned infinity"
     if unit is Unit.RATIO and said > 1:
-        return f"{said:g} is above 1: the query must give a ratio"
+        return f"{said:g} is above 1: the query must return a ratio"
     return said
 
 

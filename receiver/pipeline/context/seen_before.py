@@ -88,7 +88,7 @@ class SeenBefore:
         self._opened: deque[_Opened] = deque(maxlen=WAITING)
 
     async def run(self) -> None:
-        """Index and look up until canceled; if the store is away, retry."""
+        """Index and look up until canceled; if the store is unavailable, retry."""
         while True:
             more = False
             try:

@@ -28,7 +28,7 @@ HINTS = {
     "client_error": "the request was refused: check the address, the channel's name, and the permissions",
     "rate_limited": "too many requests: try again later",
     "server_error": "the server reports an internal error: try again later",
-    "bad_answer": "another program answers there: check the address",
+    "bad_answer": "another program responds there: check the address",
     "redirect": "the address redirects: write the address that it redirects to",
     "refused": "it was not sent: check the address",
 }
@@ -102,7 +102,7 @@ class ChannelTest:
             raise ImpossibleCommand(f"channel {name} is off: {self.off()[name]}")
         channel = setting.channels[find_name(name, setting.channels, "channel")]
         person, address = self._reached(channel, person, setting)
-        text = f"Test message, sent by {actor.name} at {rfc3339(now)}: nothing has happened."
+        text = f"Test message, sent by {actor.name} at {rfc3339(now)}: no action is needed."
         try:
             receipt = await self._send(channel, address, text, person, now, setting)
         except DeliveryError as error:
@@ -111,7 +111,7 @@ class ChannelTest:
         self.health.last_successes[channel.name] = now
         log.info("channel_tested", channel=channel.name, outcome="ok", by=actor.name)
         host = channel.server()
-        taken = f"accepted by {host}" if _speaks(channel) else f"{host} answers; a test creates nothing there"
+        taken = f"accepted by {host}" if _speaks(channel) else f"{host} responds; a test creates nothing there"
         return ChannelTestResult(channel.name, "ok", receipt.warning or taken, receipt.ref)
 
     def _reached(self, channel: Channel[Any], person: str | None, setting: ActiveConfig) -> tuple[str | None, str]:
@@ -166,17 +166,17 @@ class ChannelTest:
         try:
             await self.due.owe([(f"- {channel.name} {page.key}", f"{channel.name}!", to, memory)], to_ms(now))
         except StoreAway:
-            return f"{why}: resolve {page.key} there yourself"
-        return f"{why}: this is retried until it is"
+            return f"{why}: resolve {page.key} there manually"
+        return f"{why}: resolving it is retried until it succeeds"
 
 
 async def send_once(channel: Channel[Any], person: str, address: str, now: datetime) -> str | None:
     """Send a test to `person` by `channel`, without a service; return why it failed, None when it was accepted.
 
-    A page is triggered and resolved at once, so that nobody is paged twice.
+    A page is triggered and resolved at once, so that no one is paged twice.
     """
     key = f"test/{channel.name}/{to_ms(now)}"
-    text = "Test page of receiver: nothing has happened."
+    text = "Test page from receiver: no action is needed."
     notice = Notice(key=key, action=Action.TELL, address=address, text=text, now=now)
     try:
         if not channel.paging:

@@ -60,7 +60,7 @@ class DeadLetters:
                 "its incident is no longer in the history: there is nothing left to send, drop this dead letter"
             )
         if done is RetryResult.NONE:
-            raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
+            raise NoSuchDeadLetter(f"someone has retried or dropped {letter['id']} in the meantime")
         return letter
 
     async def replay_all(self, channel: str | None, now: datetime) -> list[Letter]:
@@ -83,7 +83,7 @@ class DeadLetters:
         """Drop the dead letter with that id and return it. Raises NoSuchDeadLetter, StoreAway."""
         member, letter = await self._one(wanted)
         if not await self.due.letters.forget(member):
-            raise NoSuchDeadLetter(f"somebody has tried {letter['id']} again, or dropped it, meanwhile")
+            raise NoSuchDeadLetter(f"someone has retried or dropped {letter['id']} in the meantime")
         return letter
 
     async def _one(self, wanted: str) -> tuple[str, Letter]:

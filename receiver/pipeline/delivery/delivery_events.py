@@ -128,7 +128,7 @@ class DeliveryEvents:
                     kind, reason = draft.events[0].kind, draft.events[0].reason
                     log.warning("incident_changed", incident=done.incident.id, outcome=kind, reason=reason)
                 return
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
 
 def _page(incident: Incident, key: str) -> Page | None:
@@ -136,7 +136,7 @@ def _page(incident: Incident, key: str) -> Page | None:
 
 
 def _calls(page: Page, incident: Incident) -> bool:
-    # If it was answered meanwhile, nobody else is paged; but a page that reached nobody is sent again if the severity
+    # If it was answered meanwhile, no one else is paged; but a page that reached no one is sent again if the severity
     # rises.
     if not page.called_for(incident.called):
         return False

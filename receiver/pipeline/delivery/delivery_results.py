@@ -89,7 +89,7 @@ class DeliveryResults:
     async def record_outdated(self, row: LeasedRow, incident: Incident | None, now: datetime) -> None:
         """Record that `row` has nothing to send: its content is outdated, or was sent. Raises StoreAway.
 
-        A page that notified nobody ends with a receipt that has the reason.
+        A page that notified no one ends with a receipt that has the reason.
         """
         more: dict[str, Any] = {}
         if row.uid and (why := cancelled_because(row, incident)) and not said_before(row.memory):

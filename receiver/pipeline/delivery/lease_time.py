@@ -23,7 +23,7 @@ async def in_time(asked: Awaitable[T], until: float, clock: Clock) -> T | None:
     task = asyncio.ensure_future(asked)
     done, _ = await asyncio.wait({task}, timeout=max(0.0, until - clock.monotonic()))
     if not done:
-        task.add_done_callback(drop_frames_of)  # nobody waits for it anymore
+        task.add_done_callback(drop_frames_of)  # no one waits for it anymore
         return None
     try:
         return task.result()

@@ -28,6 +28,7 @@ skip a few reports.
 MOST = 50
 """Number of rows that are claimed at once."""
 REASON = "not_configured"
+BACK = "its channel has just become available again"
 
 log = structlog.get_logger("receiver.delivery")
 
@@ -133,9 +134,7 @@ class OrphanedRows:
             case RowDecision.OVER:
                 await self.results.record_outdated(row, incident, now)
             case RowDecision.GIVEN_UP:
-                why = (
-                    why_undeliverable(row.to.channel, setting.channels, self.off()) or "its channel has just come back"
-                )
+                why = why_undeliverable(row.to.channel, setting.channels, self.off()) or BACK
                 await self.results.park(row, notice, incident, REASON, why)
                 if incident is None and notice is not None and notice.action is Action.TRIGGER:
                     await self.results.listener.use_fallback(None, notice, REASON)

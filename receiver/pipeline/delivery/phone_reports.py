@@ -26,7 +26,7 @@ class PhoneReports:
     """Handles reports about pages to phones."""
 
     def __init__(self, phones: PhoneAnswers, incidents: IncidentStore, listener: DeliveryListener) -> None:
-        """`listener` is informed of a page that did not get through."""
+        """`listener` is notified of a page that did not get through."""
         self.phones = phones
         self.incidents = incidents
         self.listener = listener

@@ -44,7 +44,7 @@ class RefusedKeys:
         """Report that `channel` refused the key of `notice`: at once, then every six hours. Raises StoreAway."""
         key = _hash(notice)
         self._refused.setdefault(channel, set()).add(key)
-        person = notice.page.person if notice.page else "somebody"
+        person = notice.page.person if notice.page else "someone"
         text = (
             f"{channel} refuses the key of {person} ({detail}): no page to {person} gets through. Correct the address "
             f"of {person} for {channel} in `people`, and reload; until then pages use the fallback channels."

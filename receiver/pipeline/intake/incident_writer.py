@@ -122,7 +122,7 @@ class IncidentWriter:
             summary=summarize(incident, setting.policy.of(incident)) if incident else None,
         )
         # A commit that was sent is not given up with its caller, whose time may end first: what it has leased to this
-        # replica would reach nobody until the lease ends, and a retry is answered as a repetition.
+        # replica would reach no one until the lease ends, and a retry is answered as a repetition.
         return await self._finished(asyncio.ensure_future(self._write(change, setting, now)))
 
     async def _finished(self, writing: asyncio.Future[Committed]) -> Committed:

@@ -119,7 +119,7 @@ class PartDecisions:
             self.unreadable.settled(part)
             self._count(verdict, part, now, done.incident or about)
             return [_result(verdict, done.incident or about, setting)]
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     async def _decide_apart(
         self, incoming: IncomingPart, known: Known, away: Mapping[str, str], setting: ActiveConfig, now: datetime

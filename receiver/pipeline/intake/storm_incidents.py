@@ -1,4 +1,4 @@
-"""Opens the incident that stands for a storm, once, and adopts the pages that were sent for it without the store."""
+"""Opens the incident that represents a storm, once, and adopts the pages that were sent for it without the store."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class StormIncidents:
         *,
         team: str = "",
     ) -> None:
-        """Open the incident that stands for a storm of `team`; another replica may be faster.
+        """Open the incident that represents a storm of `team`; another replica may be faster.
 
-        `adopted`: pages that were sent for it while the store was away, since `began`, with whether they were accepted.
+        `adopted`: pages that were sent for it without the store since `began`, with whether they were accepted.
         Raises StoreAway.
         """
         # A person may have ended the previous one, and the key still points to it.

@@ -143,7 +143,7 @@ class Overrides:
             log.info("handoff_accepted", schedule=handing.schedule, person=handing.incoming, by=actor.name)
         await self.reread()
         found = self.schedules.accepted(handing)
-        assert found is not None  # noqa: S101  (it was put there, by us or by somebody before)
+        assert found is not None  # noqa: S101  (it was put there, by us or by someone before)
         return found
 
 

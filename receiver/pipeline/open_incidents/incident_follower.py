@@ -160,7 +160,7 @@ class IncidentFollower:
 
     def _tell_lost(self) -> None:
         # Lost incidents would never end here, and would suppress emergency pages. Alerts that still fire are sent again
-        # and get the same page keys, so nobody is paged twice.
+        # and get the same page keys, so no one is paged twice.
         lost = [one for one in self._lost if self.cache.get(one.uid) is None]
         self._lost = []
         for one in lost[:LOGGED]:

@@ -63,7 +63,7 @@ class UnreadableIncidents:
             raise condition
         if firing:
             log.warning("incident_superseded", incident=condition.id, open=is_open, key=part.key)
-        # The same page keys as the open incident, so that nobody is paged twice.
+        # The same page keys as the open incident, so that no one is paged twice.
         return replace(known, incident=None if is_open else partial)
 
     def settled(self, part: NotificationPart) -> None:

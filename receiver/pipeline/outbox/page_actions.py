@@ -43,7 +43,7 @@ def page_due(row: LeasedRow, incident: Incident) -> tuple[Page, Action] | None:
     sent = row.memory.get("sent")
     # A replica that died may or may not have paged: an acknowledgement sent to be safe does not prove that it has.
     rung = bool(row.memory.get("rung")) or sent == Action.TRIGGER
-    # A page that was answered before it was sent reached nobody: if the severity rises after that, it is sent.
+    # A page that was answered before it was sent reached no one: if the severity rises after that, it is sent.
     reached = rung or page.key in incident.detoured
     called = row.memory.get("called", 0) if reached else incident.raised
     if called > page.seq:

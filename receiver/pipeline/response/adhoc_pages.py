@@ -49,8 +49,8 @@ class AdhocPages:
         """Page `contact`, and return the pages once they are durable; the text names the caller.
 
         One caller pages one person at most once a minute. `once`: an idempotency key; a repetition returns the same
-        pages, and nobody is paged again. `teams`: only contacts of these teams may be paged; if empty, all. Raises
-        AnotherTeam; ImpossibleCommand with the nearest name if there is no such contact, or nobody who can be reached;
+        pages, and no one is paged again. `teams`: only contacts of these teams may be paged; if empty, all. Raises
+        AnotherTeam; ImpossibleCommand with the nearest name if there is no such contact, or no one who can be reached;
         IdempotencyKeyReused if the key was used before with another `what`.
         """
         policy = self.setting().policy
@@ -62,8 +62,8 @@ class AdhocPages:
             policy, named.recipients, key=key, episode=0, ring=1, paged=(), step="called", now=now
         )
         if not made:
-            why = ", ".join(sorted({one.reason.replace("_", " ") for one in passed})) or "nobody"
-            raise ImpossibleCommand(f"nobody in {name} can be paged: {why}")
+            why = ", ".join(sorted({one.why for one in passed})) or "no one is on call"
+            raise ImpossibleCommand(f"no one in {name} can be paged: {why}")
         said = f"{text} (from {actor.name})"
         rows = [
             (
@@ -84,7 +84,7 @@ class AdhocPages:
 def _named(contact: str, policy: Policy, teams: Set[str], now: datetime) -> Named:
     if not teams:
         return find_named(contact, policy, Severity.SEV4, now)
-    found, foreign, unknown = dict[str, Named](), False, ImpossibleCommand(f"no contact is called {contact[:100]}")
+    found, foreign, unknown = dict[str, Named](), False, ImpossibleCommand(f"no contact is named {contact[:100]}")
     for team in sorted(teams & policy.teams.keys()):
         try:
             named = find_named(contact, policy.teams[team], Severity.SEV4, now)
@@ -101,7 +101,7 @@ def _named(contact: str, policy: Policy, teams: Set[str], now: datetime) -> Name
         raise ImpossibleCommand(f"more than one team has the contact {contact[:100]}: write {names}")
     if found:
         return next(iter(found.values()))
-    raise AnotherTeam("this token is limited to teams, and pages no contact of another one") if foreign else unknown
+    raise AnotherTeam("this token is limited to teams, and cannot page contacts of other teams") if foreign else unknown
 
 
 def _pace(actor: Actor, page: Page) -> str:

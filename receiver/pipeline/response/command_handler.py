@@ -120,7 +120,7 @@ class CommandHandler:
             log.info("command_ran", incident=done.label, command=type(command).__name__, by=actor.name, door=actor.kind)
             warning = firing_after(draft.incident, draft.events, setting.policy.reopen_within)
             return CommandResult(done, tuple(draft.events), warning=warning)
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     async def _at_version(self, number: str, expected: int | None) -> Incident:
         incident = await self.find(number)
@@ -151,7 +151,7 @@ class CommandHandler:
     async def declare(
         self, request: Declare, actor: Actor, now: datetime, *, once: str | None = None, what: str = ""
     ) -> CommandResult:
-        """Open an incident by hand and return it. Raises IdempotencyKeyReused, StoreAway."""
+        """Open an incident manually and return it. Raises IdempotencyKeyReused, StoreAway."""
         setting = self.setting()
         draft = declare(request, new_uid(), setting.policy.for_team(request.team), actor, now)
         key = draft.incident.key
@@ -197,7 +197,7 @@ class CommandHandler:
                 return await self.before(before, what)
             await self.hand_over(child.uid, now)
             return CommandResult(await self.find(parent.uid), tuple(verdict.events))
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     async def hand_over(self, uid: str, now: datetime) -> None:
         """Move the alerts of a merged incident to the one that it was merged into; idempotent. Raises StoreAway."""
@@ -219,7 +219,7 @@ class CommandHandler:
                 done = await self.intake.writer.commit(verdict, setting, now, adopted=taken)
                 if done.incident is not None:
                     count_events(self.metrics, done.incident, verdict.events)
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     async def _heir(self, child: Incident) -> Incident | None:
         # The target may have been merged itself before it took over the child.

@@ -82,7 +82,7 @@ class FixVerification:
             if check.http is not None:
                 status = await status_of(self.source_client, check.http)
                 good = status == check.expect_status
-                detail = f"answers {status}" + ("" if good else f", expected {check.expect_status}")
+                detail = f"returned {status}" + ("" if good else f", expected {check.expect_status}")
                 return CheckResult(name=check.name, ok=good, detail=detail)
             if setting.prometheus is None or check.promql is None:
                 return CheckResult(name=check.name, ok=None, detail="no Prometheus is configured")
@@ -93,5 +93,5 @@ class FixVerification:
         above = check.above is None or sample.value > check.above
         bounds = [f"< {check.below:g}"] if check.below is not None else []
         bounds += [f"> {check.above:g}"] if check.above is not None else []
-        detail = f"{sample.value:g}, to be {' and '.join(bounds)}"
+        detail = f"{sample.value:g}, expected {' and '.join(bounds)}"
         return CheckResult(name=check.name, ok=below and above, detail=detail)

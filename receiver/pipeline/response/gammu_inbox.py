@@ -41,7 +41,7 @@ class GammuInbox:
             await asyncio.sleep(EVERY)
 
     async def read(self) -> None:
-        """Process the received messages. A message stays in the inbox while the store is away."""
+        """Process the received messages. A message stays in the inbox while the store is unavailable."""
         for name, channel in self.setting().channels.items():
             if isinstance(channel, Gammu) and channel.settings.receives:
                 try:

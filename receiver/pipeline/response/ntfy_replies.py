@@ -24,7 +24,7 @@ LOOK = 2.0
 AGAIN, LONGEST = 0.5, 15.0
 """Seconds until a stream that has ended is reopened: the first time, and at most."""
 STORE_AGAIN = 1.0
-"""Seconds until an answer is tried again while the store is away."""
+"""Seconds until an answer is tried again while the store is unavailable."""
 
 log = structlog.get_logger("receiver.answers")
 

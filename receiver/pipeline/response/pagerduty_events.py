@@ -125,7 +125,7 @@ class PagerDutyEvents:
             if isinstance(command, Acknowledge | Resolve) and told.key and await self.proofs.answered(told.key, now):
                 return PagerDutyEventResult("updated", "test_page")
             if isinstance(command, Acknowledge | Resolve) and self._to_come(told, now):
-                raise UnknownPage("it concerns a page that no incident has yet")
+                raise UnknownPage("it is about a page that belongs to no incident yet")
             return PagerDutyEventResult("ignored", "no_page_of_ours")
         # PagerDuty may group several incidents into one; the action applies to each of them.
         news = [await self._give(one, command, told, who, now) for one in found]
@@ -231,8 +231,8 @@ def command_of(told: PagerDutyWebhookEvent, now: datetime) -> Command | None:
         "resolved": "merged into another incident in PagerDuty",
         "status_update_published": f"status update in PagerDuty: {told.text}" if told.text else "",
         "unacknowledged": "no longer acknowledged in PagerDuty",
-        "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
-        "delegated": f"delegated in PagerDuty to {', '.join(told.assignees) or 'nobody'}",
+        "reassigned": f"reassigned in PagerDuty to {', '.join(told.assignees) or 'no one'}",
+        "delegated": f"delegated in PagerDuty to {', '.join(told.assignees) or 'no one'}",
     }.get(kind, "")
     if not text.strip():
         return None

@@ -156,7 +156,7 @@ class PhoneAnswers:
         if refusal is not None:
             return refusal
         if verb is Verb.ACKNOWLEDGE and page.seq <= incident.hushed:
-            who = incident.acknowledged_by or "somebody"
+            who = incident.acknowledged_by or "someone"
             who = "you" if who == meant.person else who
             return Answered(200, f"{incident.label} has been acknowledged by {who}", incident.id)
         actor = Actor(kind=ActorKind.PERSON, name=meant.person)

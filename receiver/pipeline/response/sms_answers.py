@@ -21,7 +21,7 @@ from receiver.store.incidents.incident_store import IncidentStore
 
 REPLIES, WITHIN = 10, timedelta(minutes=10)
 """Maximum number of answers to one number in that time: a forged number must not run up the bill."""
-HELP = "Not understood. Answer a NUMBER to acknowledge, e NUMBER to escalate; NUMBER is that of the incident."
+HELP = "Not understood. Reply a NUMBER to acknowledge or e NUMBER to escalate; NUMBER is the number of the incident."
 
 log = structlog.get_logger("receiver.answers")
 
@@ -65,7 +65,7 @@ class SmsAnswers:
             log.warning("unknown_sms_ignored", channel=channel)
             return None
         if is_test_answer(text):
-            return await self.proofs.answered_from(channel, number, now) or "No test page is waiting for your answer."
+            return await self.proofs.answered_from(channel, number, now) or "No test page is waiting for your response."
         answer = read_answer(text)
         if answer is None:
             return HELP
@@ -86,7 +86,7 @@ class SmsAnswers:
             return f"Resolve {incident.label} in chat or in the console: an SMS can be forged."
         acknowledges = answer.wish is Wish.ACKNOWLEDGE
         if acknowledges and page.seq <= incident.hushed:
-            return f"{incident.label} has been acknowledged by {incident.acknowledged_by or 'somebody'}."
+            return f"{incident.label} has been acknowledged by {incident.acknowledged_by or 'someone'}."
         command: Command = Acknowledge(text="by SMS") if acknowledges else Escalate(text="by SMS")
         actor = Actor(kind=ActorKind.PERSON, name=page.person)
         try:

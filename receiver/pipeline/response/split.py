@@ -73,7 +73,7 @@ class IncidentSplit:
             self.intake.metrics.opening(done.severity, done.service, done.team)
             await self.leave(done.uid, now)
             return CommandResult(done, tuple(verdict.events))
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     async def _decide(
         self, parent: Incident, names: Sequence[str], title: str | None, actor: Actor, setting: ActiveConfig,
@@ -103,7 +103,7 @@ class IncidentSplit:
             verdict = remove_split_alerts(parent, child, records, names, setting.policy.of(parent), now)
             with suppress(StaleVersion):
                 await self.respond.write(verdict, setting, now)
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
 
 def _alert(name: str, body: Mapping[str, Any], record: AlertRecord) -> Alert:

@@ -14,8 +14,8 @@ from receiver.pipeline.response.phone_answers import PhoneAnswers
 from receiver.pipeline.response.sms_answers import SmsAnswers
 from receiver.store.client.store_errors import StoreAway
 
-UNKNOWN = "This page is not known. Open the console."
-AWAY = "The incident store cannot be reached, so your answer was not recorded. Try again in a minute."
+UNKNOWN = "This page is unknown. Open the console."
+AWAY = "The incident store cannot be reached, so your response was not recorded. Try again in a minute."
 
 Form = Mapping[str, str]
 """The fields of a request of Twilio."""

@@ -12,5 +12,5 @@ from receiver.pipeline.active_config import ActiveConfig
 
 
 def upcoming(incident: Incident, setting: ActiveConfig, now: datetime) -> NextEscalation | None:
-    """Return who is contacted next while nobody acknowledges `incident`; None if nobody else is."""
+    """Return who is contacted next while no one acknowledges `incident`; None if no one else is."""
     return next_escalation(incident, setting.policy.of(incident), now)

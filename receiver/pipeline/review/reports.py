@@ -133,7 +133,7 @@ class Reports:
         self._absorbed[month.name] += 1
 
     async def flush(self) -> None:
-        """Write the counts; retried later if the store is away."""
+        """Write the counts; retried later if the store is unavailable."""
         counts, self._absorbed = self._absorbed, Counter()
         if not counts:
             return
@@ -185,7 +185,7 @@ class Reports:
             self.metrics.target_met.labels(one["metric"]).set(float("nan") if met is None else int(met))
 
     async def run(self) -> None:
-        """Count and export until canceled; while the store is away, the last figures stay."""
+        """Count and export until canceled; while the store is unavailable, the last figures stay."""
         wait = 0.0
         while True:
             await self.flush()

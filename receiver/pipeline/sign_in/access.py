@@ -71,7 +71,7 @@ def access_of(record: SessionRecord, config: Config) -> Access | None:
 
 
 def person_of(record: SessionRecord, config: Config) -> str | None:
-    """Return the key of the person who signed in: by `oidc_subject`, or else by a verified e-mail address."""
+    """Return the key of the person who signed in: by `oidc_subject`, or else by a verified email address."""
     people: Mapping[str, Person] = config.people
     for key, person in people.items():
         if person.oidc_subject == record.account:

@@ -56,8 +56,8 @@ class GroupCheck:
 
     async def _again(self, record: SessionRecord, now: datetime) -> SessionRecord | None:
         oidc, tokens = self.config().auth.oidc, self.providers.opened(record.sealed)
-        # A cookie carries no tokens, so the provider is not asked while the store is away, nor while another replica
-        # asks.
+        # A cookie carries no tokens, so the provider is not asked while the store is unavailable, nor while another
+        # replica asks.
         if oidc is None or tokens is None or not await self._claimed(record):
             return record if timedelta(milliseconds=to_ms(now) - record.checked) < LAST_ANSWER else None
         try:

@@ -21,7 +21,7 @@ from receiver.store.sessions import SessionStore
 NOTE = timedelta(minutes=1)
 """The precision of the time of last use: one write per minute."""
 REMEMBERED = 10_000
-"""Maximum number of sessions that a replica keeps for times when the store is away."""
+"""Maximum number of sessions that a replica keeps for times when the store is unavailable."""
 
 log = structlog.get_logger("receiver.sign_in")
 
@@ -57,8 +57,8 @@ class SessionKeeper:
     async def find(self, claimed: SessionRecord, now: datetime, *, stored: bool) -> Found | None:
         """Return the session of a signed cookie; None if it has ended, or its owner no longer has access.
 
-        `stored`: whether the store had it when the cookie was written. A session that started while the store was away
-        is stored now.
+        `stored`: whether the store had it when the cookie was written. A session that started without the store is
+        stored now.
         """
         if self._over(claimed, now):
             return None

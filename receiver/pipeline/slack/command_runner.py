@@ -67,7 +67,8 @@ class SlackCommandRunner:
         )  # fmt: skip
         command = form.get("command", "")
         if command not in COMMANDS:
-            raise SlashCommandError(f"{clean(command, 50)} is not a command here: there are {', '.join(COMMANDS)}")
+            known = ", ".join(COMMANDS)
+            raise SlashCommandError(f"{clean(command, 50)} is not a supported command: write one of {known}")
         words = Words(
             form.get("text", ""), self.desk.setting().number, lambda user, name: self._name(asker, user, name)
         )
@@ -89,7 +90,7 @@ class SlackCommandRunner:
 
     async def _help(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         lines = [*USAGE.values(), '/page @CONTACT "TEXT"', '/status update STATUS "TEXT"', "/status approve", "/oncall"]
-        return reply.said("In an incident's own channel its id may be left out.\n" + "\n".join(lines))
+        return reply.said("In an incident's own channel, its id is optional.\n" + "\n".join(lines))
 
     async def _list(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         shown = [one for one in self.desk.incident_cache.worst_first(oldest=True) if self.desk.sees(asker, one)]
@@ -133,13 +134,13 @@ class SlackCommandRunner:
         paged = ", ".join(dict.fromkeys(page.person for page in done.incident.pages))
         text = f"{done.incident.label} is open as {done.incident.severity}: {done.incident.title}"
         waits = queued_until(done.incident)
-        nobody = f"Pages wait until {rfc3339(waits)}" if waits else "Nobody is paged for this severity"
+        nobody = f"Pages wait until {rfc3339(waits)}" if waits else "No one is paged for this severity"
         return reply.said(f"{text}. {f'Paged: {paged}' if paged else nobody}.")
 
     async def _act(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
         incident = await self.desk.meant(asker, wish.number)
         if wish.command is None:
-            raise SlashCommandError("nothing is asked for")
+            raise SlashCommandError("the command is incomplete")
         return told(await self.act(incident, wish.command, asker, now))
 
     async def _merge(self, wish: SlashCommand, asker: SlackUser, now: datetime) -> Body:
@@ -173,11 +174,11 @@ class SlackCommandRunner:
         schedules, lines = self.overrides.schedules, []
         for name in schedules.names:
             shift = schedules.at(name, now)
-            who = schedules.people.get(shift.person or "", shift.person or "nobody")
+            who = schedules.people.get(shift.person or "", shift.person or "no one")
             line = f"{name}: {who} until {shift.until:%a %Y-%m-%d %H:%M} UTC"
             handing = schedules.handing(name, now)
             if handing is not None and schedules.accepted(handing) is None:
-                line += " (the hand-off is not accepted yet)"
+                line += " (the hand-off has not been accepted yet)"
             lines.append(line)
         return reply.said("\n".join(lines) or "No schedule is configured.")
 

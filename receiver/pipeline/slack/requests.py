@@ -94,7 +94,7 @@ class SlackRequests:
         """Return the sender. Raises ForeignWorkspace for another workspace or app."""
         slack = next((one for one in self.channels if one.name == channel), None)
         if slack is None:
-            raise ForeignWorkspace("this channel has left the configuration")
+            raise ForeignWorkspace("this channel is no longer in the configuration")
         settings = slack.settings
         if (settings.workspace and team != settings.workspace) or (settings.app and app != settings.app):
             raise ForeignWorkspace("this workspace or app is not the configured one")
@@ -117,7 +117,7 @@ class SlackRequests:
         taken = any(address and key.casefold() == called.casefold() for key, address in addresses.items())
         if taken:
             return f"{called} ({clean(user, 15) or 'another'})"
-        return called or clean(user, 50) or "somebody"
+        return called or clean(user, 50) or "someone"
 
     async def speak(self, url: str, content: Mapping[str, Any]) -> None:
         """Answer at the address in the signed request; only Slack addresses are called."""

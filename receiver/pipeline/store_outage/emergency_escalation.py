@@ -235,7 +235,7 @@ class EmergencyEscalation:
                 draft = record_pages(incident, pages, self.clock.now()) if incident is not None else None
                 continue
             return
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     async def _write(self, draft: Transition, adopted: Sequence[tuple[Page, bool]]) -> None:
         reason = draft.events[-1].reason

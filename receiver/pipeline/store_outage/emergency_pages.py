@@ -194,7 +194,7 @@ class EmergencyPages:
         for team in dict.fromkeys(one.incident.team for one in self.storm):
             held = [one for one in self._held_back.values() if one.team == team]
             sent = [one for one in self.storm if one.incident.team == team]
-            severity, why = sent[0].incident.severity, f"{len(held)} groups while the store was away"
+            severity, why = sent[0].incident.severity, f"{len(held)} groups while the store was unavailable"
             pages = [(one.page, one.accepted) for one in sent]
             await intake.storms.open(severity, why, setting, now, pages, self.storm_began, team=team)
             log.warning("emergency_adopted", incident="storm", pages=len(pages))
@@ -283,7 +283,7 @@ def _notice(one: EmergencyPage, setting: ActiveConfig, now: datetime) -> Notice:
         address=one.page.address,
         incident=incident,
         page=one.page,
-        text=one.text or f"EMERGENCY PAGE (the incident store is away): {incident.title}",
+        text=one.text or f"EMERGENCY PAGE (the incident store is unavailable): {incident.title}",
         links=setting.links(incident, now) if incident.uid else (),
         url=setting.url(incident) if incident.uid else None,
         repeat=one.attempts > 0,

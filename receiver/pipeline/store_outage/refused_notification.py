@@ -54,7 +54,7 @@ class RefusedNotification:
 
     @property
     def only_waits(self) -> bool:
-        """Whether it pages nobody and only waits to be stored."""
+        """Whether it pages no one and only waits to be stored."""
         return self.decided and not self.pages and not self.capped and not self.busy
 
     @property

@@ -54,7 +54,7 @@ class RefusedNotificationAttempts:
         """Returns the groups of this replica's commits without an answer."""
 
     async def commit(self, debt: RefusedNotification) -> None:
-        """Commit a notification that paged nobody; the store's answer is kept in `debt`."""
+        """Commit a notification that paged no one; the store's answer is kept in `debt`."""
         # The time left until it is paged: a longer attempt would delay the page.
         whole = self.setting().emergency_after.total_seconds()
         left = whole - (self.clock.monotonic() - debt.since)

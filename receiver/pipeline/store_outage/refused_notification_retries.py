@@ -149,7 +149,7 @@ class RefusedNotificationRetries:
         for page in made:
             page.allows = partial(self._lets, debt)
         debt.pages.extend(made)
-        # If people were already paged for it, or nobody is to be paged, it is still stored once possible.
+        # If people were already paged for it, or no one is to be paged, it is still stored once possible.
         debt.next_at = self.clock.monotonic() + ADOPT_AGAIN
 
     def _start(self) -> None:
@@ -167,7 +167,7 @@ class RefusedNotificationRetries:
     def _ordered(self, now: float) -> list[RefusedNotification]:
         waiting = [debt for debt in self.refused.debts.values() if not debt.busy and now >= debt.next_at]
         if self.monitor.away:
-            # Notifications that were paged, or page nobody, wait for the store; undecided ones are still attempted.
+            # Notifications that were paged, or page no one, wait for the store; undecided ones are still attempted.
             waiting = [debt for debt in waiting if not debt.decided]
         elif self.pages.storm:
             # First the storm's incident: its members join it and do not page separately.

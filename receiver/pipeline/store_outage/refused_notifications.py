@@ -89,7 +89,7 @@ class RefusedNotifications:
         self.added.set()
 
     def _make_room(self, size: int) -> bool:
-        # Alertmanager retries a notification that pages nobody, so it is dropped in favor of one that may page.
+        # Alertmanager retries a notification that pages no one, so it is dropped in favor of one that may page.
         while len(self.debts) >= MOST or self._bytes + size > MOST_BYTES:
             idle = next((debt for debt in self.debts.values() if debt.only_waits), None)
             if idle is None:
@@ -100,7 +100,8 @@ class RefusedNotifications:
     def add_unread(self, body: bytes, sender: Sender = ANYBODY) -> None:
         """Keep a body that this process was too busy to read; it is judged later, and kept if it pages."""
         if not self.unread.add(body, self.clock.monotonic(), sender):
-            log.error("refused_notification_dropped", kept=len(self.unread), reason="too many bodies wait to be read")
+            reason = "too many bodies are waiting to be read"
+            log.error("refused_notification_dropped", kept=len(self.unread), reason=reason)
             return
         self.added.set()
 

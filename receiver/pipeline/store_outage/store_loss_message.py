@@ -20,12 +20,12 @@ def store_loss_message(back: Sequence[str], gone: Sequence[str], diverged: Seque
         parts.append("Overrides and maintenance windows were written back.")
     if gone:
         parts.append(
-            f"{_counted(gone)} lost: {_listed(gone)}. Their alerts that still fire are reported again by the next "
+            f"{_counted(gone)} lost: {_listed(gone)}. Alerts that are still firing are reported again by the next "
             "notification."
         )
     if diverged:
         lost = "1 incident" if len(diverged) == 1 else f"{len(diverged)} incidents"
-        parts.append(f"{lost} lost the last change: {_listed(diverged)}. Check whether to repeat that change.")
+        parts.append(f"{lost} lost the most recent change: {_listed(diverged)}. Check whether to repeat that change.")
     return " ".join(parts)
 
 

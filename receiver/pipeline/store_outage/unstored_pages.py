@@ -1,6 +1,6 @@
 """Sends accepted pages that cannot be read from, or written back to, the store.
 
-The replica that claimed a page keeps trying for at most 15 minutes while the store is away, under the page's own key,
+The replica that claimed a page keeps trying for at most 15 minutes without the store, under the page's own key,
 and writes the receipt when the store is back.
 """
 
@@ -202,7 +202,7 @@ class UnstoredPages:
         for member, one in list(self._pages.items()):
             before = one.since < still or -math.inf < one.latest < still
             if one.completion is None and not one.busy and before:
-                log.warning("page_postponed", id=member, reason="this process stood still for a whole lease")
+                log.warning("page_postponed", id=member, reason="this process was paused for a whole lease")
                 del self._pages[member]
 
     def _settle(self, now: float) -> None:
@@ -278,7 +278,7 @@ class UnstoredPages:
         # Acknowledgements and resolves wait for the store, because the state may have changed by then.
         if notice is None or notice.action is not Action.TRIGGER:
             return None
-        text = f"{notice.text} (the incident store is away)" if notice.text else notice.text
+        text = f"{notice.text} (the incident store is unavailable)" if notice.text else notice.text
         return notice.model_copy(update={"repeat": one.attempts > 0 or one.row.tries > 1, "text": text})
 
     def _completion(self, one: UnstoredPage, notice: Notice, now: datetime) -> dict[str, Any]:

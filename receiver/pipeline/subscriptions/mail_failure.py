@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 AGAIN = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 """When a mail is retried."""
-UNKNOWN = ("answered 550", "answered 551", "answered 553")
+UNKNOWN = ("returned 550", "returned 551", "returned 553")
 """Responses that mean that the address does not exist: mail to it stops at once."""
 FAILURES = 3
 """Consecutive mails that could not be delivered for another reason, after which mail to the address stops."""

@@ -74,7 +74,7 @@ class SubscriberMailer:
         self.busy: Callable[[], bool] = lambda: False
         """Whether pages wait in this process: no mail is sent while they do."""
         self.away: Callable[[], bool] = lambda: False
-        """Whether the store is away."""
+        """Whether the store is unavailable."""
         self.private_since: Callable[[], Mapping[str, datetime]] = dict
         """When incidents of the page became private, by their public ids, currently in the store."""
         self.catch_up: Callable[[], Awaitable[None]] = _nothing
@@ -207,7 +207,7 @@ class SubscriberMailer:
     async def _news(
         self, channel: Email, row: MailRow, to: Subscriber | None, now: datetime
     ) -> Callable[[], Awaitable[None]] | None:
-        from receiver.pipeline.subscriptions.subscriber_email import news_mail  # noqa: PLC0415  (nobody else needs it)
+        from receiver.pipeline.subscriptions.subscriber_email import news_mail  # noqa: PLC0415  (no one else needs it)
 
         news = await self.mail.news(row.news)
         if to is None or to.state is not SubscriberState.ACTIVE or news is None or news.at <= now - STALE:

@@ -41,7 +41,7 @@ class Finding:
     unattended: tuple[str, ...]
     """Ids of incidents whose escalation is overdue."""
     unanswered: tuple[str, ...] = ()
-    """Ids of unacknowledged incidents without further escalation, including those that had nobody to page."""
+    """Ids of unacknowledged incidents without further escalation, including those that had no one to page."""
 
 
 class Auditor:
@@ -85,7 +85,7 @@ class Auditor:
         self.metrics.unanswered.set(len(unanswered))
         if unanswered:
             log.error(
-                "escalation_exhausted", incidents=unanswered[:20], hint="everyone was paged and nobody has answered"
+                "escalation_exhausted", incidents=unanswered[:20], hint="everyone was paged and no one has responded"
             )
         if overdue or unattended:
             log.error(

@@ -112,7 +112,7 @@ class HangDetector:
         while not self._over.wait(LOOK):
             now = self.clock.monotonic()
             if (still := loop.look(now, self._turns)) >= self.limit:
-                self._end(f"the event loop has not turned for {still:.0f} s")
+                self._end(f"the event loop has been blocked for {still:.0f} s")
                 return
             # The same for tasks: a sign of life is that each of them runs.
             alive = self._turns if self._down() == 0.0 else tasks.turn

@@ -71,7 +71,7 @@ class Heartbeat:
             log.warning("heartbeat_failed", host=host, reason=error.reason)
         else:
             if not 200 <= said.status < 300:
-                log.warning("heartbeat_failed", host=host, reason=f"answered {said.status}")
+                log.warning("heartbeat_failed", host=host, reason=f"returned {said.status}")
 
     async def _postpone(self, now: datetime) -> None:
         # If the service stops, the message stays, so that subscribers of the topic learn that nothing pages.

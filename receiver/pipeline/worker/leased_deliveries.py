@@ -44,7 +44,7 @@ class LeasedDeliveries:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`deliver` sends a row; `unstored` sends pages while the store is away."""
+        """`deliver` sends a row; `unstored` sends pages while the store is unavailable."""
         self.setting = setting
         self.due = due
         self.monitor = monitor
@@ -156,7 +156,7 @@ class LeasedDeliveries:
             return
         if self.monitor.gone and self._is_unsent_page(row):
             # If the store is only slow, it still accepts commits; two more round trips would delay the page.
-            self.unstored.add(row, latest, StoreAway("the store is away"))
+            self.unstored.add(row, latest, StoreAway("the store is unavailable"))
             return
         try:
             await self.deliver.one(row, latest)

@@ -113,7 +113,7 @@ class TimerRunner:
 
     async def _run_groups(self, waiting: deque[list[str]]) -> None:
         while waiting:
-            # Timers of one incident run one after the other: each decides on the state that the previous one wrote.
+            # Timers of one incident run one after another: each decides on the state that the previous one wrote.
             for member in waiting.popleft():
                 # A timer that fails comes back with its lease, and delays no timer of another incident.
                 try:

@@ -160,7 +160,7 @@ class WorkLoop:
         if self.monitor.gone:
             # A page that waits for its turn is sent without the store.
             for row, latest in self.pool.take_waiting():
-                self.unstored.add(row, latest, StoreAway("the store went away before it was sent"))
+                self.unstored.add(row, latest, StoreAway("the store became unavailable before it was sent"))
 
     async def poll(self) -> None:
         """Follow the store's clock and the changes of other replicas, and start what is due."""
@@ -250,7 +250,7 @@ class WorkLoop:
 
     def _confirm_soon(self) -> None:
         if len(self.unconfirmed) and not self._confirming and not self.tasks.stopping.is_set():
-            # Also while the store is away: a slow store has the pages, and no other replica sends them.
+            # Also while the store is unavailable: a slow store has the pages, and no other replica sends them.
             self._confirming = True
             self.spawn("fetch", self._confirm, Lane.BEAT)
 

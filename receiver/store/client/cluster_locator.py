@@ -56,7 +56,7 @@ class Cluster:
         shards, failures = await self._asked.ask([self._shard(node) for node in nodes], agreed)
         owners = Counter(shard[0] for shard in shards if shard)
         if not owners:
-            raise next(iter(failures), None) or ClusterDownError("no node of the cluster says who has the slot")
+            raise next(iter(failures), None) or ClusterDownError("no node of the cluster says which node has the slot")
         owner = owners.most_common(1)[0][0]
         self._known = list(dict.fromkeys(node for shard in shards if owner in shard[:1] for node in shard))
         return owner

@@ -56,7 +56,7 @@ class CommandBatches:
         The future raises StoreAway. Raises Overloaded if too many commands wait.
         """
         if len(self._waiting) >= WAITING:
-            raise Overloaded("too many commands wait for the store")
+            raise Overloaded("too many commands are waiting for the store")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, future))
         self._schedule()
@@ -105,7 +105,7 @@ class CommandBatches:
         except StoreAway as condition:
             self._fail(batch, condition)
         except BaseException:
-            self._fail(batch, StoreAway("the batch of commands was ended"))
+            self._fail(batch, StoreAway("the batch of commands was canceled"))
             raise
         else:
             if spoiled is not None:

@@ -193,6 +193,6 @@ def _failure(failures: Sequence[Exception], name: str) -> Exception:
     # A wrong name or password is reported before unreachable servers.
     for failure in failures:
         if isinstance(failure, ResponseError) and "No such master" in str(failure):
-            return MasterDownError(f"the Sentinels know no primary called {name!r}")
+            return MasterDownError(f"the Sentinels know no primary named {name!r}")
     answered = [failure for failure in failures if isinstance(failure, RedisError)]
-    return next(iter([*answered, *failures]), MasterDownError("no Sentinel answered"))
+    return next(iter([*answered, *failures]), MasterDownError("no Sentinel responded"))

@@ -120,9 +120,9 @@ def unfit(answers: Answers, address: StoreAddress) -> str:
     at = address.shown.partition("://")[2].partition("/")[0]
     tls = "rediss" if address.tls else "redis"
     if answers.mode == "sentinel":
-        return f"a Sentinel answers there, not a server (write {tls}+sentinel://{at}/NAME)"
+        return f"this is the address of a Sentinel, not of a server (write {tls}+sentinel://{at}/NAME)"
     if answers.mode == "cluster" and address.kind not in (StoreKind.CLUSTER, StoreKind.SOCKET):
-        return f"a node of a cluster answers there, which has a part of the keys (write {tls}+cluster://{at})"
+        return f"this is the address of a cluster node, which has only part of the keys (write {tls}+cluster://{at})"
     if answers.mode == "standalone" and address.kind is StoreKind.CLUSTER:
         return f"the server there is not a node of a cluster (write {tls}://{at.partition(',')[0]}/0)"
     return ""
@@ -147,7 +147,7 @@ def warnings(durability: str, replicas: int, answers: Answers, kind: StoreKind) 
     found = []
     given = level(durability, answers)
     if durability == "fsync" and given not in (*DURABLE, CANNOT_BE_SEEN):
-        why = f"redis.durability is fsync, and the server gives {given}"
+        why = f"redis.durability is fsync, but the server provides {given}"
         found.append(ServerWarning(DURABILITY, why, "set appendonly yes and appendfsync always"))
     if answers.evicts:
         why = f"its memory is limited and maxmemory-policy is {answers.evicts}: it drops incidents silently"

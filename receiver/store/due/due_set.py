@@ -270,5 +270,5 @@ class DueSet:
             args.extend((member, lane, to.model_dump_json(), orjson.dumps(memory), pace))
         code, *too_soon = await self.connection.write(OWE, [self.keys.named("commits")], args)
         if code == -1:
-            raise KeyReused(f"the key {once} was kept with something else")
+            raise KeyReused(f"the key {once} is already stored for another request")
         return bool(code), frozenset(too_soon)

@@ -191,7 +191,7 @@ class EmbeddedStore:
         with suppress(OSError):
             lines = log.read_text("utf-8", "replace")[-4000:].strip().splitlines()
             if lines:
-                return f" The end of {log}: {lines[-1][:300]}"
+                return f" The last line of {log}: {lines[-1][:300]}"
         return f" Its log is {log}."
 
     def _end(self) -> None:
@@ -229,7 +229,7 @@ def find_program() -> str:
 def _keep(command: list[str], lock: int | None, started: SimpleQueue[subprocess.Popen[bytes] | OSError]) -> None:
     try:
         # A separate session: Ctrl-C in a terminal is for the service, which still has work to finish.
-        process = subprocess.Popen(  # noqa: S603 - the program was found by us, nobody's input is in the command
+        process = subprocess.Popen(  # noqa: S603 - the program was found by us, no one's input is in the command
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

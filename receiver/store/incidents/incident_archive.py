@@ -139,7 +139,7 @@ def read(document: Mapping[str, Any]) -> tuple[Incident, list[Event]]:
     if not all(isinstance(row, list) and len(row) == 7 for row in document["alerts"].values()):
         raise BadDocument("alerts: not records as they were exported")
     if not all(isinstance(row, dict) for row in (*document["bodies"].values(), *document["receipts"])):
-        raise BadDocument("bodies and receipts: hold objects")
+        raise BadDocument("bodies and receipts: not objects")
     whole = {**document["state"], "id": document.get("id"), "version": document.get("version")}
     try:
         incident = Incident.model_validate_json(orjson.dumps(whole))

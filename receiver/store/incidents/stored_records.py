@@ -86,7 +86,7 @@ def incident_of(state: str, version: str | int, number: str) -> Incident:
     """Return the snapshot in `state`, which may be compressed. Raises ValueError."""
     written = orjson.loads(state_in(state))
     if not isinstance(written, dict):
-        raise ValueError("the snapshot is no object")
+        raise ValueError("the snapshot is not an object")
     return Incident.model_validate(written | {"id": number, "version": int(version)})
 
 

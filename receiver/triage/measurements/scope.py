@@ -112,7 +112,7 @@ class Scope:
             word = self._words.get(text.strip().casefold())
             if word is not None:
                 return ScopeReading(word, f"{'annotation' if source.annotation else 'label'} {source.name}", unknown)
-            unknown += (f"scope unknown: {quoted(text.strip())} is none of {', '.join(self.order)}"[:400],)
+            unknown += (f"scope unknown: {quoted(text.strip())} is not one of {', '.join(self.order)}"[:400],)
         if unknown or self._tenant is None:
             return ScopeReading(None, unknown=unknown)
         tenant = alert.labels.get(self._tenant, "").strip()

@@ -224,8 +224,8 @@ def _planned(case: Case, planned: Planned) -> Iterable[str]:
                 left.remove(found)
         yield from (f"pages: not expected {_words(*one)}" for one in left)
     if case.expect.notified is not None and sorted(case.expect.notified) != sorted(planned.notified):
-        yield f"notified: expected {', '.join(sorted(case.expect.notified)) or 'nobody'}, " + (
-            f"got {', '.join(sorted(planned.notified)) or 'nobody'}"
+        yield f"notified: expected {', '.join(sorted(case.expect.notified)) or 'no one'}, " + (
+            f"got {', '.join(sorted(planned.notified)) or 'no one'}"
         )
     if "status_page" in case.expect.model_fields_set and (case.expect.status_page or "none") != planned.status_page:
         yield f"status_page: expected {case.expect.status_page or 'none'}, got {planned.status_page}"

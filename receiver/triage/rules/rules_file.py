@@ -30,7 +30,7 @@ _RESERVED = (OTHERWISE, "person")
 
 
 def word_key(word: str) -> str:
-    """Return `word` in lower case, without surrounding blanks, and with `-` for `_`."""
+    """Return `word` in lower case, without surrounding spaces, and with `-` for `_`."""
     return word.strip().casefold().replace("_", "-")
 
 
@@ -38,7 +38,7 @@ def _rule_name(name: str) -> str:
     if name in _RESERVED:
         raise ValueError(f"{name} is reserved for decisions without a rule; give the rule another name")
     if not name.isprintable() or name != name.strip():
-        raise ValueError("a rule's name is one line of printable text without blanks around it")
+        raise ValueError("a rule's name is one line of printable text without leading or trailing spaces")
     return name
 
 

@@ -27,7 +27,7 @@ from receiver.web.json.incident_json import listed
 class ReplayBody(Frozen):
     """Which deliveries to retry."""
 
-    channel: Name | None = Field(None, description="Only those of this channel; default: all.")
+    channel: Name | None = Field(None, description="Only those for this channel; default: all.")
 
 
 class TestBody(Frozen):

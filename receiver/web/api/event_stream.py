@@ -133,7 +133,7 @@ class Stream:
         except TimeoutError:
             if listener.request.transport is not None:
                 listener.request.transport.abort()
-            raise ConnectionAbortedError("what was sent is not read") from None
+            raise ConnectionAbortedError("the client does not read the stream") from None
 
     def _state(self) -> bytes:
         rows = self.parts.channel_test.channels()

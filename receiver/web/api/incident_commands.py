@@ -68,7 +68,7 @@ class IncidentCommandApi:
         self.gate = gate
 
     async def declare(self, request: web.Request) -> web.Response:
-        """`POST /api/v1/incidents`: open an incident by hand."""
+        """`POST /api/v1/incidents`: open an incident manually."""
         given, actor, once, what = await self.given(request, DeclareBody)
         caller, asked = self.gate.admit(request, Scope.RESPOND), given.request()
         if len(caller.teams) == 1 and not asked.team:
@@ -240,7 +240,7 @@ class IncidentCommandApi:
         return incident_answer(self.parts, await shown_after(self.parts.incidents, done.incident, caller))
 
     async def _answer(self, request: web.Request, done: CommandResult, status: int = 200) -> web.Response:
-        # The command is committed: if the store is away by now, the response lacks the receipts.
+        # The command is committed: if the store is unavailable by now, the response lacks the receipts.
         answers = None
         with suppress(StoreAway):
             answers = await self.parts.incidents.receipts(done.incident.uid)

@@ -121,7 +121,7 @@ class IncidentReviewApi:
         return await self.respond.answered(request, done)
 
     async def letter(self, request: web.Request) -> web.Response:
-        """`GET .../customer-email`: the e-mail to customers, as a draft."""
+        """`GET .../customer-email`: the email to customers, as a draft."""
         incident, config = await self._incident(request), self.parts.config
         components = [name for _, name in self.parts.setting().policy.components(incident.labels)]
         service = config.service

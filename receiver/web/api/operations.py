@@ -85,12 +85,12 @@ def _word(*words: str) -> dict[str, object]:
 
 FILTERS = (
     Parameter(
-        "state", "Only of these states.",
+        "state", "Only incidents in these states.",
         _word("open", "acknowledged", "identified", "monitoring", "resolved", "closed"), many=True,
     ),
-    Parameter("severity", "Only of these severities.", {"$ref": "#/components/schemas/Severity"}, many=True),
-    Parameter("service", "Only of these services.", {"type": "string"}, many=True),
-    Parameter("team", "Only of these teams; empty: the top level.", {"type": "string"}, many=True),
+    Parameter("severity", "Only incidents of these severities.", {"$ref": "#/components/schemas/Severity"}, many=True),
+    Parameter("service", "Only incidents of these services.", {"type": "string"}, many=True),
+    Parameter("team", "Only incidents of these teams; empty: the top level.", {"type": "string"}, many=True),
     Parameter(
         "label", 'A matcher on the labels of the incident, as in Alertmanager: `zone="eu-1"`, `zone!="eu-1"`, '
         '`zone=~"eu-.*"` or `zone!~"eu-.*"` (RE2, anchored). All must match; a label that is absent counts as empty. '

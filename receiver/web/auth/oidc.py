@@ -133,7 +133,7 @@ class OidcSignIn:
         self.parts.metrics.sign_in_failures.labels(kind).inc()
         log.warning("sign_in_refused", peer=self.sign_in.peer(request), kind=kind, why=error.log)
         if isinstance(error, ProviderAway):
-            said = "The identity provider does not answer. Try again, or sign in with a token."
+            said = "The identity provider does not respond. Try again, or sign in with a token."
             return self.sign_in.login_page(to, said, 502)
         accounts = (f"account {error.account}",) if error.account else ()
         await self.sign_in.throttle.failed(self.sign_in.peer(request), *accounts)

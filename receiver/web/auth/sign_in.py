@@ -88,7 +88,7 @@ class SignIn:
                 caller = caller_of(visitor.session)
                 over = self.parts.sessions.ended_here(visitor.session.id)
                 if not caller or over or self.parts.clock.now() - began >= CHECKED:
-                    raise Refusal(401, "no_session", "connect anew")
+                    raise Refusal(401, "no_session", "reconnect")
                 allow(caller, scope)
                 return caller
 

@@ -48,4 +48,4 @@ def allow_people(caller: Caller, people: Collection[str], schedules: OnCallOverv
     mine = schedules.people_of_teams(caller.teams, now) | ({caller.person} if caller.person else set())
     known = {name.strip().removeprefix("@") for name in people} & set(schedules.people)
     if others := sorted(known - mine):
-        raise Refusal(403, "wrong_team", f"this token is limited to teams, which do not page {others[0]}")
+        raise Refusal(403, "wrong_team", f"this token is limited to teams, and those do not page {others[0]}")

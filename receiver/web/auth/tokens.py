@@ -186,7 +186,7 @@ def allow_team(caller: Caller, team: str) -> None:
 def allow_every_team(caller: Caller) -> None:
     """Raise Refusal (403) if `caller` is limited to teams, because the request concerns every team."""
     if caller.teams:
-        raise Refusal(403, "limited_to_teams", "this token is limited to teams, and this concerns every team")
+        raise Refusal(403, "limited_to_teams", "this token is limited to teams, and this applies to every team")
 
 
 def _hash(text: str) -> bytes:

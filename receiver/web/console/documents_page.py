@@ -1,4 +1,4 @@
-"""The documents of an incident in the console: timeline, post-mortem and customer e-mail, read and edited."""
+"""The documents of an incident in the console: timeline, post-mortem and customer email, read and edited."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from receiver.web.markdown_html import MarkdownPages
 
 LONGEST_NUMBER = 9
 """Maximum number of digits of a version: more than any log needs."""
-NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": "Customer e-mail"}
+NAMES = {"timeline": "Timeline", "postmortem": "Post-mortem", "customer-email": "Customer email"}
 
 
 class DocumentsPage:

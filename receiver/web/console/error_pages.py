@@ -121,7 +121,7 @@ def _back(path: str, *, posted: bool) -> str:
 
 
 def _pagers(parts: AppParts, status: int) -> list[PagerLink]:
-    # Where people can acknowledge while the store is away.
+    # Where people can acknowledge while the store is unavailable.
     if status != HTTPStatus.SERVICE_UNAVAILABLE:
         return []
     return pagers_of(parts)

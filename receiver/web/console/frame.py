@@ -38,8 +38,8 @@ DONE = {
     "repeated": "This form was sent before; nothing was done twice.",
     "sample": "Test alert sent.", "session": "Session ended.", "team": "Handed over to another team.",
     "visibility": "Visibility changed.", "clock": "Time corrected.", "called": "Page sent.",
-    "calendar-end": "Calendar address ended.",
-    "just-called": "You paged this contact less than a minute ago; nobody was paged again.",
+    "calendar-end": "Calendar address revoked.",
+    "just-called": "You paged this contact less than a minute ago; no one was paged again.",
     "offer": "Shifts offered.", "take": "Shift taken over.", "withdraw": "Offer withdrawn.",
     "prove": "Test pages sent.", "announce": "Announcement published.", "unannounce": "Announcement removed.",
     "subscriber-erase": "Subscriber deleted.", "subscriber-stop": "Mail to this subscriber stopped.",
@@ -156,7 +156,7 @@ class ConsoleFrame:
         """Return who is on call in each schedule now."""
         schedules, now = self.parts.overrides.schedules, self.parts.clock.now()
         shifts = [(name, schedules.at(name, now)) for name in schedules.names]
-        return [OnCallNow(name, self.people.get(one.person or "", one.person or "nobody"), one) for name, one in shifts]
+        return [OnCallNow(name, self.people.get(one.person or "", one.person or "no one"), one) for name, one in shifts]
 
     def resting(self) -> list[str]:
         """Return the paging channels whose vendor does not respond."""
@@ -164,7 +164,7 @@ class ConsoleFrame:
         return [row["name"] for row in rows if row["resting"] and "paging" in row["uses"]]
 
     def pagers(self) -> list[PagerLink]:
-        """Return the paging channels, with their vendors: where people can acknowledge while the store is away."""
+        """Return the paging channels, with their vendors: where people can acknowledge without the store."""
         return pagers_of(self.parts)
 
     async def _counts(self, away: bool, caller: Caller) -> tuple[int, int, bool]:

@@ -29,7 +29,7 @@ class Section:
 
 def sections(found: Iterable[IncidentSummary], *, cut: bool) -> list[Section]:
     """Return the non-empty sections of `found`, in order. `cut`: whether there may be more than `found`."""
-    answer, work, watch = Section("Needs an answer"), Section("Being worked on"), Section("Monitoring")
+    answer, work, watch = Section("Needs a response"), Section("Being worked on"), Section("Monitoring")
     storm, planned = Section("Grouped in storms", folded=True), Section("In maintenance", folded=True)
     left = CARDS
     for one in found:

@@ -32,7 +32,7 @@ _ACTORS = {
 }  # fmt: skip
 HEADINGS = {
     Kind.ALL_HANDS: "All hands", Kind.PAGE_FAILED: "Page failed", Kind.SECOND_ROAD: "Fallback channel",
-    Kind.STATUS_UPDATE: "Status update", Kind.STATUS_APPROVED: "Published", Kind.LETTER: "Customer e-mail",
+    Kind.STATUS_UPDATE: "Status update", Kind.STATUS_APPROVED: "Published", Kind.LETTER: "Customer email",
     Kind.STATUS_DISCARDED: "Draft discarded", Kind.PAGE_PASSED: "Not paged", Kind.STEP_PASSED: "Step skipped",
     Kind.NOTE: "Note", Kind.CLOCK_SET: "Time corrected", Kind.REFIRED: "Fired again", Kind.CHANGES: "Recent changes",
 }  # fmt: skip

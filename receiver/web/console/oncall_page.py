@@ -109,7 +109,9 @@ class OnCallPage:
         # A secret address that the person's calendar requests without a token; it is shown only once.
         you = self.frame.you(visitor)
         if you is None:
-            raise Refusal(409, "nobody", "your sign-in is linked to no entry of people; use the file instead")
+            raise Refusal(
+                409, "nobody", "your sign-in is not linked to an entry of people; use the calendar file instead"
+            )
         addresses = CalendarAddresses(self.parts.overrides)
         try:
             _, token = await addresses.make(name, you, visitor.actor, self.parts.clock.now())

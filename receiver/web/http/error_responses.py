@@ -19,8 +19,8 @@ from receiver.store.client.store_errors import StoreLostData
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # None of these claims that nothing was changed: the response to a write may be lost after the store executed it.
-AWAY = "the incident store is away; try again"
-BUSY = "overloaded: this replica has too much to do; try again"
+AWAY = "the incident store is unavailable; try again"
+BUSY = "overloaded: this replica is too busy; try again"
 LOST = "the incident store has lost data, which is being written back; try again"
 UNREADABLE = "this replica cannot read the incident, which a later version wrote; try again"
 BARE = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

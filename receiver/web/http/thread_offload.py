@@ -49,5 +49,5 @@ class Offload:
 
 def _overloaded() -> Refusal:
     return Refusal(
-        503, "overloaded", "overloaded: too much of this at once; send it again", headers={"Retry-After": "5"}
+        503, "overloaded", "overloaded: too many of these requests at once; send it again", headers={"Retry-After": "5"}
     )

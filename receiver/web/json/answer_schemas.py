@@ -30,7 +30,7 @@ SCHEMAS: dict[str, Schema] = {
     "Severity": {
         "type": "string",
         "enum": [one.value for one in Severity],
-        "description": "How bad it is: SEV-1 is the worst.",
+        "description": "SEV-1 is the most severe.",
     },
     "Incident": INCIDENT,
     "IncidentList": list_of("Incident"),

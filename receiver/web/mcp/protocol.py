@@ -81,7 +81,7 @@ def check_version(header: str | None) -> None:
     """Raise RpcError (400) for an unsupported revision in `MCP-Protocol-Version`; a missing header means the first."""
     if header is not None and header not in VERSIONS:
         known = {"supported": list(VERSIONS), "requested": encodable(header[:40])}
-        raise RpcError(Code.UNSUPPORTED_VERSION, "this revision is not known here", status=400, data=known)
+        raise RpcError(Code.UNSUPPORTED_VERSION, "this revision is not supported", status=400, data=known)
 
 
 def initialized(params: dict[str, Any], version: str) -> dict[str, Any]:

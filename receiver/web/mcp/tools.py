@@ -48,10 +48,10 @@ class ListArguments(Frozen):
     """Which incidents."""
 
     open: bool | None = Field(None, description="true: only open incidents; false: only resolved and closed ones.")
-    state: list[State] = Field([], max_length=6, description="Only of these states.")
-    severity: list[Severity] = Field([], max_length=4, description="Only of these severities.")
-    service: list[Text] = Field([], max_length=20, description="Only of these services.")
-    team: list[Text] = Field([], max_length=20, description="Only of these teams.")
+    state: list[State] = Field([], max_length=6, description="Only incidents in these states.")
+    severity: list[Severity] = Field([], max_length=4, description="Only incidents of these severities.")
+    service: list[Text] = Field([], max_length=20, description="Only incidents of these services.")
+    team: list[Text] = Field([], max_length=20, description="Only incidents of these teams.")
     query: Text = Field("", description="Words that the id, title or service must contain.")
     limit: int = Field(20, ge=1, le=LISTED, description="Maximum number.")
     cursor: str = Field("", pattern=f"^$|{_CURSOR}", description="The `next` of the previous page.")

@@ -73,7 +73,7 @@ OTHERS = (
             ("events", "A Slack event."),
         )
     ),
-    Other("POST", "/hooks/ntfy", "webhooks", "A person's answer to a page, sent by ntfy from the phone.",
+    Other("POST", "/hooks/ntfy", "webhooks", "A person's response to a page, sent by ntfy from the phone.",
           "Needs an answer token in the body.", body="text/plain", refuses=(404, 410, 413, 503)),
     *(
         Other("POST", f"/hooks/twilio/{name}", "webhooks", text, "Needs Twilio's signature.", body=_FORM,

@@ -109,7 +109,7 @@
       // Some pages cannot be made without it: the one that is open stays, and says why nothing can be sent.
       if (away && strips && !fresh.getElementById("strips")) {
         const said = Object.assign(document.createElement("p"), { className: "strip", role: "alert" });
-        said.textContent = "The incident store is unavailable. What you have typed stays; send it when the store is back.";
+        said.textContent = "The incident store is unavailable. Your input is kept; send it when the store is back.";
         strips.replaceChildren(said);
         strips.dataset.sent = "away";
         return;

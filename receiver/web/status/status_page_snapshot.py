@@ -28,7 +28,7 @@ class StatusPageSnapshot:
     """The contents of one second."""
 
     made_of: tuple[object, ...]
-    """Its identity: configuration, setting, state of the public incidents, whether the store is away, and second."""
+    """Its identity: configuration, setting, state of the public incidents, availability of the store, and second."""
     page: PublicPage
     past: tuple[PublicIncident, ...]
     """Past incidents, newest first."""

@@ -40,7 +40,7 @@ class SubscriptionPages:
         """`POST /status/subscriptions`: mail a confirmation. The response is the same for every address."""
         subscriptions, words = self._open(), self._words(request)
         if is_cross_site(request, self.parts.config.service.public_url):
-            raise Refusal(403, "cross_site", "sign up at the status page itself")
+            raise Refusal(403, "cross_site", "sign up on the status page itself")
         fields = await form_fields(request, MOST)
         peer = client_of(request, self.parts.config.server.trusted_proxies)
         done = await subscriptions.sign_up(

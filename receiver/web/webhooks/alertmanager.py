@@ -162,7 +162,7 @@ class Webhooks:
         name, setting = self._hash(raw), self.parts.setting()
         known = self._refused_bodies.place(name, setting)
         if known is not None and self.admission.refuses(known):
-            raise _RefusedBefore("too many notifications wait for the store")
+            raise _RefusedBefore("too many notifications are waiting for the store")
         accepted = self._accepted_bodies.get(name, setting)
         repeated: Answer | StoreAway | None = None
         if accepted is not None and accepted.sender == sender.name and not self._changed(accepted.owner):
@@ -221,7 +221,7 @@ class Webhooks:
                 if all(alert.firing for alert in notification.alerts):
                     self._refused_bodies.add(name, self.parts.setting(), place)
                 refusal = _RefusedBefore if place is Place.REST else Overloaded
-                raise refusal("too many notifications wait for the store")
+                raise refusal("too many notifications are waiting for the store")
         return await self.acceptance.accept(notification, began)
 
     def _refused(self, condition: StoreAway, notification: Notification, raw: bytes) -> StoreAway | Refusal:

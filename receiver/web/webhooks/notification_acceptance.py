@@ -51,7 +51,7 @@ class NotificationAcceptance:
         try:
             answer = await self._ask_store(accepted, self._left(began, ACCEPT_LIMIT))
         except TimeoutError:
-            return (Overloaded if self._arrivals.late else StoreSlow)(f"no answer within {ACCEPT_LIMIT:g} s")
+            return (Overloaded if self._arrivals.late else StoreSlow)(f"no response within {ACCEPT_LIMIT:g} s")
         except StoreAway as condition:
             return condition
         if answer is not None:

@@ -40,7 +40,7 @@ class UnsignedBodies:
                 self._reading.setdefault(peer, {})[mine] = None
                 return await read_body(request, most, LIMIT)
         except TimeoutError:
-            said = "another body came first; send it again, in one piece"
+            said = "another request took its place; send it again, in one piece"
             raise Refusal(408, "crowded_out", said, headers={"Connection": "close"}) from None
         finally:
             self._forget(peer, mine)

@@ -60,7 +60,7 @@ def test_the_message_in_full() -> None:
             ),
         },
         {"type": "section", "block_id": "incident_paged", "text": plain("Paged: Alice")},
-        {"type": "section", "block_id": "incident_informed", "text": mrkdwn("Informed: <@U0VP>")},
+        {"type": "section", "block_id": "incident_informed", "text": mrkdwn("Notified: <@U0VP>")},
         {
             "type": "section",
             "block_id": "incident_links",

@@ -96,25 +96,25 @@ def test_a_test_page_is_sent_and_ended(sent: list[Notice]) -> None:
 
 def test_a_test_page_that_fails_is_told_and_the_file_is_kept(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     async def refuse(self: PagerDuty, notice: Notice) -> Receipt:
-        raise DeliveryError("auth", "pager answered 401", permanent=True)
+        raise DeliveryError("auth", "pager returned 401", permanent=True)
 
     monkeypatch.setattr(PagerDuty, "deliver", refuse)
     done = init("Alice", KEY, "", "", "")
     assert done.exit_code == 1
-    assert "The test page failed: pager answered 401 (the credential is wrong" in done.output
+    assert "The test page failed: pager returned 401 (the credential is wrong" in done.output
     assert (folder / "receiver.yaml").exists()
 
 
 def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(self: PagerDuty, notice: Notice) -> Receipt:
-        raise DeliveryError("auth", "pager answered 401", permanent=True)
+        raise DeliveryError("auth", "pager returned 401", permanent=True)
 
     monkeypatch.setattr(PagerDuty, "deliver", refuse)
     said = init("Zoë B.", KEY, "", "", "").output
     steps = (
         "receiver.yaml is written.", "SEV-1 and SEV-2 page Zoë B. through PagerDuty",
         "Sending a test page through pager",
-        "The test page failed: pager answered 401", "correct it in the file that `pager_file` in the configuration",
+        "The test page failed: pager returned 401", "correct it in the file that `pager_file` in the configuration",
         "serve --config receiver.yaml", "send the test again", "channels test pager --to zoe-b",
     )  # fmt: skip
     places = [said.index(step) for step in steps]
@@ -124,7 +124,7 @@ def test_what_happened_is_told_in_its_order_and_then_what_to_do(monkeypatch: pyt
 @pytest.mark.parametrize(("name", "key"), [("Ann", "terminal"), ("Terminal", "service-terminal")])
 def test_with_mail_alone_it_is_said_that_the_terminal_is_paged(name: str, key: str, folder: Path) -> None:
     said = init(name, "ann@example.org", "", "", "", options=("--no-test",)).output
-    assert "Every severity sends an e-mail to ann@example.org. An e-mail is not a page" in said
+    assert "Every severity sends an email to ann@example.org. An email is not a page" in said
     assert f"(the person `{key}` in the file)" in said
     config = load(folder / "receiver.yaml", {})
     assert config.people[key].name == "Terminal of the service"

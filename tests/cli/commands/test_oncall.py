@@ -137,7 +137,7 @@ async def test_the_preflight_names_who_has_not_proved_it(house: House) -> None:
     every = Reachability(prove_every=timedelta(days=30))
     house.replica.apply(house.replica.config.model_copy(update={"reachability": every}))
     code, out, _ = await receiver(house, TOKEN, "oncall", "preflight")
-    assert (code, out.splitlines()[0]) == (1, "alice: pager was never proved (receiver oncall prove alice)")
+    assert (code, out.splitlines()[0]) == (1, "alice: pager was never verified (receiver oncall prove alice)")
     _, told = await house.get("/healthz")
     assert told["reachability"]["unproved"] == len(out.splitlines())
 

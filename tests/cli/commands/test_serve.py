@@ -48,7 +48,7 @@ def taken() -> Iterator[int]:
         ("--config good.yaml --listen no-such-host.invalid:8080", {}, "no-such-host.invalid:8080: the host name"),
         ("--config good.yaml --listen 192.0.2.1:8080", {}, "this machine has no such address"),
         ("--listen 8080", {}, "--listen: not an address to listen on"),
-        ("--listen 0.0.0.0:8080", {}, "--listen: listens beyond the loopback without any token"),
+        ("--listen 0.0.0.0:8080", {}, "--listen: listens on a non-loopback address without any token"),
         ("--redis mysql://user:secret-word@host", {}, "--redis: not a store address"),
         ("--redis redis://user:secret-word@host:x", {}, "--redis: not a store address"),
         ("--redis redis://secret-word@host/notanumber", {}, "--redis: the database is not a number"),

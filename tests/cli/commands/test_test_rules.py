@@ -65,7 +65,7 @@ def test_what_comes_out_is_as_expected(tmp_path: Path, expect: dict[str, Any], a
         ({"measured": {"error_rate": "lots"}}, "measured: error_rate:"),
         ({"pages": [{"minute": 0, "person": "bob"}]}, "pages: expected a page at minute 0 to bob, but there is none"),
         ({"pages": []}, "pages: not expected a page at minute 0 to alice for on-call"),
-        ({"notified": []}, "notified: expected nobody, got eng-lead"),
+        ({"notified": []}, "notified: expected no one, got eng-lead"),
         ({"status_page": "auto"}, "status_page: expected auto, got approve"),
         ({"reasons": ["latency"]}, "reasons: expected 'latency'"),
         ({"rule": "high-eror-rate"}, "did you mean high-error-rate?"),

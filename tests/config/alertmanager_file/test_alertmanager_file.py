@@ -71,7 +71,7 @@ ERRORS = [
     ("receiver: incidents\n  group_by", "receiver: incident\n  group_by", "4:13: route.receiver: no receiver is named",
      "incidents?"),
     ("        http_config: {authorization: {credentials_file: /run/secrets/token}}\n", "",
-     "18:9: receivers[0].webhook_configs[0]: no token is sent: every notification is answered 401", "ingest"),
+     "18:9: receivers[0].webhook_configs[0]: no token is sent: every notification gets a 401", "ingest"),
     ("credentials_file: /run/secrets/token", "credentials: something-else",
      "19:52: receivers[0].webhook_configs[0].http_config.authorization.credentials: the token is not one", "same"),
     ("http://receiver", "http://am:other@receiver", "", ""),
@@ -129,7 +129,7 @@ def test_a_file_that_sends_nothing_here_is_warned_about(
 def test_tokens_of_other_doors_open_nothing(tmp_path: Path) -> None:
     tokens = "auth: {tokens: [{name: me, token: '${U}', scopes: [read]}]}\n"
     (problem,), _ = found(tmp_path, GOOD, tokens)
-    assert "no token under auth.tokens has the scope ingest: every notification is answered 403" in problem
+    assert "no token under auth.tokens has the scope ingest: every notification gets a 403" in problem
     assert found(tmp_path, GOOD.replace("        http_config", "        # http_config"), "")[0] == []
 
 

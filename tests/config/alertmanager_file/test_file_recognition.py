@@ -57,7 +57,7 @@ def test_the_command_says_what_became_of_it(tmp_path: Path, monkeypatch: pytest.
     for words in (["receiver.yaml", "am.yml"], ["receiver.yaml", "--alertmanager", "am.yml"]):
         done = CliRunner().invoke(app, ["check-config", *words])
         assert done.exit_code == 0, done.output
-        lines = [line for line in done.output.splitlines() if ": good" in line]
+        lines = [line for line in done.output.splitlines() if ": ok" in line]
         assert [line.partition(":")[0] for line in lines] == ["receiver.yaml", "am.yml"]
 
 
@@ -109,7 +109,7 @@ def test_what_promtool_accepts_is_no_mistake(
     Path("some.yml").write_text(text)
     done = CliRunner().invoke(app, ["check-config", "some.yml", "--strict"])
     assert done.exit_code == 0, done.output
-    assert "some.yml: good\n" in done.output
+    assert "some.yml: ok\n" in done.output
     assert f"{count} Prometheus alert rule{'' if count == 1 else 's'}, " in done.output
     assert "receiver simulate --prometheus-rules some.yml" in done.output
 

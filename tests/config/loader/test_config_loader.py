@@ -145,7 +145,7 @@ def test_the_command_line_and_the_environment_override_the_file_and_are_checked(
     config = load_text(SMALL, "r.yaml", {"RECEIVER_DATA_DIR": "/data"}, HOME, {"server.listen": "127.0.0.1:0"})
     assert config.redis.data_dir == "/data"
     assert config.server.listen == "127.0.0.1:0"
-    with pytest.raises(ConfigError, match="beyond the loopback"):
+    with pytest.raises(ConfigError, match="non-loopback address"):
         load_text(SMALL, "r.yaml", {}, HOME, {"server.listen": "0.0.0.0:80"})
 
 

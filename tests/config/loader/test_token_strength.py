@@ -109,7 +109,7 @@ def test_a_token_is_warned_about_two_weeks_before_it_expires() -> None:
 
     assert told(timedelta(days=15)) == []
     assert told(timedelta(days=14)) == [(0, "expires on 2027-03-02 at 00:00 UTC")]
-    assert told(timedelta()) == [(0, "expired on 2027-03-02 at 00:00 UTC: requests with it are answered 401")]
+    assert told(timedelta()) == [(0, "expired on 2027-03-02 at 00:00 UTC: requests with it get a 401")]
     off = token.model_copy(update={"token": SecretStr("")})
     assert list(expiring(Auth(tokens=(off,)), ends)) == [], "a token that is off protects nothing"
 

@@ -8,7 +8,7 @@ from tests.config.sample import SMALL, problems_of
 
 SECTIONS = [
     ("server: {listen: localhost}", "server.listen: not an address to listen on", "127.0.0.1:8080"),
-    ("server: {listen: '0.0.0.0:8080'}", "server.listen: listens beyond the loopback without any token", "auth.tokens"),
+    ("server: {listen: '0.0.0.0:8080'}", "server.listen: listens on a non-loopback address without any", "auth.tokens"),
     ("server: {listen: ':8080'}\nauth: {tokens: [{name: a, token: '${NONE}', scopes: [read]}]}", "without any", ""),
     ("server: {max_body: 32 elephants}", "server.max_body: not a size", "32MiB"),
     ("redis: {url: 'http://:hunter2@x'}", "redis.url: not a store address", "redis://"),

@@ -34,13 +34,13 @@ def test_one_private_alert_among_others_makes_it_private_and_says_what_stays() -
     (event,) = draft.events
     assert (event.kind, draft.incident.private, draft.incident.visible_to) == (Kind.VISIBILITY, True, ("platform",))
     assert event.data["posted"] == [CHAT.channel]
-    assert event.text.endswith("callers that are limited to no team see the incident now; "
-                               f"what was posted before stays there: {CHAT.channel}")  # fmt: skip
+    assert event.text.endswith("callers without a team limit see the incident now; "
+                               f"earlier messages remain in: {CHAT.channel}")  # fmt: skip
 
 
 def test_the_team_of_the_incident_sees_it() -> None:
     (event,) = joined(SECRET, team="payments").events
-    assert "only team payments and callers of no team see the incident now" in event.text
+    assert "only team payments and callers without a team limit see the incident now" in event.text
 
 
 def test_nothing_changes_without_a_private_alert_or_where_it_is_private_or_was_made_public() -> None:

@@ -91,8 +91,8 @@ def test_the_words() -> None:
     found = change(7, "v2", environment="production", by="bot", state="success")
     _, text = told(found, change(400, "v1"))
     assert text == (
-        "acme/api: likely deployment v2 (production by bot success), 7 min before: the last before it began; "
-        "also deployment v1, 7 h before"
+        "acme/api: likely deployment v2 (production by bot success), 7 min before: the last change before the "
+        "incident; also deployment v1, 7 h before"
     )
 
 

@@ -87,7 +87,7 @@ def test_open_incidents_the_worst_first_with_who_has_them() -> None:
     open_ones = (incident(1), incident(2, severity=Severity.SEV1, roles=roles, state=State.ACKNOWLEDGED))
     assert item("Review open incidents", HandoffContents(open_ones, {}, (), (), (), None)) == [
         "INC-2026-0002 SEV-1 acknowledged: too slow (eng-lead)",
-        "INC-2026-0001 SEV-2 open: too slow (nobody yet)",
+        "INC-2026-0001 SEV-2 open: too slow (no one yet)",
     ]
 
 

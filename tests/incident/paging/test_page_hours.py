@@ -98,7 +98,7 @@ def test_a_page_waits_for_the_hours_and_chat_does_not() -> None:
     assert incident.held == f"{PAGE_HOURS}2026-11-23T09:00:00.000Z"
     assert (incident.pages, incident.notified) == ((), ("boss", "cto"))
     queued = next(event for event in store.logs[incident.uid] if event.kind is Kind.PAGE_QUEUED)
-    assert queued.text == "pages wait until Mon 2026-11-23 09:00 UTC: SEV-3 pages in its page hours only"
+    assert queued.text == "pages wait until Mon 2026-11-23 09:00 UTC: SEV-3 pages only during its page hours"
     let_pass(store, night(), night(8, 59))
     assert not paged_at(store)
     let_pass(store, night(8, 59), night(9))

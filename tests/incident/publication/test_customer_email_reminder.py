@@ -1,4 +1,4 @@
-"""The Communications Lead is reminded once of the e-mail about an incident that customers have noticed."""
+"""The Communications Lead is reminded once of the email about an incident that customers have noticed."""
 
 from __future__ import annotations
 

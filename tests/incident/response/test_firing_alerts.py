@@ -26,7 +26,9 @@ def ended(command: Command, *names: str) -> tuple[Store, str | None]:
 
 def test_it_is_said_and_true_that_repetitions_page_nobody() -> None:
     store, said = ended(Resolve(), "Disk", "Fan")
-    assert said is not None and said.startswith("2 alerts still fire and will page nobody while the incident is over.")
+    assert said is not None and said.startswith(
+        "2 alerts are still firing and will page no one while the incident is over."
+    )
     assert "the incident reopens (a new one opens after 60 min)" in said
     store.tell(part(alert("Disk"), alert("Fan")), at(120))
     assert store.incidents["uid0"].state == "resolved"
@@ -36,7 +38,7 @@ def test_it_is_said_and_true_that_repetitions_page_nobody() -> None:
 
 def test_what_ends_and_fires_again_reopens_it() -> None:
     store, said = ended(Resolve(), "Disk")
-    assert said is not None and said.startswith("1 alert still fires and will page nobody")
+    assert said is not None and said.startswith("1 alert is still firing and will page no one")
     store.tell(part(alert("Disk", firing=False)), at(120))
     store.tell(part(alert("Disk", starts=200)), at(201))
     assert store.incidents["uid0"].state is State.OPEN

@@ -52,7 +52,7 @@ def test_a_page_is_not_answered_by_tidying_up_a_board() -> None:
     for now in (ticket(TicketStatus.BEGUN), ticket(account="acc-a")):
         noted = meant(now, ticket(), owner="alice", severity=Severity.SEV1)
         assert isinstance(noted, AddNote)
-        assert noted.text.startswith("OPS-1 is taken (assigned to alice); paging continues: acknowledge the incident")
+        assert noted.text.startswith("OPS-1 is in progress (assigned to alice); paging continues: acknowledge the")
 
 
 DONE, OPEN = ActionStatus.DONE, ActionStatus.OPEN
@@ -101,5 +101,5 @@ def test_the_ticket_of_an_incident() -> None:
     assert isinstance(meant(ticket(TicketStatus.BEGUN)), Acknowledge)
     assert meant(ticket(TicketStatus.BEGUN), ticket(TicketStatus.BEGUN)) is None, "the acknowledgement has expired"
     taken = meant(ticket(account="acc-a"), ticket(), owner="alice")
-    assert taken == Acknowledge(text="OPS-1 is taken (assigned to alice)")
+    assert taken == Acknowledge(text="OPS-1 is in progress (assigned to alice)")
     assert meant(ticket(TicketStatus.BEGUN), state=State.IDENTIFIED) is None

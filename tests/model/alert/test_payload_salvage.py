@@ -22,7 +22,7 @@ def body(*alerts: Any, **more: Any) -> bytes:
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (None, "alerts.0: not an object, set aside"),
+        (None, "alerts.0: not an object, left out"),
         ({"status": "firing"}, "alerts.0: without labels"),
         ({"status": "firing", "labels": ["a"]}, "alerts.0: without labels"),
         ({"labels": {"alertname": "X"}}, "alerts.0: without a status"),
@@ -64,7 +64,7 @@ def test_limits_cut() -> None:
     found = parse_notification(body(*[GOOD] * (MAX_ALERTS + 7)))
     assert len(found.alerts) == MAX_ALERTS
     assert found.truncated == 7
-    assert found.set_aside == (f"alerts: 7 beyond {MAX_ALERTS} are set aside",)
+    assert found.set_aside == (f"alerts: 7 beyond {MAX_ALERTS} are left out",)
 
 
 def test_what_stands_beside_the_alerts_holds_nothing_up() -> None:
@@ -110,7 +110,7 @@ def test_a_field_that_is_missing(name: str) -> None:
 
 def test_the_webhook_of_grafana_is_told_what_to_do() -> None:
     folder = PAYLOADS / "21-grafana-unified-webhook"
-    with pytest.raises(BadNotification, match="contact point of the type Alertmanager"):
+    with pytest.raises(BadNotification, match="contact point of type Alertmanager"):
         parse_notification((folder / "payload.json").read_bytes())
     assert len(parse_notification((folder / "as-version-4.json").read_bytes()).alerts) == 1
 
@@ -124,7 +124,7 @@ def test_the_webhook_of_grafana_is_told_what_to_do() -> None:
     ],
 )
 def test_other_webhooks_of_grafana_are_told_as_well(told: dict[str, Any]) -> None:
-    with pytest.raises(BadNotification, match="contact point of the type Alertmanager"):
+    with pytest.raises(BadNotification, match="contact point of type Alertmanager"):
         parse_notification(json.dumps(told).encode())
 
 

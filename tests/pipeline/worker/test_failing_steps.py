@@ -68,7 +68,7 @@ async def test_a_step_that_others_outran_is_no_store_that_is_away(
     one = (await world.open()).one
 
     async def outrun(uid: str, now: datetime) -> None:
-        raise Contended("others were faster each time")
+        raise Contended("every attempt conflicted with another change")
 
     monkeypatch.setitem(one.work.timers.incident_timers, "changes", outrun)
     await world.post(notification(alert(**HIGH)))

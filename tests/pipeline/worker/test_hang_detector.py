@@ -49,7 +49,7 @@ async def test_a_hang_is_reported_once(monkeypatch: pytest.MonkeyPatch, reason: 
     else:
         ended.wait(20)  # blocks the loop, like a callback that never returns
     assert len(said) == 1
-    assert ("event loop has not turned" in said[0]) is (reason == "loop")
+    assert ("event loop has been blocked" in said[0]) is (reason == "loop")
     made.stop()
 
 

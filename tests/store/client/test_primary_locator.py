@@ -218,7 +218,7 @@ async def test_a_connection_to_a_replica_is_refused_whoever_says_that_it_is_the_
 async def test_wrong_names_and_passwords_of_sentinels_are_told(replicated: Replicated) -> None:
     for password, name, said in (
         ("wrong", NAME, "WRONGPASS|invalid username-password"),
-        (SENTINEL_PASSWORD, "nobody", "know no primary called 'nobody'"),
+        (SENTINEL_PASSWORD, "nobody", "know no primary named 'nobody'"),
     ):
         address = replicated.address.replace(f"/{NAME}", f"/{name}")
         connection = Connection(endpoint(address, sentinel_password=password), "test")
@@ -288,6 +288,6 @@ async def test_where_no_primary_is_known_it_is_away_under_that_name(tmp_path: Pa
     with ended(sentinel):
         await sentinel.start()
         connection = Connection(f"redis+sentinel://127.0.0.1:{sentinel.port}/incidents", "test")
-        with pytest.raises(StorePrimaryDown, match="know no primary called 'incidents'"):
+        with pytest.raises(StorePrimaryDown, match="know no primary named 'incidents'"):
             await connection.server.inspect()
         await connection.close()

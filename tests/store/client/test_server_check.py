@@ -49,7 +49,7 @@ CLUSTER = parse_store_address("rediss+cluster://10.0.0.1:7000,10.0.0.2:7000")
         (answers(), SERVER, ""),
         (answers({"redis_mode": "cluster"}), SERVER, "write redis+cluster://10.0.0.1:6379)"),
         (answers({"server_mode": "sentinel"}), SERVER, "write redis+sentinel://10.0.0.1:6379/NAME)"),
-        (answers(None, {"mode": "cluster"}), SERVER, "a node of a cluster"),
+        (answers(None, {"mode": "cluster"}), SERVER, "the address of a cluster node"),
         (answers({"redis_mode": "cluster"}), CLUSTER, ""),
         (answers({"redis_mode": "standalone"}), CLUSTER, "write rediss://10.0.0.1:7000/0)"),
     ],

@@ -78,7 +78,7 @@ def test_an_unknown_word_is_said_and_is_no_scope() -> None:
     scope = Scope(ScopeSettings())
     reading = scope.read(_alert({"scope": "galaxy", "tenant": "acme"}), frozenset({"acme"}))
     assert reading.word is None
-    assert reading.unknown == ('scope unknown: "galaxy" is none of all_users, many_users, single_tenant, internal',)
+    assert reading.unknown == ('scope unknown: "galaxy" is not one of all_users, many_users, single_tenant, internal',)
     later = scope.read(_alert({"scope": "galaxy"}, {"scope": "all_users"}), frozenset())
     assert later.word == "all_users"
     assert later.unknown

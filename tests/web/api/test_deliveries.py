@@ -34,7 +34,7 @@ async def test_a_dead_letter_is_retried_with_the_newest_state(parked: House) -> 
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "list")
     assert (code, out.count("\n")) == (0, 1)
     number = out.split()[0]
-    assert "client_error: chat.postMessage answered channel_not_found" in out
+    assert "client_error: chat.postMessage returned channel_not_found" in out
     code, out, _ = await receiver(parked, "admin-token", "dead-letters", "show", number)
     assert f"id: {number}\n" in out
     assert "incident: INC-2026-0001\n" in out
@@ -157,10 +157,10 @@ async def test_every_channel_says_how_it_does(house: House) -> None:
     code, out, _ = await receiver(house, "respond-token", "channels", "list")
     assert code == 0
     assert "chat  slack  on\n" in out
-    house.replica.work.deliver.health.last_errors["pager"] = "auth: answered 401"
+    house.replica.work.deliver.health.last_errors["pager"] = "auth: returned 401"
     house.replica.work.deliver.health.last_error_times["pager"] = house.world.clock.now()
     _, out, _ = await receiver(house, "respond-token", "channels", "list")
-    assert "pager  pagerduty  on  last error at 2026-11-23T14:02:20.000Z: auth: answered 401\n" in out
+    assert "pager  pagerduty  on  last error at 2026-11-23T14:02:20.000Z: auth: returned 401\n" in out
     house.replica.work.deliver.health.circuits["chat"] = CircuitBreaker(
         5, 1, house.world.clock.now() + timedelta(seconds=5)
     )

@@ -275,9 +275,9 @@ async def test_whoever_resolves_what_still_fires_is_told(house: House) -> None:
     assert incident["warnings"] == []
     _, incident = await do(house, f"{INC}/resolve")
     assert [one.split(".")[0] for one in incident["warnings"]] == [
-        "1 alert still fires and will page nobody while the incident is over"
+        "1 alert is still firing and will page no one while the incident is over"
     ]
     await do(house, f"{INC}/reopen")
     code, out, err = await receiver(house, "respond-token", "incident", "resolve", "1")
     assert (code, "changed: resolved by" in out) == (0, True)
-    assert err.startswith("warning: 1 alert still fires")
+    assert err.startswith("warning: 1 alert is still firing")

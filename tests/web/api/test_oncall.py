@@ -283,8 +283,8 @@ async def test_without_a_store_it_is_still_known_who_is_on_call(house: House, mo
 async def test_the_console_shows_who_is_on_call_and_who_follows(house: House) -> None:
     await do(house, "POST", OVERRIDES, {**GOOD, "from": "2026-12-24T09:00:00Z", "by": "<b>boss"})
     text = await page(house, "/oncall")
-    for said in ("primary", "Alice", "Bob", "Carol", "2026-11-30 09:00 UTC", "is not accepted yet", "&lt;b&gt;boss",
-                 "No gaps; everyone has a paging address."):  # fmt: skip
+    for said in ("primary", "Alice", "Bob", "Carol", "2026-11-30 09:00 UTC", "has not been accepted yet",
+                 "&lt;b&gt;boss", "No gaps; everyone has a paging address."):  # fmt: skip
         assert said in text
     inert(text)
 

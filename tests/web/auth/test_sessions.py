@@ -345,7 +345,7 @@ async def test_a_hand_off_for_which_there_is_no_room_is_refused(house: House, mo
     word = word_of((await see(house, "/oncall"))[1])
 
     async def full(*_: object, **__: object) -> None:
-        raise SharedDocumentsFull("the board holds 10000 documents")
+        raise SharedDocumentsFull("the board is full: it holds 10000 documents")
 
     monkeypatch.setattr(house.parts.overrides.shared_documents, "put", full)
     assert (await send(house, "/oncall/primary/accept", word=word, by="alice"))[0] == 409

@@ -109,11 +109,11 @@ async def test_what_cannot_be_undone_is_asked_once(
 
 
 async def test_whoever_resolves_is_asked_with_what_becomes_of_alerts_that_fire(house: House, person: Person) -> None:
-    assert "1 alert still fires and will page nobody while the incident is over." in await person.send(
+    assert "1 alert is still firing and will page no one while the incident is over." in await person.send(
         f"{HERE}/resolve", 200
     )
     await house.world.post(notification(alert(annotations={"error_rate": "7%"}, firing=False)))
-    assert "still fire" not in await person.send(f"{HERE}/resolve", 200)
+    assert "still firing" not in await person.send(f"{HERE}/resolve", 200)
 
 
 async def test_a_wrong_form_is_a_page_that_says_what_is_right(house: House, person: Person) -> None:
@@ -135,7 +135,7 @@ async def test_several_at_once_and_one_card(house: House, person: Person) -> Non
     both = {f"id.{ID}": "yes", "id.INC-2026-0002": "yes"}
     assert await person.send("/", verb="noise", **both) == "/?done=bulk"
     asked = await person.send("/", 200, verb="resolve", **both)
-    assert "Resolve the selected incidents?" in asked and "still fire and will page nobody" in asked
+    assert "Resolve the selected incidents?" in asked and "are still firing and will page no one" in asked
     await person.send("/", verb="resolve", confirmed="yes", **both)
     _, listed = await house.get("/api/v1/incidents")
     assert [(one["state"], one["noise"]["by"]) for one in listed["items"]] == [("resolved", "on-call-cli")] * 2

@@ -40,7 +40,7 @@ async def test_when_nothing_is_open_it_says_what_was_last_received(house: House)
     await house.parts.history.flush()
     text = await page(house, "/")
     assert re.search(r"Last notification <time datetime=\"2026-11-23T14:02", text)
-    assert "no Watchdog was received" in text
+    assert "no Watchdog received" in text
     watchdog = notification(alert("Watchdog", labels={"severity": "none"}), group="watchdog")
     await house.world.post(watchdog)
     assert "last Watchdog <time" in await page(house, "/")
@@ -147,7 +147,7 @@ async def test_a_card_escalates_once_and_resolves_after_a_question(house: House)
     assert again.startswith(f"{HERE}?done=repeated"), "the incident's page was as old as the list"
     assert (await house.get(path))[1]["items"] == log, "nothing was done twice"
     asked = await person.send("/", 200, resolve=ID)
-    assert "still fires and will page nobody" in asked and 'href="/">Cancel' in asked
+    assert "is still firing and will page no one" in asked and 'href="/">Cancel' in asked
     assert (await house.get(f"/api/v1/incidents/{ID}"))[1]["state"] == "open", "asking changes nothing"
     assert await person.send("/", resolve=ID, confirmed="yes", text="The old release is back") == "/?done=resolve"
     assert (await house.get(f"/api/v1/incidents/{ID}"))[1]["state"] == "resolved"

@@ -221,7 +221,7 @@ async def test_the_list_shows_the_worst_and_counts_all(house: House, monkeypatch
         labels = {"service": f"s{number}", "scope": "all_users"}
         await house.world.post(notification(alert(labels=labels, annotations=rate), group=f"g{number}"))
     text = await page(house, "/")
-    assert "Needs an answer (4)" in text
+    assert "Needs a response (4)" in text
     assert "2 more; use the filters" in text
     assert [number for number in range(1, 5) if f"INC-2026-000{number}" in text] == [2, 4], "then the newest"
     text = await page(house, "/?severity=SEV-1&service=s1")

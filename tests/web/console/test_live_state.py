@@ -75,7 +75,7 @@ async def test_an_open_page_becomes_read_only_and_comes_back(
     with monkeypatch.context() as patched:
         patched.setattr(StoreMonitor, "away", property(lambda self: True))
         patched.setattr(house.replica.incidents, "uid_of", away)
-        await chromium.until("document.querySelector('#strips').innerText.includes('What you have typed stays')")
+        await chromium.until("document.querySelector('#strips').innerText.includes('Your input is kept')")
         assert await chromium.ask(locked)
     await chromium.until("document.querySelector('#strips').innerText === ''")
     assert not await chromium.ask(locked)

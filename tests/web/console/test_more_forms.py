@@ -84,7 +84,7 @@ async def test_a_note_may_be_about_an_earlier_time(house: House, admin: Person) 
 
 async def test_a_hand_off_shows_its_packet_and_calendars_are_offered(house: House, admin: Person) -> None:
     await house.world.post(notification(alert("ApiDown")))
-    assert "What is handed over" not in await admin.page("/oncall")
+    assert "Hand-off details" not in await admin.page("/oncall")
     text = await admin.page("/oncall?packet=primary")
     assert "Review open incidents" in text
     assert f"{ID} SEV-1" in text
@@ -92,7 +92,7 @@ async def test_a_hand_off_shows_its_packet_and_calendars_are_offered(house: Hous
         assert (response.status, response.content_type) == (200, "text/calendar")
         assert "BEGIN:VEVENT" in await response.text()
     await admin.page("/oncall/nothing.ics", 404)
-    assert "linked to no entry of people" in await admin.send("/oncall", 409, calendar="primary")
+    assert "not linked to an entry of people" in await admin.send("/oncall", 409, calendar="primary")
 
 
 async def test_the_first_alert_is_a_test_that_pages_nobody(house: House, admin: Person) -> None:

@@ -88,7 +88,7 @@ async def test_somebody_is_paged_outside_any_incident(house: House, person: Pers
 
 
 async def test_test_pages_are_sent_and_their_answers_shown(house: House, person: Person) -> None:
-    assert "No test page was sent yet." in await person.page("/oncall")
+    assert "No test page has been sent yet." in await person.page("/oncall")
     assert await person.send("/oncall", prove="alice") == "/oncall?done=prove"
     await house.world.quiet()
     assert len(house.world.sent()) == 1

@@ -89,7 +89,7 @@ async def test_a_configuration_with_mistakes_is_not_loaded_and_says_which(house:
 
 
 async def test_alerts_are_counted_by_rule_over_30_days_and_all_replicas(house: House, admin: Person) -> None:
-    assert "No alert was decided by a rule yet." in await admin.page("/system")
+    assert "No alert has been evaluated yet." in await admin.page("/system")
     for name in ("one", "two"):
         for _ in range(2):
             await house.world.post(notification(alert(labels={"zone": name}, **HIGH), group=name))

@@ -96,7 +96,7 @@ async def test_it_is_made_private_and_shown_again(house: House, person: Person) 
     assert "Everyone who can read incidents sees this incident." in await person.page(HERE)
     await person.send(f"{HERE}/visibility", visibility="team")
     assert (await incident(house))["visibility"] == "team"
-    assert "people who are limited to no team see this incident" in await person.page(HERE)
+    assert "people without a team limit see this incident" in await person.page(HERE)
     await person.send(f"{HERE}/visibility", visibility="all")
     assert (await incident(house))["visibility"] == "all"
     await person.send(f"{HERE}/visibility", 400, visibility="nobody")
@@ -188,7 +188,7 @@ async def test_a_false_alarm_is_closed_with_a_reason_and_an_earlier_note_has_its
 async def test_every_document_leads_to_where_its_words_are_changed(house: House, person: Person) -> None:
     for name, link in (
         ("timeline", f'href="{HERE}?events=all#timeline">Correct entries'), ("postmortem", 'href="?edit=1">Edit'),
-        ("customer-email", f'href="{HERE}#edit">Edit its words'),
+        ("customer-email", f'href="{HERE}#edit">Edit the text'),
     ):  # fmt: skip
         assert link in await person.page(f"{HERE}/{name}")
     assert 'id="edit"' in await person.page(HERE)

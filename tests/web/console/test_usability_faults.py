@@ -115,7 +115,7 @@ async def test_8_documents_and_dead_letters_are_opened_by_who_is_signed_in(house
     for name, heading in (
         ("timeline", "Timeline"),
         ("postmortem", "Post-mortem"),
-        ("customer-email", "Customer e-mail"),
+        ("customer-email", "Customer email"),
     ):
         assert f"<h1>{heading}</h1>" in await person.page(f"{HERE}/{name}")
     house.world.slack.refused["chat.postMessage"] = "is_archived"

@@ -224,7 +224,7 @@ async def test_maintenance_is_told_before_at_its_start_and_at_its_end(letters: H
         told += [str(mail["Subject"]) for mail in mailbox.mails]
         mailbox.mails.clear()
     assert [one.partition(" – ")[2].partition(":")[0] for one in told] == [
-        "Begun", "Completed", "Planned", "Begun", "Completed",
+        "Started", "Completed", "Planned", "Started", "Completed",
     ]  # fmt: skip
     assert not any("secret name" in one for one in told)
 

@@ -61,7 +61,7 @@ async def test_what_was_refused_unread_is_forgotten_where_a_later_one_was_stored
     assert [state for _, state in await opened(house)] == ["monitoring"], "it does not fire again"
 
 
-@pytest.mark.parametrize(("late", "reason"), [(0.0, "the incident store is away"), (1.0, "overloaded")])
+@pytest.mark.parametrize(("late", "reason"), [(0.0, "the incident store is unavailable"), (1.0, "overloaded")])
 async def test_a_replica_that_was_busy_itself_does_not_blame_the_store(
     house: House, monkeypatch: pytest.MonkeyPatch, late: float, reason: str
 ) -> None:

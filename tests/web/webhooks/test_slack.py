@@ -157,7 +157,7 @@ async def test_the_whole_response_of_the_seed(opened: Opened) -> None:
         ("/incident", "escalate INC-2026-0001", "eng-lead is paged for engineering-lead"),
         ("/incident", "identify INC-2026-0001 bad release", "cause identified by alice: bad release"),
         ("/incident", "resolve INC-2026-0001", "resolved by alice"),
-        ("/incident", "resolve INC-2026-0001", "Warning: 1 alert still fires and will page nobody"),
+        ("/incident", "resolve INC-2026-0001", "Warning: 1 alert is still firing and will page no one"),
         ("/incident", 'close --force "a test" INC-2026-0001', "closed by alice"),
         (
             "/status",
@@ -199,22 +199,22 @@ async def test_a_command_is_done_and_answered(fired: House, command: str, text: 
         ("/incident", "timer pause INC-2026-0001", "start|stop"),
         ("/incident", "note INC-2026-0001", "write /incident note"),
         ("/incident", "close INC-2026-0001", "resolve it first"),
-        ("/incident", "close --force INC-2026-0001", "say why not to wait"),
+        ("/incident", "close --force INC-2026-0001", "give a reason for closing it now"),
         ("/incident", "reopen INC-2026-0001", "possible: "),
         ("/incident", "merge INC-2026-0001", "name both"),
         ("/incident", "dance INC-2026-0001", "no command dance"),
         ("/status", 'update fixed "x" INC-2026-0001', "investigating|identified|monitoring|resolved"),
-        ("/status", "update resolved INC-2026-0001", "say something"),
+        ("/status", "update resolved INC-2026-0001", "has no text"),
         ("/status", "approve INC-2026-0001 2", "it has updates 1 to 1"),
         ("/status", "approve INC-2026-0001 ²", "not the number of a draft"),
         ("/status", "approve INC-2026-0001 " + "9" * 5000, "not the number of a draft"),
         ("/status", "approve INC-2026-0001 0", "write /status approve 2"),
         ("/incident", "checklist ² INC-2026-0001", "from 1 to 6"),
         ("/page", '@backend-onkall "come"', "did you mean backend-oncall?"),
-        ("/page", "@backend-oncall", "say why"),
+        ("/page", "@backend-oncall", "give a reason"),
         ("/oncall", "accept nothing", 'no schedule is named "nothing" (schedules: primary, secondary)'),
         ("/oncall", "swap", "/oncall accept"),
-        ("/else", "", "is not a command here"),
+        ("/else", "", "is not a supported command"),
     ],
 )
 async def test_a_wrong_one_is_told_what_would_be_right(fired: House, command: str, text: str, right: str) -> None:
@@ -334,7 +334,7 @@ async def test_whoever_clicks_resolve_is_told_of_alerts_that_fire(
     await click(fired, button("ack"))
     assert await click(fired, {**button("resolve"), "response_url": "https://hooks.slack.com/x"}) == (200, None)
     await fired.world.quiet()
-    assert len(said) == 1 and "Warning: 1 alert still fires and will page nobody" in said[0]
+    assert len(said) == 1 and "Warning: 1 alert is still firing and will page no one" in said[0]
 
 
 async def test_boxes_are_ticked_and_unticked_by_name_and_time(fired: House) -> None:

@@ -182,7 +182,7 @@ def preflight(form: AsJson = "text", url: Url = HERE, token: Token = "") -> None
         for one in found["gaps"]:
             typer.echo(plain(f"{one['schedule']}: no one is on call from {one['from']} until {one['until']}"))
         for one in found["unproved"]:
-            last = f"was last proved at {one['proved_at']}" if one["proved_at"] else "was never proved"
+            last = f"was last verified at {one['proved_at']}" if one["proved_at"] else "was never verified"
             typer.echo(plain(f"{one['person']}: {_means(one)} {last} (receiver oncall prove {one['person']})"))
         if found["good"]:
             typer.echo("everyone can be reached, and every hour is covered")

@@ -214,7 +214,7 @@ class ChecklistBody(Body):
 
 
 class ActionBody(Body):
-    """Something promised."""
+    """A follow-up task."""
 
     title: Line = Field(description="The task.")
     owner: Name = Field(description="A key of `people`, with or without @.")
