@@ -232,10 +232,11 @@ def test_coverage_is_measured_in_the_pure_packages_by_tests_that_exist() -> None
     assert settings["source"] == [f"receiver/{name}" for name in PURE]
     assert settings["branch"] is True
     text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
-    made = {
-        name: words.split() for name, words in re.findall(r"^(PURE|STORIES|MEASURED) +:= (.+)$", text, re.MULTILINE)
-    }
+    lines = re.findall(r"^(PURE|STORIES|SWEEPS|MEASURED) *:?= (.+)$", text, re.MULTILINE)
+    made = {name: words.split() for name, words in lines}
     assert tuple(made["PURE"]) == PURE
     files = [f"tests/stories/test_{name}.py" for name in made["STORIES"]]
-    files += [f"tests/{name}" for name in PURE] + [name for name in made["MEASURED"] if name.endswith(".py")]
+    files += [f"tests/{name}" for name in PURE] + made["SWEEPS"]
+    files += [name for name in made["MEASURED"] if re.fullmatch(r"tests/[\w/]+\.py", name)]
+    assert len(files) > 30
     assert [name for name in files if not (ROOT / name).exists()] == []
