@@ -146,6 +146,12 @@ class Objective(Settings):
     """A query for the bad fraction over `{{ window }}`, 0 to 1; none: the duration of incidents counts as bad."""
 
 
+def _under_a_week(lasts: timedelta) -> timedelta:
+    if lasts >= timedelta(weeks=1):
+        raise ValueError("a weekly window of a week or more never ends (write less than 7d, such as 2h)")
+    return lasts
+
+
 class Maintenance(Settings):
     """A weekly maintenance window, in which no one is paged."""
 
@@ -157,8 +163,8 @@ class Maintenance(Settings):
     """Alerts that match all of these do not page."""
     weekly: Annotated[str, AfterValidator(check_weekly)]
     """When it begins, such as `Sunday 03:00`, in wall-clock time."""
-    lasts: PositiveDuration = Field(alias="for")
-    """How long it lasts."""
+    lasts: Annotated[PositiveDuration, AfterValidator(_under_a_week)] = Field(alias="for")
+    """How long it lasts: less than a week."""
     timezone: ZoneName = "UTC"
     """The zone of `weekly`."""
     components: tuple[str, ...] = ()

@@ -64,8 +64,8 @@ class MaintenanceBody(Body):
     weekly: Annotated[Line, AfterValidator(_day_and_time), Field(json_schema_extra={"pattern": WEEKLY})] | None = Field(
         None, description="Start of a weekly window, such as Sunday 03:00."
     )
-    lasts: Annotated[int, Field(ge=60, le=30 * 86400)] | None = Field(
-        None, alias="for", description="How long a weekly window lasts, in seconds."
+    lasts: Annotated[int, Field(ge=60, lt=7 * 86400)] | None = Field(
+        None, alias="for", description="How long a weekly window lasts, in seconds: less than a week, so that it ends."
     )
     timezone: Annotated[Name, AfterValidator(known_zone)] = Field(
         "UTC", description="Time zone of a weekly window.", json_schema_extra={"enum": [*zone_names()]}

@@ -61,6 +61,11 @@ SECTIONS = [
         "maintenance[0].components[0]: the status page has no component 'ap'",
         "api?",
     ),
+    (
+        "maintenance: [{name: a, matchers: ['a=\"b\"'], weekly: 'Sun 03:00', for: 7d}]",
+        "maintenance[0].for: a weekly window of a week or more never ends",
+        "less than 7d",
+    ),
     ("reviews: {monthly: {channel: consol}}", "reviews.monthly.channel: no channel", "console?"),
     ("reviews: {categories: [category]}", "reviews.categories[0]: not a field of an alert", "labels.NAME"),
     ("verification: {checks: [{name: a}]}", "verification.checks[0]: a check makes one kind", "http and promql"),

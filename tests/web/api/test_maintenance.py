@@ -95,6 +95,7 @@ async def test_it_is_shown_on_the_status_page_by_its_components_only(house: Hous
      ({"weekly": "Sunday 03:00", "for": 60}, 400, "either"), ({"timezone": "Mars/Base"}, 400, "no such time zone"),
      ({"timezone": "Europe/Berlni"}, 400, "Europe/Berlin"),
      ({"until": None, "weekly": "Someday 03:00", "for": 60}, 400, "time of the week"),
+     ({"until": None, "weekly": "Sunday 03:00", "for": 7 * 86400}, 400, "less than 604800"),
      ({"until": None, "weekly": "Sunday 03:00", "for": 60, "from": "2026-11-24T00:00:00Z"}, 400, "from")],
 )  # fmt: skip
 async def test_a_window_that_cannot_be_is_refused(house: House, change: dict[str, Any], status: int, said: str) -> None:
