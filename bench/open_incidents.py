@@ -15,7 +15,7 @@ from typing import Any
 
 from receiver.active_config_builder import build_active_config
 from receiver.config import load
-from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.alerts.notification_decision import on_notification
 from receiver.incident.log.notification_outcome import KeyState, NotificationPart
 from receiver.incident.store_outage.incident_summary import summarize
 from receiver.model.alert.alert import Alert, AlertStatus

@@ -12,7 +12,7 @@ from receiver.incident.followup.action_item_reminders import action_items_due, r
 from receiver.incident.followup.postmortem_commands import begin_postmortem, postmortem_due
 from receiver.incident.log.event_log import Transition
 from receiver.incident.paging.acknowledgement_expiry import acknowledgement_expires_at, on_acknowledgement_expired
-from receiver.incident.paging.escalation import escalate, on_response_missed, response_due, step_due
+from receiver.incident.paging.escalation_steps import escalate, on_response_missed, response_due, step_due
 from receiver.incident.paging.personal_rules import page_further, personal_due
 from receiver.incident.paging.policy import HOLD, Policy
 from receiver.incident.paging.queued_pages import page_hours_due, page_queued

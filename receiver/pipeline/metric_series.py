@@ -11,7 +11,7 @@ from receiver.model.delivery.notice import Action
 from receiver.model.incident.state import State
 from receiver.model.severity import Severity
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.review.figures import HOUR, MINUTE
+from receiver.review.response_statistics import HOUR, MINUTE
 from receiver.triage.rules.rule_set import OTHERWISE
 
 OUTCOMES = ("ok", *sorted(REASONS))

@@ -6,7 +6,7 @@ from receiver.incident.timers import CHANGES
 from receiver.pipeline.context.expression_graphs import ExpressionGraphs
 from receiver.pipeline.context.expression_pictures import ExpressionPictures
 from receiver.pipeline.context.recent_changes import RecentChangesReader
-from receiver.pipeline.context.seen_before import SeenBefore
+from receiver.pipeline.context.similar_incidents import SeenBefore
 from receiver.replica.base import ReplicaBase
 from receiver.store.incidents.similar_index import SimilarIndex
 from receiver.store.ticket_states import TicketStates

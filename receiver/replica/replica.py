@@ -16,7 +16,7 @@ from receiver.config.loader.token_strength import short_names
 from receiver.model.base import to_ms
 from receiver.pipeline.context.expression_graphs import NAME as EXPRESSIONS
 from receiver.pipeline.context.runbook_cache import NAME as RUNBOOKS
-from receiver.pipeline.context.seen_before import NAME as SIMILAR
+from receiver.pipeline.context.similar_incidents import NAME as SIMILAR
 from receiver.pipeline.metric_series import create_series
 from receiver.pipeline.response.gammu_inbox import NAME as INBOX
 from receiver.pipeline.response.ntfy_replies import NAME as REPLIES

@@ -8,7 +8,7 @@ from typing import Any
 
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.review.seen_before import similar_ids, without_similar
+from receiver.review.similar_incidents_text import similar_ids, without_similar
 
 HIDDEN = "a private incident"
 """Replaces the id of an incident that the reader may not see, as in `merged into ...`."""

@@ -14,7 +14,7 @@ from receiver.metrics import Metrics
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.alerts.maintenance_windows import MaintenanceWindows
 from receiver.pipeline.context.expression_graphs import ExpressionGraphs
-from receiver.pipeline.context.seen_before import SeenBefore
+from receiver.pipeline.context.similar_incidents import SeenBefore
 from receiver.pipeline.delivery.channel_test import ChannelTest
 from receiver.pipeline.delivery.phone_reports import PhoneReports
 from receiver.pipeline.intake.intake import Intake

@@ -10,7 +10,7 @@ import typer
 
 from receiver.cli import app
 from receiver.metrics import Metrics
-from receiver.review.figures import Figures, targets
+from receiver.review.response_statistics import Figures, targets
 
 PAGE = (Path(__file__).parents[2] / "docs" / "review.md").read_text("utf-8")
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from receiver.incident.response.slash_arguments import Words
 from receiver.incident.response.slash_commands import COMMANDS, ON_CALL, PAGE, SAME, STATUS, USAGE
-from receiver.incident.response.slash_parser import Words
 from tests.docs.pages import DOCS, WRITTEN, blocks, code
 
 FILE = DOCS / "slash-commands.md"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.alerts.notification_decision import on_notification
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState, NotificationPart
 from receiver.incident.oncall.contact_directory import ContactDirectory

@@ -28,7 +28,8 @@ The reasons for this exception:
 - It is rare. Alertmanager retries a flush for a whole `group_interval`, with the state at the flush, so that the store
   has to be away for the rest of that time. Notifications that page no one are dropped after 3 minutes without a
   repetition (`SENT_AGAIN`). If `ingest.alertmanagers` is set, Alertmanager is queried, and the people of a SEV-1 or
-  SEV-2 are asked whether it is over (`incident/alerts/missing_alerts.py`). Otherwise the people who were paged decide.
+  SEV-2 are asked whether it is over (`incident/alerts/alertmanager_alert_states.py`). Otherwise the people who were
+  paged decide.
 """
 
 from __future__ import annotations

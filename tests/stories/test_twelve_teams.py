@@ -14,7 +14,7 @@ import pytest
 from receiver.active_config_builder import build_active_config, make_channels
 from receiver.channels.base import Http
 from receiver.config import Config, check_files, load
-from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.alerts.notification_decision import on_notification
 from receiver.incident.log.notification_outcome import KeyState
 from receiver.incident.whatif.escalation_forecast import forecast
 from receiver.model.alert.alert import parse_notification

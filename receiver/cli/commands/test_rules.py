@@ -120,7 +120,7 @@ def _run(file: Path, config: Path | None) -> tuple[RuleSet, list[CaseResult]]:
 def _planning(config: Config) -> Planning:
     from receiver.active_config_builder import build_active_config, make_channels
     from receiver.channels.base import Http
-    from receiver.incident.alerts.lifecycle import on_notification
+    from receiver.incident.alerts.notification_decision import on_notification
     from receiver.incident.log.notification_outcome import KeyState
     from receiver.model.alert.alert import AlertStatus, Notification
     from receiver.pipeline.intake.notification_parts import judged

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from receiver.channels import discover
 from receiver.config.config_errors import Path, Problem, one_of
-from receiver.config.loader import caller_checks, phone_checks, status_page_checks, team_checks
+from receiver.config.loader import phone_checks, status_page_checks, team_checks, token_checks
 from receiver.config.loader.config_draft import Draft, listed
 from receiver.config.loader.sign_in_checks import sign_in_notes, sign_in_problems
 from receiver.config.loader.store_checks import store_notes
@@ -33,7 +33,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     yield from _objectives(draft)
     yield from _runbooks(draft)
     yield from phone_checks.problems(draft)
-    yield from caller_checks.problems(draft)
+    yield from token_checks.problems(draft)
     yield from team_checks.problems(draft)
     yield from status_page_checks.problems(draft)
 

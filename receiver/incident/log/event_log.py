@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
 
+from receiver.incident.log.acknowledgement_renewal import PEOPLE, renewed_acknowledgement
+from receiver.incident.log.event_recipients import followers
 from receiver.incident.log.reducers import EFFECTS
-from receiver.incident.log.subscribers import followers
-from receiver.model.incident.event import Actor, ActorKind, Destination, Event, Kind
+from receiver.model.incident.event import Actor, Destination, Event, Kind
 from receiver.model.incident.incident import DECISION, Incident, opened_incident
-from receiver.model.incident.incident_json import incident_json
 from receiver.model.incident.page import Page
 from receiver.model.incident.policy_snapshot import NotifiedContact, Plan
 from receiver.model.incident.state import TAKEN
+from receiver.model.incident.stored_incident_json import incident_json
 from receiver.model.severity import Severity
 
 PLAN = "plan"
 """The field that only a change of team changes. It is half of a snapshot, so the first line of a log leaves it out."""
 COUNTED = ("firing", "resolved", "left", "names", "partial", "keys", "worst")
 """Fields that any event may update in its data: the number of alerts, their names, and which groups are truncated."""
-PEOPLE = (ActorKind.PERSON, ActorKind.SLACK, ActorKind.PAGERDUTY, ActorKind.API)
-"""Actors that are people: their events count as work on the incident."""
 
 
 def apply_event(incident: Incident | None, event: Event, opening: Incident | None = None) -> Incident:
@@ -38,7 +37,7 @@ def apply_event(incident: Incident | None, event: Event, opening: Incident | Non
     if effect is not None:
         change |= effect(incident, event)
     after = incident.model_copy(update=change)
-    change = _calm(incident, after, event) | _lease(after, event) | _joined(after, event)
+    change = _calm(incident, after, event) | renewed_acknowledgement(after, event) | _joined(after, event)
     return after.model_copy(update=change) if change else after
 
 
@@ -81,18 +80,6 @@ def _calm(before: Incident, after: Incident, event: Event) -> dict[str, Any]:
     if after.calm_since is None or after.worst is not before.worst:
         return {"calm_since": event.at, "milder": None}
     return {}
-
-
-def _lease(after: Incident, event: Event) -> dict[str, Any]:
-    # Any work on the incident renews the acknowledgement.
-    if after.state not in TAKEN:
-        return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
-    called = after.called
-    if called is None or called.lease is None:
-        return {"acknowledged_until": None} if after.acknowledged_until is not None else {}
-    until, fresh = after.acknowledged_until, event.at + timedelta(seconds=called.lease)
-    # Automatic events do not renew it. But monitoring had no lease, and a worse severity has a shorter one.
-    return {} if event.actor.kind not in PEOPLE and until and until <= fresh else {"acknowledged_until": fresh}
 
 
 def _joined(after: Incident, event: Event) -> dict[str, Any]:

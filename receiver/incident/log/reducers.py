@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from receiver.incident.log.event_effect import Effect
-from receiver.incident.log.finding_reducers import FINDING_EFFECTS
 from receiver.incident.log.paging_reducers import PAGING_EFFECTS
+from receiver.incident.log.query_result_reducers import FINDING_EFFECTS
 from receiver.incident.log.response_reducers import RESPONSE_EFFECTS
 from receiver.incident.log.state_reducers import STATE_EFFECTS
 from receiver.model.incident.event import Kind

@@ -1,4 +1,4 @@
-"""How long an acknowledgement lasts without work on the incident, and what follows when it expires. Pure."""
+"""What follows when an acknowledgement expires. `log/acknowledgement_renewal.py` decides how long it lasts. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def on_acknowledgement_expired(draft: Transition, policy: Policy) -> None:
     """The acknowledgement has expired: page again, ask the Incident Commander, and continue the escalation."""
     incident = draft.incident
     commander = incident.roles.incident_commander
-    who = incident.acknowledged_by or "somebody"
+    who = incident.acknowledged_by or "someone"
     asked = f"; {commander} (Incident Commander): is anyone working on it?" if commander else ""
     draft.add(
         Kind.ACKNOWLEDGEMENT_LAPSED,

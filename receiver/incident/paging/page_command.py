@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from receiver.incident.log.command_errors import require_state
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.escalation import WAITING
+from receiver.incident.paging.escalation_steps import WAITING
 from receiver.incident.paging.named_contacts import find_named
 from receiver.incident.paging.page_responders import CALLED, page_recipients
 from receiver.incident.paging.planned_pages import pagers_of

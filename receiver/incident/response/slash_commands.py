@@ -1,11 +1,11 @@
-"""Parses each slash command into the command that it stands for. Pure."""
+"""Every slash command with its usage, and the command that it stands for. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 
-from receiver.incident.response.slash_parser import (
+from receiver.incident.response.slash_arguments import (
     SlashCommand,
     SlashCommandError,
     Words,

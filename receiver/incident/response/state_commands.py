@@ -11,7 +11,7 @@ from receiver.incident.alerts.maintenance_hold import WINDOW
 from receiver.incident.alerts.monitored_incidents import begin_monitoring
 from receiver.incident.log.command_errors import IllegalCommand, require_state
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.escalation import WAITING, escalate
+from receiver.incident.paging.escalation_steps import WAITING, escalate
 from receiver.incident.paging.page_command import run_page_command
 from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.planned_pages import pagers_of

@@ -8,7 +8,7 @@ from receiver.incident.alerts.monitored_incidents import begin_monitoring
 from receiver.incident.followup.hidden_entries import HIDDEN
 from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.escalation import WAITING
+from receiver.incident.paging.escalation_steps import WAITING
 from receiver.incident.paging.planned_pages import pagers_of
 from receiver.incident.paging.policy import Policy
 from receiver.incident.publication.status_updates import (

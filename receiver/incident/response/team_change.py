@@ -10,7 +10,7 @@ from typing import Any
 from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand, require_state
 from receiver.incident.log.event_log import Transition
 from receiver.incident.name_lookup import find_name
-from receiver.incident.paging.escalation import WAITING
+from receiver.incident.paging.escalation_steps import WAITING
 from receiver.incident.paging.page_responders import page_responders
 from receiver.incident.paging.planned_pages import page_destination
 from receiver.incident.paging.policy import Policy

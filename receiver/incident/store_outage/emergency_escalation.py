@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from receiver.incident.log.event_log import Transition
-from receiver.incident.paging.escalation import escalate, on_response_missed, response_due, step_due
+from receiver.incident.paging.escalation_steps import escalate, on_response_missed, response_due, step_due
 from receiver.incident.paging.page_responders import adopt_pages
 from receiver.incident.paging.policy import Policy
 from receiver.incident.store_outage.emergency_pages import PAGED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from receiver.incident.paging.acknowledgement_expiry import acknowledgement_expires_at
-from receiver.incident.paging.escalation import response_due, step_due
+from receiver.incident.paging.escalation_steps import response_due, step_due
 from receiver.incident.paging.page_hours import within_page_hours
 from receiver.incident.paging.policy import Policy
 from receiver.model.base import from_ms, to_ms

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.alerts.notification_decision import on_notification
 from receiver.incident.log.notification_outcome import KeyState, NotificationPart
 from receiver.incident.paging.policy import HOLD, Policy
 from receiver.incident.timers import MONITOR, on_timer, timers

@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from receiver.incident.alerts.missing_alerts import (
+from receiver.incident.alerts.alertmanager_alert_states import (
     ASKED_FIRST,
     gone_upstream,
     missing_since,
@@ -23,7 +23,7 @@ from receiver.model.base import from_ms
 from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.alerts.unheard_alerts import SENDER, UnheardAlerts
+from receiver.pipeline.alerts.unreceived_alerts import SENDER, UnheardAlerts
 from receiver.pipeline.intake.intake import Intake
 from receiver.pipeline.intake.intake_answer import PartResult
 from receiver.pipeline.open_incidents.incident_cache import IncidentCache

@@ -10,7 +10,7 @@ import structlog
 from receiver.clock import Clock
 from receiver.incident.log.event_log import Transition
 from receiver.incident.log.notification_outcome import IntakeDecision, Outcome
-from receiver.incident.paging.escalation import BACKUP
+from receiver.incident.paging.escalation_steps import BACKUP
 from receiver.incident.paging.fallback_channels import fallback_channels, use_fallback_channels
 from receiver.incident.paging.page_responders import page_recipients
 from receiver.incident.paging.policy import Policy

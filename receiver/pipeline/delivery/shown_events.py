@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.incident.followup.hidden_entries import HIDDEN
 from receiver.model.incident.event import Event, Kind
-from receiver.review.seen_before import similar_ids, without_similar
+from receiver.review.similar_incidents_text import similar_ids, without_similar
 from receiver.review.timeline import corrections
 from receiver.store.incidents.incident_store import IncidentStore
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from receiver.clock import Clock
-from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.alerts.notification_decision import on_notification
 from receiver.incident.log.alert_membership import FOREIGN
 from receiver.incident.log.notification_outcome import IntakeDecision, NotificationPart, Outcome
 from receiver.metrics import Metrics

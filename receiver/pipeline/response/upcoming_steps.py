@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from receiver.incident.paging.next_escalation import NextEscalation as NextEscalation
-from receiver.incident.paging.next_escalation import next_escalation
+from receiver.incident.paging.upcoming_contact import NextEscalation as NextEscalation
+from receiver.incident.paging.upcoming_contact import next_escalation
 from receiver.incident.publication.drafts import waiting_drafts as waiting_drafts
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig

@@ -13,7 +13,7 @@ from receiver.model.sign_in import ProviderTokens, SessionRecord
 from receiver.sources.http_client import SourceClient, SourceError
 
 if TYPE_CHECKING:
-    from receiver.pipeline.sign_in.sealing import Seal
+    from receiver.pipeline.sign_in.encrypted_text import Seal
     from receiver.sources.identity_provider import IdentityProvider
 
 SAID = {
@@ -111,7 +111,7 @@ class Providers:
         return self._current()[1]
 
     def _current(self) -> tuple[object, IdentityProvider, Seal]:
-        from receiver.pipeline.sign_in.sealing import Seal  # noqa: PLC0415  (not loaded where no one signs in so)
+        from receiver.pipeline.sign_in.encrypted_text import Seal  # noqa: PLC0415  (not loaded where no one signs in so)
         from receiver.sources.identity_provider import IdentityProvider, ProviderClient  # noqa: PLC0415
 
         oidc = self.config().auth.oidc

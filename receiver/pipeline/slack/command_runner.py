@@ -13,8 +13,8 @@ from receiver.channels.safe_text import clean
 from receiver.channels.slack import command_reply as reply
 from receiver.incident.log.command_errors import ImpossibleCommand
 from receiver.incident.paging.page_hours import queued_until
+from receiver.incident.response.slash_arguments import SlashCommand, SlashCommandError, Words, made
 from receiver.incident.response.slash_commands import COMMANDS, PAGE, USAGE
-from receiver.incident.response.slash_parser import SlashCommand, SlashCommandError, Words, made
 from receiver.model.base import rfc3339
 from receiver.model.command import ApproveUpdate, Command, PageContact
 from receiver.model.incident.incident import Incident

@@ -17,7 +17,7 @@ from receiver.channels.base import DeliveryError
 from receiver.channels.slack.command_reply import FORM, LATER
 from receiver.channels.slack.incident_message import stage
 from receiver.incident.log.command_errors import ImpossibleCommand
-from receiver.incident.response.slash_parser import SlashCommandError, made, severity
+from receiver.incident.response.slash_arguments import SlashCommandError, made, severity
 from receiver.model.command import (
     Acknowledge,
     AddNote,

@@ -15,7 +15,7 @@ from receiver.channels.safe_text import clean
 from receiver.channels.slack.channel import Slack
 from receiver.channels.slack.command_reply import said as said
 from receiver.incident.log.command_errors import IllegalCommand, ImpossibleCommand
-from receiver.incident.response.slash_parser import SlashCommandError
+from receiver.incident.response.slash_arguments import SlashCommandError
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary

@@ -26,7 +26,7 @@ from receiver.pipeline.store_outage.unchecked_incidents import ASKING_MS, Unchec
 from receiver.store.client.store_errors import StoreFull
 from receiver.store.commit_mark import CommitMark, contradicts
 from receiver.store.due.due_set import DueSet
-from receiver.store.due.store_beat import StoreBeat
+from receiver.store.due.store_poll import StoreBeat
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.incidents.store_recovery import StoreMemory
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from receiver.model.delivery.subscription import PendingSubscription
-from receiver.pipeline.sign_in.sealing import Seal
+from receiver.pipeline.sign_in.encrypted_text import Seal
 
 VALID_S = 86_400
 """How long a confirmation link is valid, in seconds."""

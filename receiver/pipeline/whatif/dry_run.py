@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from receiver.incident.alerts.lifecycle import on_notification
+from receiver.incident.alerts.notification_decision import on_notification
 from receiver.incident.log.notification_outcome import IntakeDecision, KeyState
 from receiver.incident.paging.page_hours import queued_until
 from receiver.incident.paging.policy import Policy

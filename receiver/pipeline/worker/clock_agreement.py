@@ -17,7 +17,7 @@ from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.pipeline.worker.system_timers import longest_waits
+from receiver.pipeline.worker.timer_limits import longest_waits
 from receiver.store.due.agreed_time import AgreedTimes
 from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.commit_request import StaleVersion

@@ -16,7 +16,7 @@ from receiver.channels.base import DeliveryError
 from receiver.channels.ntfy.channel import Ntfy
 from receiver.model.host_name import host_of
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.worker.auditor import Finding
+from receiver.pipeline.worker.overdue_work_check import Finding
 from receiver.sources.http_client import SourceClient, SourceError
 
 NAME = "heartbeat"

@@ -31,7 +31,7 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.client.connection_lanes import Lane
 from receiver.store.due.due_set import DueSet
 from receiver.store.due.rate_limits import RateLimits
-from receiver.store.due.store_beat import StoreBeat
+from receiver.store.due.store_poll import StoreBeat
 from receiver.store.incidents.incident_store import IncidentStore
 from receiver.store.keys import TIMERS
 

@@ -18,7 +18,7 @@ from receiver.store.due.dead_letter_rows import DeadLetterRows
 from receiver.store.due.leased_row import LeasedRow as LeasedRow
 from receiver.store.due.leased_row import UnreadableRow as UnreadableRow
 from receiver.store.due.leased_row import parse_row, parse_row_partly, uid_of
-from receiver.store.due.store_beat import StoreBeat, beat_of
+from receiver.store.due.store_poll import StoreBeat, beat_of
 from receiver.store.keys import TIMERS
 
 CLAIM = Script("due/claim")

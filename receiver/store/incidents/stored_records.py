@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from receiver.model.incident.alert_record import AlertRecord
 from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.incident_json import incident_json
 from receiver.model.incident.policy_snapshot import Plan
+from receiver.model.incident.stored_incident_json import incident_json
 from receiver.model.json_bytes import json_bytes
 from receiver.model.severity import Severity
 from receiver.store.client.store_errors import IncidentUnreadable

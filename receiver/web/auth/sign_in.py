@@ -15,7 +15,7 @@ from receiver.model.sign_in import SessionRecord, SignInKind
 from receiver.model.visible_text import encodable
 from receiver.pipeline.sign_in.access import access_of
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.auth.connection_trust import mark_trusted
 from receiver.web.auth.sessions import COOKIE, HOST_COOKIE, Sessions, cookie_of, within
 from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.auth.throttle import Throttle

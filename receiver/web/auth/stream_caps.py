@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from receiver.web.auth.request_marks import mark_streaming, stream_room
+from receiver.web.auth.connection_trust import mark_streaming, stream_room
 from receiver.web.auth.tokens import LOCAL, Caller
 from receiver.web.http.error_responses import Refusal
 

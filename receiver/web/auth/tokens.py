@@ -16,7 +16,7 @@ from receiver.config.settings.service_settings import Scope, Token
 from receiver.model.alert.sender import ANYBODY, Sender
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.incident.visibility import Guarded, sees
-from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.auth.connection_trust import mark_trusted
 from receiver.web.http.audit import CALLER
 from receiver.web.http.error_responses import Refusal
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from receiver.model.base import rfc3339
 from receiver.pipeline.active_config import ActiveConfig
-from receiver.pipeline.context.seen_before import SimilarIncident
+from receiver.pipeline.context.similar_incidents import SimilarIncident
 from receiver.web.json.incident_json import moment
 
 

@@ -12,7 +12,7 @@ from receiver.pipeline.exception_frames import drop_frames_of
 from receiver.pipeline.response.pagerduty_events import PagerDutyEventResult, UnknownPage
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.auth.connection_trust import mark_trusted
 from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.webhooks.signatures import by_pagerduty, like_pagerduty
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies

@@ -17,7 +17,7 @@ from receiver.pipeline.exception_frames import drop_frames_of
 from receiver.pipeline.slack.requests import EXCUSED, ForeignWorkspace, error_reply, said
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.auth.connection_trust import mark_trusted
 from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.webhooks.signatures import by_slack, like_slack
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.request_marks import mark_trusted
+from receiver.web.auth.connection_trust import mark_trusted
 from receiver.web.http.error_responses import AWAY, Refusal, answer
 from receiver.web.webhooks.signatures import by_twilio, like_twilio
 from receiver.web.webhooks.unsigned_bodies import UnsignedBodies

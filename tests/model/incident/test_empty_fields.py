@@ -7,9 +7,9 @@ import json
 import orjson
 
 from receiver.model.incident.incident import Incident
-from receiver.model.incident.incident_json import incident_json
 from receiver.model.incident.policy_snapshot import EscalationProgress, Plan, SeverityPlan, Step
 from receiver.model.incident.response_records import Roles
+from receiver.model.incident.stored_incident_json import incident_json
 from receiver.model.severity import Decision
 from receiver.model.severity_policy import Until
 from receiver.store.incidents.stored_records import incident_of, state_text

@@ -14,7 +14,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from receiver.metrics import Metrics
-from receiver.web.auth.request_marks import mark_streaming, mark_trusted
+from receiver.web.auth.connection_trust import mark_streaming, mark_trusted
 from receiver.web.http import server
 from receiver.web.http.file_descriptors import Caps
 from receiver.web.http.parser_rejections import LINES, Rejections

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from receiver.incident.response.slash_parser import severity
+from receiver.incident.response.slash_arguments import severity
 from receiver.model.command import Declare
 from receiver.model.incident.event import Actor, ActorKind, Kind
 from receiver.model.incident.incident import Incident

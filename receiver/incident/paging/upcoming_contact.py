@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from receiver.incident.paging.escalation import awaited, response_due, step_due
+from receiver.incident.paging.escalation_steps import awaited, response_due, step_due
 from receiver.incident.paging.policy import Policy
 from receiver.incident.paging.recipients import backup_of
 from receiver.model.incident.incident import Incident

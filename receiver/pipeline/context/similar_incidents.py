@@ -23,7 +23,7 @@ from receiver.model.incident.similar_record import FINGERPRINTS, SimilarRecord, 
 from receiver.model.incident.visibility import Guarded
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
-from receiver.review.seen_before import seen_before_text
+from receiver.review.similar_incidents_text import seen_before_text
 from receiver.review.similarity import MOST, Frequencies, similar
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
 from receiver.store.cooperative_loop import in_steps

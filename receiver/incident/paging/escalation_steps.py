@@ -1,4 +1,4 @@
-"""When an escalation step is due and whom it pages; missed responses and expired acknowledgements. Pure."""
+"""When an escalation step is due and whom it pages, and missed responses. Pure."""
 
 from __future__ import annotations
 
