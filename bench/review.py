@@ -25,8 +25,8 @@ from receiver.model.incident.policy_snapshot import Plan, SeverityPlan, Step
 from receiver.model.incident.review_record import review_record_fields
 from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
+from receiver.review.error_budget import Budget
 from receiver.review.monthly_figures import MonthlyReview
-from receiver.review.postmortem import Budget
 from receiver.review.review_record import read_review_record
 from receiver.review.review_targets import ReviewTargets, month_of
 from receiver.store.client.connection import Connection

@@ -19,7 +19,7 @@ ORDER = {
         *("log", "oncall", "paging", "publication", "followup", "alerts", "store_outage", "response", "context"),
         "whatif",
     ),
-    "review": ("expression",),
+    "review": ("charts", "expression"),
     "store": ("client", "embedded", "incidents", "due"),
     "channels": ("confluence", "email", "jira", "ntfy", "slack", "twilio"),
     "config": ("yaml", "settings", "loader", "alertmanager_file", "warnings"),

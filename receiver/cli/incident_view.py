@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from receiver.cli.decision_text import decision_lines, similar_lines
+from receiver.cli.decision_view import decision_lines, similar_lines
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 from receiver.cli.terminal_view import facts, incident_table, on_terminal, short_time
 

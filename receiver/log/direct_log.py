@@ -11,8 +11,8 @@ import orjson
 import structlog
 
 from receiver.log.former_names import former_name
-from receiver.log.log_fields import CUT, SECRET
 from receiver.log.log_writer import Writer
+from receiver.log.redaction import CUT, SECRET
 from receiver.model.base import rfc3339
 
 STEPS, SHAPES = 9, 100

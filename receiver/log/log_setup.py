@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 import structlog
 
-from receiver.log.log_fields import Record, escape, redact, to_json
 from receiver.log.log_writer import DirectLines, Writer
+from receiver.log.redaction import Record, escape, redact, to_json
 from receiver.model.base import rfc3339
 
 Step = Callable[[Any, str, Record], Record]

@@ -8,7 +8,7 @@ from datetime import datetime
 from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import OPTIONS, Role
-from receiver.review.markdown import clock, span
+from receiver.review.markdown_html import clock, span
 from receiver.review.timeline import cause_of, corrections
 
 NOTE = 200

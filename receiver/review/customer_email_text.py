@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from receiver.model.delivery.public_incident import UNNAMED_PRODUCT
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.response_records import StatusUpdate, UpdateStatus
-from receiver.review.markdown import escaped
+from receiver.review.markdown_html import escaped
 
 OPEN = "_To be written._"
 

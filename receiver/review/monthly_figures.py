@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from receiver.model.base import from_ms, to_ms
-from receiver.review.response_statistics import Figures, Spent, targets
+from receiver.review.error_budget import Spent
+from receiver.review.response_statistics import Figures, targets
 from receiver.review.review_record import ReviewRecord
 from receiver.review.review_targets import NIGHT, Month, ReviewTargets, before, quarter_of
 from receiver.review.weekly_counts import WeeklyCounts

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from receiver.review.markdown import escaped, span, table
+from receiver.review.markdown_html import escaped, span, table
 from receiver.review.review_record import NONE
 
 SHOWN = 50

@@ -7,38 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from receiver.model.delivery.notice import Link
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import CorrectedTime, ReviewStatus
+from receiver.review.charts.timeline_chart import phase_table, timeline_chart_of
+from receiver.review.error_budget import Budget
 from receiver.review.expression.graph import EXPRESSION, graph_table, newest_graph
 from receiver.review.incident_times import clocks, spans
-from receiver.review.markdown import escaped, span, table
+from receiver.review.markdown_html import escaped, span, table
 from receiver.review.timeline import Receipts, cause_of, choices_of, duration, resolution_of, rows
-from receiver.review.timeline_chart import phase_table, timeline_chart_of
 
 _NOBODY: Mapping[str, str] = {}
 OPEN = "_To be written._"
 _STATUS = re.compile(r"^(\*\*Status\*\*: )(?:Draft|Final|Draft / Final)(?=[ \t]*$)", re.MULTILINE)
 _TENANTS = ("tenant", "customer", "account", "organization")
 """Labels that say who is affected."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """An objective whose error budget the incident spends."""
-
-    name: str
-    target: float
-    """The fraction of the time that must be good, 0 to 1."""
-    window: timedelta
-    severities: tuple[str, ...] = ()
-    """Incidents that spend it; none named: all."""
-    promql: str | None = None
-    """A query for the bad fraction over `{{ window }}`; None: the duration of incidents counts as bad."""
 
 
 def text_of(

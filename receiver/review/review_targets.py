@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from receiver.review.postmortem import Budget
+from receiver.review.error_budget import Budget
 
 NIGHT = (22, 6)
 """The hours of the night, in the time zone of the paged person."""

@@ -10,7 +10,7 @@ from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import CorrectedTime
 from receiver.model.incident.response_records import OPTIONS
-from receiver.review.markdown import clock, escaped, span, table
+from receiver.review.markdown_html import clock, escaped, span, table
 
 NOISE = frozenset(
     {

@@ -32,10 +32,10 @@ from receiver.web.api.rules import RulesApi, rules_operations
 from receiver.web.app_keys import PARTS, AppParts
 from receiver.web.audit_trail import refusal_auditor
 from receiver.web.auth.cross_site import same_site_only
-from receiver.web.auth.oidc import BACK as OIDC_BACK
-from receiver.web.auth.oidc import PATH as OIDC_START
-from receiver.web.auth.oidc import OidcSignIn
-from receiver.web.auth.sign_in import SignIn
+from receiver.web.auth.oidc_sign_in import BACK as OIDC_BACK
+from receiver.web.auth.oidc_sign_in import PATH as OIDC_START
+from receiver.web.auth.oidc_sign_in import OidcSignIn
+from receiver.web.auth.token_sign_in import SignIn
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.console.assets import Assets
 from receiver.web.console.documents_page import NAMES, DocumentsPage
@@ -55,7 +55,7 @@ from receiver.web.http.body_reader import expect
 from receiver.web.http.compression import packing
 from receiver.web.http.error_responses import harden, refusals
 from receiver.web.http.shared_answers import SHARED
-from receiver.web.markdown_html import MarkdownPages
+from receiver.web.markdown_cache import MarkdownPages
 from receiver.web.mcp.endpoint import McpEndpoint
 from receiver.web.openapi.docs_page import DocsPage
 from receiver.web.openapi.openapi_page import OpenApiPage

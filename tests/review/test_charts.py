@@ -7,9 +7,15 @@ from xml.etree import ElementTree
 
 from receiver.channels.confluence.storage_format import storage
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
-from receiver.review.markdown import STYLE, fragment, html
-from receiver.review.report_charts import load_svg, months_svg
-from receiver.review.timeline_chart import mark_counts, phase_rows, phase_table, timeline_chart_of, timeline_chart_svg
+from receiver.review.charts.report_charts import load_svg, months_svg
+from receiver.review.charts.timeline_chart import (
+    mark_counts,
+    phase_rows,
+    phase_table,
+    timeline_chart_of,
+    timeline_chart_svg,
+)
+from receiver.review.markdown_html import STYLE, fragment, html
 from tests.channels.notices import NOW, event, incident
 
 HOSTILE = "</title></svg><script>alert(1)</script>"

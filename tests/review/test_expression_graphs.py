@@ -17,7 +17,7 @@ from receiver.review.expression.chart_png import expression_png
 from receiver.review.expression.chart_svg import expression_svg
 from receiver.review.expression.graph import POINTS, SHOWN, ExpressionGraph, graph_of, graph_table, number
 from receiver.review.expression.rule import compared, rule_of
-from receiver.review.markdown import html
+from receiver.review.markdown_html import html
 from receiver.sources.prometheus import AlertingRule, Series
 
 BEGINS = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from receiver.review.report_charts import weeks_svg
+from receiver.review.charts.report_charts import weeks_svg
 from receiver.review.review_targets import month_of
 from receiver.review.weekly_counts import WeeklyCounts
 

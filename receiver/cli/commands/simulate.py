@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from receiver.cli.decision_text import decision_lines
+from receiver.cli.decision_view import decision_lines
 from receiver.cli.service_client import UNREACHED, plain
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from receiver.config.alertmanager_file import heartbeat_routes, webhook_receivers
-from receiver.config.alertmanager_file.durations import duration_text
+from receiver.config.alertmanager_file.prometheus_durations import duration_text
 from receiver.config.alertmanager_file.routes import MUTING, Route, Routing, at
 from receiver.config.config_errors import Path, Problem
 from receiver.config.loader.config_draft import Draft

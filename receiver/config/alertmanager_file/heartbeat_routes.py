@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from receiver.config.alertmanager_file.durations import duration_text
+from receiver.config.alertmanager_file.prometheus_durations import duration_text
 from receiver.config.alertmanager_file.routes import Route, Routing, at
 from receiver.config.config_errors import Problem
 from receiver.config.loader.config_draft import Draft

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from receiver.config.alertmanager_file import nested_documents
-from receiver.config.alertmanager_file.durations import parse_upstream_duration
 from receiver.config.alertmanager_file.matchers import explained, refuses, upstream_matchers
+from receiver.config.alertmanager_file.prometheus_durations import parse_upstream_duration
 from receiver.config.alertmanager_file.prometheus_operator import KINDS, of_operator
 from receiver.config.alertmanager_file.upstream_yaml import parse_all
 from receiver.config.config_errors import ConfigError, Path, Problem, one_of

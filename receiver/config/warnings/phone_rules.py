@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from receiver.channels import discover
 from receiver.channels.pagerduty import PagerDuty
 from receiver.channels.twilio.channel import TwilioSettings
-from receiver.config.alertmanager_file.durations import duration_text
+from receiver.config.alertmanager_file.prometheus_durations import duration_text
 from receiver.config.config_errors import Path, Problem
 from receiver.config.loader.config_draft import Draft
 from receiver.config.loader.phone_checks import steps_of

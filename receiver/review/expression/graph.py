@@ -15,7 +15,7 @@ from receiver.model.base import Frozen
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
 from receiver.review.expression.rule import LARGEST, Compared
-from receiver.review.markdown import clock, escaped, table
+from receiver.review.markdown_html import clock, escaped, table
 from receiver.review.timeline import corrections, readable
 
 EXPRESSION = "Alert Expression"

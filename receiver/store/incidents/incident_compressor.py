@@ -11,8 +11,8 @@ import orjson
 
 from receiver.model.base import to_ms
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
-from receiver.store.incidents.compressed_incident import compress
-from receiver.store.incidents.compressed_incidents import CompressedIncidents
+from receiver.store.incidents.compressed_format import compress
+from receiver.store.incidents.compressed_reader import CompressedIncidents
 from receiver.store.incidents.whole_incident import read_whole
 from receiver.store.stored_numbers import stored_number
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from receiver.store.cooperative_loop import in_steps
-from receiver.store.incidents.compressed_incident import state_in
+from receiver.store.incidents.compressed_format import state_in
 from receiver.store.incidents.incident_reader import TOGETHER
 from receiver.store.incidents.incident_store import IncidentStore
 

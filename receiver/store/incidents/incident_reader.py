@@ -16,8 +16,8 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.partial_incident import partial_incident
 from receiver.store.client.connection import Connection, IncidentUnreadable
 from receiver.store.cooperative_loop import PARSED, in_steps, next_step
-from receiver.store.incidents.compressed_incident import expand, state_in
-from receiver.store.incidents.compressed_incidents import CompressedIncidents
+from receiver.store.incidents.compressed_format import expand, state_in
+from receiver.store.incidents.compressed_reader import CompressedIncidents
 from receiver.store.incidents.stored_records import bodies_of, event_of, incident_of, readable, records_of, unreadable
 from receiver.store.incidents.written_incidents import WrittenIncidents
 from receiver.store.stored_numbers import stored_number

@@ -21,7 +21,7 @@ from receiver.store.incidents.commit_request import (
     new_token,
 )
 from receiver.store.incidents.commit_script import script_arguments
-from receiver.store.incidents.compressed_incident import expand, is_compressed
+from receiver.store.incidents.compressed_format import expand, is_compressed
 from receiver.store.incidents.incident_reader import IncidentReader
 from receiver.store.incidents.known_incident import Known, Seen, seen_of
 from receiver.store.incidents.stored_records import record_of, unreadable

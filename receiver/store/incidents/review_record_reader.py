@@ -12,7 +12,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.review_record import review_record_fields
 from receiver.store.client.connection import Connection, Script
 from receiver.store.cooperative_loop import TimedSteps
-from receiver.store.incidents.compressed_incident import expand, is_compressed
+from receiver.store.incidents.compressed_format import expand, is_compressed
 
 log = structlog.get_logger("receiver.store")
 

@@ -23,7 +23,7 @@ from receiver.model.incident.review_record import index_fields
 from receiver.model.incident.similar_record import SimilarRecord, pack_similar, unpack_similar
 from receiver.store.client.connection import Connection, Script
 from receiver.store.cooperative_loop import TimedSteps
-from receiver.store.incidents.compressed_incident import expand, is_compressed
+from receiver.store.incidents.compressed_format import expand, is_compressed
 from receiver.store.incidents.stored_records import readable, records_of
 
 READ = Script("incidents/read_unindexed")

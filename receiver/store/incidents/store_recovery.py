@@ -17,7 +17,7 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.incident_summary import IncidentSummary, pack
 from receiver.model.incident.review_record import review_record_text
 from receiver.store.client.connection import Connection, IncidentUnreadable, Script
-from receiver.store.incidents.compressed_incidents import CompressedIncidents
+from receiver.store.incidents.compressed_reader import CompressedIncidents
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.stored_records import packed, record_of, unreadable
 from receiver.store.incidents.whole_incident import read_whole

@@ -18,7 +18,7 @@ from receiver.model.incident.stored_incident_json import incident_json
 from receiver.model.json_bytes import json_bytes
 from receiver.model.severity import Severity
 from receiver.store.client.store_errors import IncidentUnreadable
-from receiver.store.incidents.compressed_incident import state_in
+from receiver.store.incidents.compressed_format import state_in
 
 SENT_BY = "@"
 """The separator between the digest of a body, which is hexadecimal, and the name of its sender."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from receiver.store.client.connection import Connection, Script
-from receiver.store.incidents.compressed_incident import StoredTexts, expand
+from receiver.store.incidents.compressed_format import StoredTexts, expand
 
 READ = Script("incidents/read_whole")
 

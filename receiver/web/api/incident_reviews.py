@@ -13,12 +13,12 @@ from receiver.config.settings.service_settings import Scope
 from receiver.model.command import CorrectEntry
 from receiver.model.incident.event import Event, Kind
 from receiver.model.incident.incident import Incident
+from receiver.review.charts.timeline_chart import timeline_chart_of, timeline_chart_svg
 from receiver.review.customer_email_text import customer_email
 from receiver.review.expression.chart_svg import expression_picture
 from receiver.review.incident_times import clocks, spans
-from receiver.review.markdown import NO_PICTURES, STYLE, Pictures
+from receiver.review.markdown_html import NO_PICTURES, STYLE, Pictures
 from receiver.review.timeline import corrections, readable, timeline
-from receiver.review.timeline_chart import timeline_chart_of, timeline_chart_svg
 from receiver.web.api.bodies.review_bodies import ClockBody, EntryBody, PostmortemBody
 from receiver.web.api.incident_commands import IncidentCommandApi, number_of
 from receiver.web.api.operations import Operation, Parameter
@@ -28,7 +28,7 @@ from receiver.web.http.error_responses import BARE, Refusal, answer
 from receiver.web.http.query_parameters import read_once
 from receiver.web.incident_queries import by_id, log_for
 from receiver.web.json.incident_json import event_shape, listed, moment
-from receiver.web.markdown_html import MarkdownPages
+from receiver.web.markdown_cache import MarkdownPages
 
 JSON, MARKDOWN, HTML = "application/json", "text/markdown", "text/html"
 INCIDENT = "/api/v1/incidents/{id}"

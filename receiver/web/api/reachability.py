@@ -16,7 +16,7 @@ from receiver.web.api.bodies.request_bodies import Body
 from receiver.web.api.operations import Operation
 from receiver.web.api.preconditions import read, repetition
 from receiver.web.app_keys import AppParts
-from receiver.web.auth.team_limits import allow_people
+from receiver.web.auth.schedule_limits import allow_people
 from receiver.web.auth.tokens import TokenCheck
 from receiver.web.http.error_responses import Refusal, answer
 from receiver.web.http.query_parameters import no_query

@@ -14,11 +14,11 @@ from receiver.model.incident.incident import Incident
 from receiver.model.incident.postmortem import ReviewStatus
 from receiver.model.validation_messages import first_message
 from receiver.pipeline.response.command_handler import IdempotencyKeyReused, IllegalCommand, VersionConflict
+from receiver.review.charts.timeline_chart import timeline_chart_of, timeline_chart_svg
 from receiver.review.customer_email_text import customer_email
 from receiver.review.expression.chart_svg import expression_picture
-from receiver.review.markdown import NO_PICTURES, Pictures
+from receiver.review.markdown_html import NO_PICTURES, Pictures
 from receiver.review.timeline import timeline
-from receiver.review.timeline_chart import timeline_chart_of, timeline_chart_svg
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
 from receiver.web.auth.signed_in_person import SignedInPerson
@@ -26,7 +26,7 @@ from receiver.web.auth.tokens import Caller, allow_team
 from receiver.web.console.frame import ConsoleFrame
 from receiver.web.http.error_responses import Refusal
 from receiver.web.incident_queries import by_id, log_for
-from receiver.web.markdown_html import MarkdownPages
+from receiver.web.markdown_cache import MarkdownPages
 
 LONGEST_NUMBER = 9
 """Maximum number of digits of a version: more than any log needs."""

@@ -16,9 +16,9 @@ from receiver.pipeline.outbox.alert_lines import alert_lines
 from receiver.pipeline.outbox.vendor_places import vendor_places
 from receiver.pipeline.response.upcoming_steps import upcoming, waiting_drafts
 from receiver.review.catch_up import catch_up
+from receiver.review.charts.timeline_chart import mark_counts, phase_rows, timeline_chart_of, timeline_chart_svg
 from receiver.review.expression.chart_svg import expression_svg
 from receiver.review.expression.graph import ExpressionGraph, graph_rows, newest_graph
-from receiver.review.timeline_chart import mark_counts, phase_rows, timeline_chart_of, timeline_chart_svg
 from receiver.store.client.connection import IncidentUnreadable, StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson

@@ -18,8 +18,8 @@ from receiver.store.client.connection import StoreAway
 from receiver.store.incidents.review_record_reader import ReviewRecordReader
 from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.app_keys import AppParts
+from receiver.web.auth.schedule_limits import allow_schedule
 from receiver.web.auth.signed_in_person import SignedInPerson
-from receiver.web.auth.team_limits import allow_schedule
 from receiver.web.console.forms.oncall_forms import EVERYONE, OnCallForms
 from receiver.web.console.frame import ConsoleFrame, vendors_of
 from receiver.web.console.oncall_grid import DAYS, colors, first_day, grid

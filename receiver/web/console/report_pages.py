@@ -11,15 +11,15 @@ from markupsafe import Markup
 
 from receiver.model.incident.postmortem import ReviewStatus
 from receiver.pipeline.review.reports import HISTORY
+from receiver.review.charts.report_charts import load_svg, months_svg, weeks_svg
 from receiver.review.monthly_report import NAMES, review_text
-from receiver.review.report_charts import load_svg, months_svg, weeks_svg
 from receiver.review.review_targets import Month
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson
 from receiver.web.console.frame import ConsoleFrame
 from receiver.web.http.error_responses import Refusal
-from receiver.web.markdown_html import MarkdownPages
+from receiver.web.markdown_cache import MarkdownPages
 
 MONTHS = 12
 """Number of months to choose from, this one first."""

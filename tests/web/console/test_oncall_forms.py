@@ -9,7 +9,7 @@ import pytest
 
 from receiver.config import Config
 from receiver.config.settings.service_settings import Auth
-from tests.web.auth.test_team_limits import limited
+from tests.web.auth.test_schedule_limits import limited
 from tests.web.conftest import House, Opened
 from tests.web.console.test_forms import Person
 

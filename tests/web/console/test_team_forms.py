@@ -14,7 +14,7 @@ from receiver.model.incident.event import Actor, ActorKind
 from receiver.pipeline.outbox.vendor_places import vendor_places
 from tests.stories.world import alert, notification
 from tests.web.api.test_teams import with_teams
-from tests.web.auth.test_team_limits import limited
+from tests.web.auth.test_schedule_limits import limited
 from tests.web.conftest import House, Opened
 from tests.web.console.test_forms import HERE, ID, Person
 

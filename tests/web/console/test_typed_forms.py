@@ -8,7 +8,7 @@ import re
 import pytest
 
 from receiver.store.client.connection import StoreAway
-from receiver.web.auth.sign_in import FORM
+from receiver.web.auth.token_sign_in import FORM
 from tests.stories.world import alert, notification
 from tests.web.browser import Browser
 from tests.web.conftest import ADMIN, House

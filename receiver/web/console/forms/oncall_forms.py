@@ -17,8 +17,8 @@ from receiver.pipeline.response.command_handler import IdempotencyKeyReused, Imp
 from receiver.store.shared_documents import SharedDocumentsFull
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.form_repetition import form_repetition
+from receiver.web.auth.schedule_limits import allow_override, allow_people, allow_schedule, may_change_schedule
 from receiver.web.auth.signed_in_person import SignedInPerson
-from receiver.web.auth.team_limits import allow_override, allow_people, allow_schedule, may_change_schedule
 from receiver.web.console.forms.form_values import SENT_BEFORE, Fields, day_of, moment_of, text_of
 from receiver.web.http.error_responses import Refusal
 

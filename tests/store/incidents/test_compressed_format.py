@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receiver.store.incidents import compressed_incident
-from receiver.store.incidents.compressed_incident import (
+from receiver.store.incidents import compressed_format
+from receiver.store.incidents.compressed_format import (
     FORMAT,
     StoredTexts,
     compress,
@@ -55,7 +55,7 @@ def test_what_has_a_line_break_stays_as_it_is(place: int) -> None:
 def test_what_is_too_large_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compress(ONE._replace(state="x" * 2000))
     assert whole is not None
-    monkeypatch.setattr(compressed_incident, "LARGEST", 1000)
+    monkeypatch.setattr(compressed_format, "LARGEST", 1000)
     assert compress(ONE._replace(state="x" * 2000)) is None
     with pytest.raises(ValueError, match="too large"):
         expand(whole)
@@ -80,7 +80,7 @@ def test_a_damaged_text_is_refused_whatever_is_wrong_with_it() -> None:
 
 def test_the_dictionary_is_that_of_every_text_that_was_compressed_with_it() -> None:
     # Never changed: a new dictionary is a new file and a new format.
-    assert hashlib.sha256(compressed_incident._dictionary()).hexdigest() == DICTIONARY
+    assert hashlib.sha256(compressed_format._dictionary()).hexdigest() == DICTIONARY
 
 
 def test_a_history_takes_less_than_a_third() -> None:

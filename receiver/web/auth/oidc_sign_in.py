@@ -16,7 +16,7 @@ from receiver.pipeline.sign_in.access import access_of, identity_of
 from receiver.pipeline.sign_in.providers import ProviderAway, ProviderRefused
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.sessions import cookie_of, within
-from receiver.web.auth.sign_in import SignIn
+from receiver.web.auth.token_sign_in import SignIn
 from receiver.web.http.error_responses import Refusal
 
 PATH = "/login/oidc"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 
-from receiver.review.markdown import NO_PICTURES, Pictures, document, fragment, illustrated
+from receiver.review.markdown_html import NO_PICTURES, Pictures, document, fragment, illustrated
 from receiver.web.http.thread_offload import Offload
 
 KEPT = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from receiver.store.client.connection import Connection, Script
-from receiver.store.incidents.compressed_incident import StoredTexts, expand
+from receiver.store.incidents.compressed_format import StoredTexts, expand
 from receiver.store.incidents.stored_records import unreadable
 
 EXPAND = Script("incidents/expand_incident")

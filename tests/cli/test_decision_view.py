@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from receiver.cli.decision_text import decision_lines, similar_lines
+from receiver.cli.decision_view import decision_lines, similar_lines
 from receiver.model.severity import Decision, Severity
 from tests.stories.world import alert, notification
 from tests.web.conftest import READ, House

@@ -19,7 +19,7 @@ from receiver.store.client.connection import IncidentUnreadable, Script
 from receiver.store.client.store_errors import StoreUnreachable
 from receiver.store.due.due_set import SendingOutcome
 from receiver.store.incidents import incident_compressor, review_record_reader, similar_index
-from receiver.store.incidents.compressed_incident import FORMAT, StoredTexts, expand
+from receiver.store.incidents.compressed_format import FORMAT, StoredTexts, expand
 from receiver.store.incidents.incident_compressor import IncidentCompressor
 from receiver.store.incidents.incident_copy import IncidentCopy
 from receiver.store.incidents.incident_labels import read_labels
