@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from receiver.review.review_record import ReviewRecord
+from receiver.review.review_targets import Budget
 
 MERGE_AT = 512
 """Maximum number of separate spans of time: a month with many incidents has few gaps between them."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """An objective whose error budget the incident spends."""
-
-    name: str
-    target: float
-    """The fraction of the time that must be good, 0 to 1."""
-    window: timedelta
-    severities: tuple[str, ...] = ()
-    """Incidents that spend it; none named: all."""
-    promql: str | None = None
-    """A query for the bad fraction over `{{ window }}`; None: the duration of incidents counts as bad."""
 
 
 class Spent:

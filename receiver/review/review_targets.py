@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from receiver.review.error_budget import Budget
 
 NIGHT = (22, 6)
 """The hours of the night, in the time zone of the paged person."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An objective whose error budget the incident spends."""
+
+    name: str
+    target: float
+    """The fraction of the time that must be good, 0 to 1."""
+    window: timedelta
+    severities: tuple[str, ...] = ()
+    """Incidents that spend it; none named: all."""
+    promql: str | None = None
+    """A query for the bad fraction over `{{ window }}`; None: the duration of incidents counts as bad."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from receiver.model.delivery.notice import Link
 from receiver.model.incident.event import Actor, ActorKind, Event, Kind
 from receiver.model.incident.response_records import ActionItem, Mitigation, StatusUpdate, UpdateStatus
 from receiver.review.customer_email_text import customer_email
-from receiver.review.error_budget import Budget
 from receiver.review.markdown_html import clock, escaped, html, span
 from receiver.review.postmortem import postmortem
+from receiver.review.review_targets import Budget
 from receiver.review.timeline import timeline
 from tests.channels.notices import HOSTILE, NOW, event, incident
 

@@ -21,11 +21,11 @@ from receiver.model.incident.response_records import ActionItem, ActionStatus
 from receiver.model.incident.review_record import review_record_fields
 from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
-from receiver.review.error_budget import Budget, Spent
+from receiver.review.error_budget import Spent
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.monthly_report import brief, figures_text, review_text
 from receiver.review.review_record import ReviewRecord, read_review_record
-from receiver.review.review_targets import ReviewTargets, before, month_at, month_of, quarter_of
+from receiver.review.review_targets import Budget, ReviewTargets, before, month_at, month_of, quarter_of
 
 NOW = datetime(2026, 12, 9, 12, tzinfo=UTC)
 ZONE = "America/Sao_Paulo"
