@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from receiver.review.charts.svg import STYLE as CHARTS
+from receiver.review.svg import STYLE as CHARTS
 
 LONGEST = 500_000
 """Maximum length that is rendered; a longer text is shown as plain text. A post-mortem has 100,000 at most."""

@@ -1,1 +1,1 @@
-"""Charts as SVG: of an incident's timeline, of reports, and of expressions. Pure."""
+"""Charts as SVG: of an incident's timeline, and of reports. Pure."""

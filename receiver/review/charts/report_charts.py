@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from receiver.review.charts.svg import bar, chart, line, text
+from receiver.review.svg import bar, chart, line, text
 
 WIDTH = 480
 TALL = 120.0

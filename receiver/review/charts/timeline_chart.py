@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from receiver.model.incident.event import ActorKind, Event, Kind
 from receiver.model.incident.incident import Incident
-from receiver.review.charts.svg import bar, chart, dot, line, text
 from receiver.review.markdown_html import clock, escaped, span, table
+from receiver.review.svg import bar, chart, dot, line, text
 
 WIDTH, HEIGHT, LEFT = 480, 152, 92
 """Width of the chart, with the names of the rows on the left."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from receiver.model.incident.event import Event
-from receiver.review.charts.svg import chart, line, path, text
 from receiver.review.expression.graph import EXPRESSION, ExpressionGraph, GraphSeries, newest_graph, number
 from receiver.review.markdown_html import Pictures, clock
+from receiver.review.svg import chart, line, path, text
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 480, 190, 56, 12, 132
 TICKS = 4
