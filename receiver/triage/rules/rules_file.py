@@ -109,7 +109,8 @@ class RulesSettings(Frozen):
     scope: ScopeSettings = Field(default_factory=ScopeSettings, description="Who is affected by a problem")
     rules: tuple[RuleSettings, ...] = Field(
         (),
-        description="The most severe matching rule wins, then the strictest matching cap limits it, in any order",
+        description="The most severe matching rule wins, then the strictest matching cap limits it, regardless of their"
+        " order in the file",
     )
     otherwise: OtherwiseSettings = Field(
         default_factory=OtherwiseSettings, description="The severity if no rule matches"
