@@ -31,7 +31,8 @@ These fields mean the same in every event:
 
 `by` and `caller` identify who performed an action. `do`, `hint` and `next` say what to do, or what the service does
 next. `was` is the name that the event had in the previous release, and is logged for one release;
-[Renamed events](#renamed-events) lists these names. A line whose `logger` does not begin with `receiver` is from a library.
+[Renamed events](#renamed-events) lists these names. A line whose `logger` does not begin with `receiver` is from a
+library.
 
 This page is generated from the code (`python -m reference`).
 """

@@ -1,4 +1,4 @@
-"""`receiver check-config`: mistakes and warnings in files, each with its position."""
+"""`receiver check-config`: errors and warnings in files, each with its position."""
 
 from __future__ import annotations
 

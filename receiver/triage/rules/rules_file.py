@@ -1,4 +1,4 @@
-"""The settings of a severity rules file, and the check for every mistake in one."""
+"""The settings of a severity rules file, and the check for every error in one."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class OtherwiseSettings(Frozen):
 class RulesSettings(Frozen):
     """A whole severity rules file.
 
-    Validation reports every mistake at once, each with its path; a condition's path is that of the condition.
+    Validation reports every error at once, each with its path; a condition's path is that of the condition.
     """
 
     measurements: dict[Annotated[str, AfterValidator(_measurement_name)], MeasurementSettings] = Field(

@@ -108,7 +108,7 @@ def _simulated(setting: ActiveConfig, raw: bytes, now: datetime) -> bytes:
 
 
 def _parsed(raw: bytes) -> Notification:
-    # A dry run rejects mistakes; the webhook accepts the readable part, and reports the rest.
+    # A dry run rejects a body with errors; the webhook accepts the readable part, and reports the rest.
     try:
         return parse_notification(raw, in_part=False)
     except BadNotification as bad:

@@ -266,7 +266,7 @@ def as_json(form: str, value: Any) -> bool:
 
 def _shift(shift: dict[str, Any]) -> tuple[str, ...]:
     return (
-        shift["person"] or "nobody", shift["since"] or "", shift["until"], shift["next"] or "nobody", shift["reason"],
+        shift["person"] or "no one", shift["since"] or "", shift["until"], shift["next"] or "no one", shift["reason"],
     )  # fmt: skip
 
 
