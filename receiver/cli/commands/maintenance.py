@@ -11,6 +11,11 @@ from receiver.cli.commands.oncall.oncall import TIMES, as_json, moment, until_wh
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
 
 maintenance = typer.Typer(no_args_is_help=True, help="Maintenance windows, during which no one is paged.")
+Weekly = Annotated[
+    str, typer.Option("--weekly", metavar="WHEN", help="Start of a weekly window, such as 'Sunday 03:00'.")
+]
+Lasts = Annotated[str, typer.Option("--for", metavar="DURATION", help="Duration of a weekly window, such as 1h.")]
+Zone = Annotated[str, typer.Option("--timezone", metavar="Z", help="Time zone of a weekly window; default: UTC.")]
 
 
 @maintenance.command("list")
@@ -38,15 +43,9 @@ def add(
     ],
     until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: a time, {TIMES}, or a duration.")] = "",
     begins: Annotated[str, typer.Option("--from", metavar="TIME", help="Start time; default: now.")] = "",
-    weekly: Annotated[
-        str, typer.Option("--weekly", metavar="WHEN", help="Start of a weekly window, such as 'Sunday 03:00'.")
-    ] = "",
-    lasts: Annotated[
-        str, typer.Option("--for", metavar="DURATION", help="Duration of a weekly window, such as 1h.")
-    ] = "",
-    timezone: Annotated[
-        str, typer.Option("--timezone", metavar="Z", help="Time zone of a weekly window; default: UTC.")
-    ] = "",
+    weekly: Weekly = "",
+    lasts: Lasts = "",
+    timezone: Zone = "",
     component: Annotated[
         list[str], typer.Option("--component", metavar="C", help="A component of the status page; may be repeated.")
     ] = [],  # noqa: B006
