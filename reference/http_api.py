@@ -24,11 +24,11 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 
 - **Tokens** are in `auth.tokens`, each with scopes: `ingest` (Alertmanager's webhooks), `metrics`, `read`, `respond`,
   `admin`. Without any tokens, which is possible only on the loopback interface, everything is open.
-- **Times** are RFC 3339 in UTC, durations are in seconds, severities are `SEV-1` to `SEV-4`. An unknown field is an
-  error that names it.
+- **Times** are RFC 3339 in UTC, durations are in seconds, severities are `SEV-1` to `SEV-4`. An unknown field
+  causes an error that names it.
 - **Lists** are `{"items": [...], "next": CURSOR or null}`; pass `next` as `cursor` to get the next page.
 - **Errors** are `application/problem+json`: `type`, `title`, `status`, `detail`, and `errors` with the path of each
-  mistake in the body.
+  error in the body.
 - **Idempotency:** a request repeated with the same `Idempotency-Key` is executed once and gets the first response. An
   incident's response has an `ETag`; with `If-Match`, a change is made only if the incident has not changed since (412
   otherwise).
@@ -56,6 +56,8 @@ curl -H 'Authorization: Bearer TOKEN' -H 'Content-Type: application/json' -H 'Id
 Alertmanager gets 200 once its notification is stored durably; 400, 401, 413 or 415 for a request that can never be
 accepted; and 503 when it should retry. It retries only after a 5xx, so it never gets a 429.
 """
+HEADINGS = {"mcp": "MCP", "oncall": "On call"}
+"""Headings of tags that are abbreviations or more than one word."""
 
 
 def page() -> str:
@@ -68,7 +70,7 @@ def page() -> str:
             groups.setdefault(operation["tags"][0], []).extend(_operation(method.upper(), path, operation, schemas))
     lines = [INTRODUCTION]
     for tag, said in sorted(groups.items()):
-        lines += [f"## {tag.replace('-', ' ').capitalize()}\n", *said]
+        lines += [f"## {HEADINGS.get(tag, tag.replace('-', ' ').capitalize())}\n", *said]
     lines += ["## Response bodies\n", *_answers(schemas)]
     return "\n".join(lines).rstrip() + "\n"
 

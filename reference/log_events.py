@@ -15,7 +15,7 @@ INTRODUCTION = """# Log events
 The service writes its log to stderr, one JSON object per line: `timestamp` (RFC 3339, UTC), `level`, `logger`, `event`,
 then the fields of the event. On a terminal it writes colored text instead. The environment variable
 `RECEIVER_LOG_LEVEL` sets the lowest level (`debug`, `info`, `warning`, `error`, `critical`; default `info`). Filter by
-`event`, not by the texts in fields such as `reason`, `why` and `detail`. Fields with the name of a secret are shown as
+`event`, not by the texts in fields such as `reason`, `why` and `detail`. Fields named after a secret are shown as
 `***`. `exception` is a traceback. The last lines of a process that ends because it is stuck have no timestamp.
 
 ```text
@@ -29,9 +29,10 @@ These fields mean the same in every event:
 - `channel`: the name of the channel in `channels`.
 - `person`: the name of the person in `people`.
 
-`by` and `caller` name who did something. `do`, `hint` and `next` say what to do, or what the service does next. `was`
-is the name that the event had in the previous release, and is logged for one release; [Renamed events](#renamed-events)
-lists these names. A line whose `logger` does not begin with `receiver` is from a library.
+`by` and `caller` identify who performed an action. `do`, `hint` and `next` say what to do, or what the service does
+next. `was` is the name that the event had in the previous release, and is logged for one release;
+[Renamed events](#renamed-events) lists these names. A line whose `logger` does not begin with `receiver` is from a
+library.
 
 This page is generated from the code (`python -m reference`).
 """

@@ -24,16 +24,16 @@ HEAD = ("setting", "value", "default", "meaning")
 INTRODUCTION = f"""# Every setting
 
 This page is generated from the settings in the code (`python -m reference`). `config/receiver.yaml` shows nearly all of
-them in use; `receiver check-config` finds mistakes in your file, and so does an editor with the schemas in `config/`.
+them in use; `receiver check-config` finds errors in your file, and so does an editor with the schemas in `config/`.
 
-- `[]` is an entry of a list, and `NAME` is a key that you choose. A *required* setting is required if its section is
+- `[]` is an entry in a list, and `NAME` is a key that you choose. A *required* setting is required if its section is
   present.
-- Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`. Units can be combined, as in `1m30s`. Sizes are `B`, `KB`, `MB`,
-  `GB`, `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the time zone of the same section.
+- Durations have a unit: `ms`, `s`, `m`, `h`, `d`, `w`. Units can be combined, as in `1m30s`. Sizes have a unit: `B`,
+  `KB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`. All times of day are wall-clock times in the time zone of the same section.
 - `${{NAME}}` anywhere in a value stands for an environment variable; `${{NAME:-text}}` has a default. A *secret* can
   also be read from a file: write `token{SUFFIX}: /run/secrets/token` instead of `token:`.
 - An empty secret or address turns its feature off; it never opens access.
-- The file is read at startup, and again on SIGHUP or `POST /-/reload`. If it has a mistake, nothing changes.
+- The file is read at startup, and again on SIGHUP or `POST /-/reload`. If it has an error, nothing changes.
 """
 RULES = "The file named by `severity_rules`. [Rules](../rules.md) explains it with examples."
 TESTS = "Files for `receiver test-rules`, each next to the rules file that it names."
@@ -113,7 +113,7 @@ def _setting(field: FieldInfo, path: str, model: type[BaseModel] | None = None) 
         return
     same = _described(model) if model is not None else set()
     shared = any((name, deeper.description) in same for _, inner in below for name, deeper in _fields(inner))
-    more = f" Has the keys of `{path.rpartition('.')[0]}` too." if shared else ""
+    more = f" Also accepts the keys of `{path.rpartition('.')[0]}`." if shared else ""
     yield f"`{path}`", _of(text), left_out or default(field), said + more
     for place, inner in below:
         for name, deeper in _fields(inner):

@@ -20,7 +20,7 @@ class GammuSettings(ChannelSettings):
 
     kind: Literal["gammu"] = "gammu"
     spool: str = Field(
-        "", description="Folder with `outbox`, `inbox`, `sent` and `error`, as gammu-smsd has them; empty: off."
+        "", description="Folder with `outbox`, `inbox`, `sent` and `error`, as configured in gammu-smsd; empty: off."
     )
     receives: bool = Field(True, description="Whether replies are read from `inbox` and then deleted.")
 

@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 
 class GrafanaSettings(ChannelSettings):
-    """A Grafana that shows incidents as annotations."""
+    """A Grafana instance that shows incidents as annotations."""
 
     kind: Literal["grafana"] = "grafana"
     api_url: BaseUrl = Field("", description="Grafana's address; empty: off.")

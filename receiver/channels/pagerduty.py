@@ -67,7 +67,7 @@ class PagerDutySettings(ChannelSettings):
     )
     api_token: SecretStr = Field(
         SecretStr(""),
-        description="REST API token, to match PagerDuty's incidents to ours, and to check for acknowledgements.",
+        description="REST API token, to match PagerDuty's incidents to receiver's, and to check for acknowledgements.",
     )
     rest_url: BaseUrl = Field(
         "", description="Address of the REST API; default: the host that matches `api_url`, or `api_url` itself."

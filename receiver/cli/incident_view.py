@@ -23,7 +23,7 @@ incidents = typer.Typer(no_args_is_help=True, help="Show incidents and work on t
 
 @incidents.command("list")
 def list_incidents(
-    open_only: Annotated[bool, typer.Option("--open", help="Only incidents that are not over.")] = False,
+    open_only: Annotated[bool, typer.Option("--open", help="Only incidents that are not resolved or closed.")] = False,
     severity: Annotated[str, typer.Option("--severity", help="SEV-1 .. SEV-4.")] = "",
     state: Annotated[str, typer.Option("--state", help="open, acknowledged, identified, monitoring ...")] = "",
     service: Annotated[str, typer.Option("--service", help="Only incidents of this service.")] = "",

@@ -1,4 +1,4 @@
-"""The configuration: one file; all mistakes are reported at once, each with its line and column."""
+"""The configuration: one file; all errors are reported at once, each with its line and column."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -39,7 +39,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used; `problems` has every mistake, in the order of the files."""
+    """A configuration that cannot be used; `problems` has every error, in the order of the files."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Store each problem once."""

@@ -40,7 +40,7 @@ class Found:
     alert_rules: dict[FilePath, int] = field(default_factory=dict)
     """The number of alert rules in each Prometheus rules file."""
     wrong_parts: dict[str, list[str]] = field(default_factory=dict)
-    """For each configuration, the other files with mistakes that belong to it: included files and severity rules."""
+    """For each configuration, the other files with errors that belong to it: included files and severity rules."""
     alertmanagers: list[FilePath] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
 

@@ -12,7 +12,7 @@ class Reloaded:
     """The result of a reload."""
 
     problems: tuple[Problem, ...] = ()
-    """Every mistake; if there is one, nothing was changed."""
+    """Every error; if there is one, nothing was changed."""
     restart: tuple[str, ...] = ()
     """Keys whose new value needs a restart: the old value stays in effect."""
     hash: str = ""

@@ -33,7 +33,9 @@ class IncidentMetrics:
         self.open = Gauge("receiver_incidents_open", "Open incidents", ["severity", "state", "team"], registry=registry)
         self.acknowledge = _response_time("acknowledge", "Time from opening to acknowledgement", registry)
         self.resolve = _response_time("resolve", "Time from opening to resolution", registry)
-        self.detect = _response_time("detect", "Time from the alert's startsAt to the opening", registry)
+        self.detect = _response_time(
+            "detect", "Time from the alert's startsAt to the opening of the incident", registry
+        )
         for severity in Severity:
             for state in State:
                 self.open.labels(severity, state, "")

@@ -29,7 +29,10 @@ class NotificationMetrics:
         )
         self.alerts = Counter("receiver_alerts", "Alerts received", ["status", "severity", "team"], registry=registry)
         self.rule_hits = Counter(
-            "receiver_rule_hits", "Alerts by the rule that decided", ["rule", "severity"], registry=registry
+            "receiver_rule_hits",
+            "Alerts by the rule that determined their severity",
+            ["rule", "severity"],
+            registry=registry,
         )
         self.duplicates = Counter("receiver_duplicates", "Notifications that changed nothing", registry=registry)
         self.resolves_ignored = Counter(
@@ -37,7 +40,7 @@ class NotificationMetrics:
             registry=registry,
         )  # fmt: skip
         self.unknowns = Counter(
-            "receiver_severity_unknowns", "Labels and values missing when a severity was decided", ["kind"],
+            "receiver_severity_unknowns", "Labels and values missing when a severity was determined", ["kind"],
             registry=registry,
         )  # fmt: skip
         self.watchdog = Gauge(

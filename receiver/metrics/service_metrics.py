@@ -27,7 +27,7 @@ class ServiceMetrics:
             ["name", "environment", "url"], registry=registry,
         )  # fmt: skip
         self.reload_good = Gauge(
-            "receiver_config_last_reload_successful", "1 if the configuration was last loaded successfully",
+            "receiver_config_last_reload_successful", "1 if the last attempt to load the configuration succeeded",
             registry=registry,
         )  # fmt: skip
         self.reload_at = Gauge(

@@ -48,7 +48,7 @@ class Identify(Command):
 
 
 class Mitigate(Command):
-    """Mark the fix as in place: the incident is monitored."""
+    """Record that the fix is in place; the incident is then monitored."""
 
     text: Prose | None = None
 

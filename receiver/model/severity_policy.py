@@ -46,7 +46,7 @@ class StatusPolicy(Settings):
     """When updates are published."""
 
     update_within: Duration | None = None
-    """How soon the first update is due after the incident opened; none: no deadline."""
+    """How soon the first update is due after the incident opens; none: no deadline."""
     publish: Publish = Publish.APPROVE
     """`auto`: published automatically; `approve`: a draft until the Communications Lead approves it."""
     when: CustomerVisible | None = None
@@ -117,7 +117,7 @@ class SeveritySettings(Settings):
     fallback_channels: tuple[str, ...] = ()
     """Fallback channels for pages while the paging channel is unavailable."""
     second_road: tuple[str, ...] = ()
-    """The earlier name of `fallback_channels`; the channels of both count."""
+    """The earlier name of `fallback_channels`; the channels in both are used."""
     update_every: PositiveDuration | None = None
     """How often a status update is due; none: no reminders."""
     postmortem: Postmortem = Postmortem.NONE

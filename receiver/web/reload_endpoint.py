@@ -22,7 +22,7 @@ class ReloadEndpoint:
         self.gate = gate
 
     async def reload(self, request: web.Request) -> web.Response:
-        """Return 200 if the new configuration is in effect, or 422 with every mistake if nothing was changed."""
+        """Return 200 if the new configuration is in effect, or 422 with every error if nothing was changed."""
         caller = self.gate.admit(request, Scope.ADMIN)
         no_query(request)
         with audited(self.parts, request, caller, "reload"):
@@ -38,7 +38,7 @@ class ReloadEndpoint:
                 }
                 for p in done.problems
             ]
-            raise Refusal(422, "bad_config", f"nothing was changed: {len(errors)} mistakes", errors=errors)
+            raise Refusal(422, "bad_config", f"nothing was changed: {len(errors)} errors", errors=errors)
         return answer({"reloaded": True, "hash": done.hash, "needs_restart": list(done.restart)})
 
 

@@ -36,7 +36,7 @@ class ConfluenceSettings(ChannelSettings):
     )
     space: str = Field("", description="Key of the space, such as `OPS`; empty: off.")
     parent: str = Field("", description="Id of the parent of new pages; empty: the space's root.")
-    user: str = Field("", description="Email address of the account (cloud only); empty there: off.")
+    user: str = Field("", description="Email address of the account (cloud only); if it is empty on the cloud: off.")
     token: SecretStr = Field(
         SecretStr(""), description="API token (cloud) or personal access token (server); empty: off."
     )

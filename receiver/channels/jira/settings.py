@@ -28,7 +28,7 @@ class JiraSettings(ChannelSettings):
         default=False,
         description="Whether to create tickets for private incidents, with only id, severity, and state.",
     )
-    user: str = Field("", description="Email address of the account (cloud only); empty there: off.")
+    user: str = Field("", description="Email address of the account (cloud only); if it is empty on the cloud: off.")
     token: SecretStr = Field(
         SecretStr(""), description="API token (cloud) or personal access token (server); empty: off."
     )

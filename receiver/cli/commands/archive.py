@@ -24,7 +24,7 @@ def export(
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="Incidents opened before TIME.")] = "",
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Write every finished incident in full to a file; needs a token with the scope admin."""
+    """Write every resolved or closed incident in full to a file; needs a token with the scope admin."""
     query = {name: text for name, text in (("since", since), ("until", until)) if text}
     count = 0
     try:
@@ -48,7 +48,7 @@ def restore(
     files: Annotated[list[Path], typer.Argument(metavar="F...", help="Files that `receiver export` wrote.")],
     url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Restore incidents from files with their ids and times; existing incidents are not changed."""
+    """Restore incidents from files, keeping their ids and times; existing incidents are not changed."""
     totals = {"restored": 0, "known": 0}
     bad = 0
     with progress("incidents read") as advance:

@@ -1,4 +1,4 @@
-"""`receiver check-config`: mistakes and warnings in files, each with its position."""
+"""`receiver check-config`: errors and warnings in files, each with its position."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Form(StrEnum):
 
 def check_config(
     files: Files,
-    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as mistakes.")] = False,
-    form: Annotated[Form, typer.Option("--format", help="Output format of problems.")] = Form.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    form: Annotated[Form, typer.Option("--format", help="Output format of the report.")] = Form.TEXT,
     alertmanager: Annotated[
         Path | None,
         typer.Option("--alertmanager", metavar="FILE", help="An alertmanager.yml to check for problems."),
     ] = None,
 ) -> None:
-    """Report all mistakes in configurations, severity rules and rule tests, and warn about risky settings."""
+    """Report all errors in configurations, severity rules and rule tests, and warn about risky settings."""
     from receiver.clock import Clock
     from receiver.config.file_checks import look_at
 

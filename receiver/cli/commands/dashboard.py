@@ -30,10 +30,13 @@ def dashboard() -> None:
 def alert_rules(
     kind: Annotated[Kind, typer.Option("--kind", help="Alert rules, recording rules, or both in one file.")] = Kind.ALL,
     runbooks: Annotated[
-        str, typer.Option("--runbooks", metavar="URL", help="Address of your runbooks: each alert links to it.")
+        str,
+        typer.Option(
+            "--runbooks", metavar="URL", help="Base address of your runbooks; each alert links to its page there."
+        ),
     ] = PLACE,
 ) -> None:
-    """Print the Prometheus rules about the service itself as one file."""
+    """Print the Prometheus rules that monitor the service itself, as one file."""
     names = ("recording", "alerts") if kind is Kind.ALL else (kind.value,)
     first, *others = (_carried(f"{name}.yaml") for name in names)
     # A file has one `groups:`; in the later ones, only comments precede it.

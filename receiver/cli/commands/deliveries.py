@@ -14,7 +14,7 @@ from receiver.cli.commands.incident import show
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 from receiver.cli.terminal_view import on_terminal, rows_table, short_time
 
-letters = typer.Typer(no_args_is_help=True, help="Failed deliveries: show, retry or drop them.")
+letters = typer.Typer(no_args_is_help=True, help="Show, retry or drop failed deliveries.")
 channels = typer.Typer(no_args_is_help=True, help="Notification channels: status and test messages.")
 PATH = "/api/v1/dead-letters"
 
@@ -121,7 +121,7 @@ def drill(
     service: Annotated[str, typer.Option("--service", help="The affected service.")] = "",
     form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Open an incident that is marked as a drill everywhere and excluded from all figures."""
+    """Open an incident that is marked as a drill everywhere and excluded from all statistics."""
     body = {"title": title, "severity": severity(level), "service": service or None, "drill": True}
     sent = {name: value for name, value in body.items() if value is not None}
     show(ask(url, "/api/v1/incidents", token, sent), form)

@@ -16,7 +16,7 @@ from receiver.cli.terminal_view import on_terminal, rows_table, short_time
 Number = Annotated[str, typer.Argument(metavar="INC", help="Incident id: INC-2026-0001, inc-2026-1, or 1.")]
 Text = Annotated[str, typer.Option("--text", help="Reason, for the timeline.")]
 Force = Annotated[bool, typer.Option("--force", help="Accept a name or an option that is not configured.")]
-By = Annotated[str, typer.Option("--by", help="The person who acts; default: the token's name.")]
+By = Annotated[str, typer.Option("--by", help="The person performing the action; default: the token's name.")]
 
 
 def do(
@@ -49,10 +49,12 @@ def create(
     service: Annotated[str, typer.Option("--service", help="The affected service.")] = "",
     summary: Annotated[str, typer.Option("--summary", help="More details.")] = "",
     owner: Annotated[str, typer.Option("--team", help="The team that owns it; default: the top level.")] = "",
-    drill: Annotated[bool, typer.Option("--drill", help="A drill: marked everywhere, excluded from figures.")] = False,
+    drill: Annotated[
+        bool, typer.Option("--drill", help="Declare it as a drill: marked everywhere, excluded from all statistics.")
+    ] = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Declare an incident and page the contacts of its severity."""
+    """Declare an incident and page the contacts for its severity."""
     body = {
         "title": title,
         "severity": severity(level),
@@ -76,9 +78,13 @@ def _move(verb: str, path: str, text: str) -> None:
     incidents.command(verb)(command)
 
 
-_move("ack", "acknowledge", "Acknowledge an incident; its severity's settings decide whether anyone else is paged.")
+_move(
+    "ack",
+    "acknowledge",
+    "Acknowledge an incident; the settings for its severity determine whether anyone else is paged.",
+)
 _move("identify", "identify", "Mark the cause as known.")
-_move("mitigated", "mitigate", "Mark the fix as in place: the incident is monitored.")
+_move("mitigated", "mitigate", "Record that the fix is in place; the incident is then monitored.")
 _move("resolve", "resolve", "Resolve an incident.")
 _move("reopen", "reopen", "Reopen an incident.")
 _move("escalate", "escalate", "Take the next step of the escalation now.")
@@ -146,11 +152,13 @@ def status(
 @incidents.command("checklist")
 def checklist(
     number: Number,
-    item: Annotated[int | None, typer.Argument(metavar="ITEM", help="The item to check; default: list.")] = None,
+    item: Annotated[
+        int | None, typer.Argument(metavar="ITEM", help="The item to check off; default: list all items.")
+    ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Uncheck it.")] = False,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Show the investigation checklist, or check an item."""
+    """Show the investigation checklist, or check off an item."""
     where = f"/api/v1/incidents/{quote(number, safe='')}"
     if item is None:
         incident = ask(url, where, token)
@@ -214,7 +222,7 @@ def team(
     name: Annotated[str, typer.Argument(metavar="TEAM", help="A key of `teams`; - for the top level.")],
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Hand an incident over to another team: page the new team, and end the pages of the old one."""
+    """Hand an incident over to another team: page the new team, and end the old team's pages."""
     body = {"team": "" if name == "-" else name, **({"text": text} if text else {}), **({"by": by} if by else {})}
     show(ask(url, f"/api/v1/incidents/{quote(number, safe='')}/team", token, body), form)
 
@@ -266,7 +274,7 @@ def page(
     number: Annotated[str, typer.Option("--incident", metavar="INC", help="The incident; default: none.")] = "",
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Page a contact, for an incident or without one."""
+    """Page a contact, optionally for an incident."""
     body = {"contact": contact, "text": text, **({"by": by} if by else {})}
     if number:
         do(url, token, number, "pages", body, form)

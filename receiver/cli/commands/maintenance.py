@@ -10,7 +10,12 @@ import typer
 from receiver.cli.commands.oncall.oncall import TIMES, as_json, moment, until_when
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
 
-maintenance = typer.Typer(no_args_is_help=True, help="Maintenance windows, in which no one is paged.")
+maintenance = typer.Typer(no_args_is_help=True, help="Maintenance windows, during which no one is paged.")
+Weekly = Annotated[
+    str, typer.Option("--weekly", metavar="WHEN", help="Start of a weekly window, such as 'Sunday 03:00'.")
+]
+Lasts = Annotated[str, typer.Option("--for", metavar="DURATION", help="Duration of a weekly window, such as 1h.")]
+Zone = Annotated[str, typer.Option("--timezone", metavar="Z", help="Time zone of a weekly window; default: UTC.")]
 
 
 @maintenance.command("list")
@@ -36,11 +41,11 @@ def add(
     match: Annotated[
         list[str], typer.Option("--match", metavar="M", help="A matcher, such as service=db; all must match.")
     ],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration.")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: a time, {TIMES}, or a duration.")] = "",
     begins: Annotated[str, typer.Option("--from", metavar="TIME", help="Start time; default: now.")] = "",
-    weekly: Annotated[str, typer.Option("--weekly", metavar="WHEN", help="Every week, such as 'Sunday 03:00'.")] = "",
-    lasts: Annotated[str, typer.Option("--for", metavar="DURATION", help="Duration if weekly, such as 1h.")] = "",
-    timezone: Annotated[str, typer.Option("--timezone", metavar="Z", help="Time zone if weekly; default: UTC.")] = "",
+    weekly: Weekly = "",
+    lasts: Lasts = "",
+    timezone: Zone = "",
     component: Annotated[
         list[str], typer.Option("--component", metavar="C", help="A component of the status page; may be repeated.")
     ] = [],  # noqa: B006
@@ -79,7 +84,7 @@ def remove(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Remove a window; alerts that it suppressed page now."""
+    """Remove a window; the alerts that it suppressed then page people."""
     number = whole_id(url, token, "/api/v1/maintenance", number)
     gone = ask(url, f"/api/v1/maintenance/{quote(number, safe='')}", token, method="DELETE")
     if not as_json(form, gone):

@@ -35,7 +35,7 @@ def postmortem(
     version: Annotated[int | None, typer.Option("--version", min=0, help="An older version; 0: the draft.")] = None,
     by: By = "", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Print an incident's post-mortem, or write it with --edit, --final or --draft."""
+    """Print an incident's post-mortem, or update it with --edit, --final or --draft."""
     if edit is None and not final and not draft:
         _write(number, "postmortem" if version is None else f"postmortem?version={version}", form, out, url, token)
         return
@@ -77,7 +77,7 @@ def clock(
     at: Annotated[str, typer.Argument(metavar="[TIME]", help="The correct time; - to undo a correction.")] = "",
     text: Text = "", by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Show all times of an incident, or correct one."""
+    """Show an incident's timestamps, or correct one."""
     where = f"/api/v1/incidents/{quote(number, safe='')}/clocks"
     if bool(name) is not bool(at):
         raise typer.BadParameter("give both a clock and a time, or neither")

@@ -19,7 +19,7 @@ def monthly(
     month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Such as 2026-11; default: this month.")] = "",
     team: Team = "", form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Print the review of a month."""
+    """Print a monthly review."""
     write(_path("monthly", month, team), form, out, url, token)
 
 
@@ -28,7 +28,7 @@ def metrics(
     month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Such as 2026-11; default: this month.")] = "",
     team: Team = "", form: Form = "md", out: Out = None, url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip
-    """Print the figures of a month, compared with their targets."""
+    """Print a month's figures, compared with their targets."""
     write(_path("metrics", month, team), form, out, url, token)
 
 

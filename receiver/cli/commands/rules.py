@@ -50,7 +50,7 @@ def owner(
     ] = None,
     form: AsJson = "text",
 ) -> None:
-    """Show the team that owns an alert with these labels, why, and whom each severity pages; exit 1 if no team does."""
+    """Show which team owns an alert with these labels, why, and whom each severity pages; exit 1 if no team owns it."""
     from receiver.config import ConfigError, load
     from receiver.triage.team_ownership import Owners
 
@@ -80,7 +80,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 @rules.command("history")
 def history(since: Since = "30d", url: Url = HERE, token: Token = "") -> None:
-    """Print the kept notifications, one line of JSON each, oldest first: input for `rules diff --from`."""
+    """Print the stored notifications as JSON lines, oldest first, as input for `rules diff --from`."""
     for item in _kept(since, url, token):
         typer.echo(json.dumps(item, ensure_ascii=False))
 
@@ -92,19 +92,19 @@ def diff(
         Path | None, typer.Option("--old", metavar="F", help="Rules to compare with; default: the configuration's.")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration with the contacts; default: built in.")
+        Path | None, typer.Option("--config", help="Configuration with the contacts; default: the built-in one.")
     ] = None,
     since: Since = "30d",
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="F.jsonl", help="Output of `rules history`; default: ask the service."),
+        typer.Option("--from", metavar="F.jsonl", help="Output of `rules history`; default: query the service."),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 if any result would differ.")] = False,
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Replay past notifications: list incidents whose severity would differ, and added and removed pages."""
+    """Replay past notifications: list incidents whose severity would differ, and pages added or removed."""
     from receiver.active_config_builder import build_active_config, make_channels
     from receiver.channels.base import Http
     from receiver.config import ConfigError, load

@@ -20,7 +20,7 @@ def send_alert(
     label: Annotated[list[str], typer.Option("--label", metavar="K=V", help="A label; may be repeated.")] = [],  # noqa: B006
     annotation: Annotated[list[str], typer.Option("--annotation", metavar="K=V", help="An annotation.")] = [],  # noqa: B006
     resolve: Annotated[
-        bool, typer.Option("--resolve", help="Send the alert as ended. Give the labels that it fired with.")
+        bool, typer.Option("--resolve", help="Send the alert as resolved. Use the labels that it fired with.")
     ] = False,
     starts_at: Annotated[str, typer.Option("--starts-at", metavar="TIME", help="When it began; default: now.")] = "",
     receiver: Annotated[str, typer.Option("--receiver", help="Alertmanager's receiver.")] = "incidents",
@@ -32,10 +32,9 @@ def send_alert(
 ) -> None:
     """Post a notification for one alert, as Alertmanager would.
 
-    The alert joins the incident of the same alert from Alertmanager if
-    --receiver and --group-by match the route there. Otherwise it opens a
-    separate incident. The defaults match the alertmanager.yml that the
-    service prints when it starts.
+    The alert joins the incident of the same alert from Alertmanager if --receiver and --group-by match Alertmanager's
+    route. Otherwise it opens a separate incident. The defaults match the alertmanager.yml that the service prints when
+    it starts.
     """
     labels = {"alertname": alertname, **pairs(label, "a label")}
     notes = pairs(annotation, "an annotation")

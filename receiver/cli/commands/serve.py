@@ -50,7 +50,7 @@ def serve(
         check_addresses(loaded.server.addresses)
     except CannotListen as taken:
         _stop(str(taken))
-    # Most of the program is loaded only now, so that mistakes are reported sooner.
+    # Most of the program is loaded only now, so that errors are reported sooner.
     from receiver.app import serve as run
     from receiver.clock import Clock
     from receiver.log import configure
@@ -78,7 +78,7 @@ def _stop(text: str) -> NoReturn:
 
 def _line(problem: Problem, overrides: Mapping[str, str], *, packaged: bool) -> str:
     # A value from the command line is in no file; it is not repeated, because a URL may contain a password. The
-    # packaged file is not the user's: a mistake in it comes from a variable.
+    # packaged file is not the user's: an error in it comes from a variable.
     where = OPTIONS.get(problem.path) if problem.path in overrides else None
     if where is None and packaged:
         with suppress(OSError, IndexError):

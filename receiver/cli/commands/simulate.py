@@ -17,9 +17,7 @@ from receiver.cli.service_client import UNREACHED, plain
 if TYPE_CHECKING:
     from receiver.config import Config
 
-Payload = Annotated[
-    Path | None, typer.Argument(metavar="PAYLOAD.json", help="A captured body of Alertmanager's webhook.")
-]
+Payload = Annotated[Path | None, typer.Argument(metavar="PAYLOAD.json", help="A captured Alertmanager webhook body.")]
 
 
 def simulate(
@@ -44,7 +42,7 @@ def simulate(
     ] = [],  # noqa: B006
     bodies: Annotated[bool, typer.Option("--bodies", help="Also show the whole body of each message.")] = False,
 ) -> None:
-    """Dry run: severity and reason, deduplication key, who is paged when, and what each channel would send."""
+    """Dry run: show severity, reason, deduplication key, who would be paged when, and what each channel would send."""
     if [payload is not None, bool(alertmanager), rules is not None].count(True) != 1:
         _stop_usage("write one of: PAYLOAD.json, --alertmanager URL, --prometheus-rules F")
     if form not in ("text", "json"):

@@ -19,7 +19,7 @@ STATES = {
     "under maintenance": "cyan",
 }  # fmt: skip
 """Styles of a component's state."""
-public = typer.Typer(no_args_is_help=True, help="The status page: show it, post updates, approve drafts.")
+public = typer.Typer(no_args_is_help=True, help="Show the status page, post updates, approve drafts.")
 
 
 public.add_typer(subscribers, name="subscribers")
@@ -75,7 +75,10 @@ def update(
     expected: Annotated[str, typer.Option("--expected", metavar="TIME", help="Expected end (RFC 3339).")] = "",
     following: Annotated[str, typer.Option("--next", metavar="TIME", help="Time of the next update (RFC 3339).")] = "",
     publish: Annotated[
-        bool | None, typer.Option("--publish/--draft", help="Publish at once, or as a draft; default: by severity.")
+        bool | None,
+        typer.Option(
+            "--publish/--draft", help="Publish at once, or save as a draft; default: depends on the severity."
+        ),
     ] = None,
     by: By = "", form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip

@@ -11,7 +11,9 @@ import typer
 from receiver.cli.commands.oncall.oncall import TIMES, as_json, until_when
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain, table, whole_id
 
-subscribers = typer.Typer(no_args_is_help=True, help="Subscribers of the status page: export, delete or stop them.")
+subscribers = typer.Typer(
+    no_args_is_help=True, help="Export or delete subscribers of the status page, or stop email to them."
+)
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The email address.")]
 _PATH = "/api/v1/status-subscribers"
 
@@ -61,7 +63,7 @@ def _id_of(address: str, url: str, token: str) -> str:
 def announce(
     title: Annotated[str, typer.Argument(metavar="TITLE", help="The heading.")] = "",
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The public text.")] = "",
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration.")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: a time, {TIMES}, or a duration.")] = "",
     remove: Annotated[str, typer.Option("--remove", metavar="ID", help="Remove this announcement instead.")] = "",
     form: AsJson = "text", url: Url = HERE, token: Token = "",
 ) -> None:  # fmt: skip

@@ -38,11 +38,12 @@ def test_rules(
     ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="OUT.xml", help="Output file for JUnit XML.")] = None,
     coverage: Annotated[
-        float, typer.Option("--min-coverage", metavar="PCT", help="Fail if a lower percentage of rules has a test.")
+        float,
+        typer.Option("--min-coverage", metavar="PCT", help="Fail if fewer than this percentage of rules have a test."),
     ] = 0.0,
     form: Annotated[Report, typer.Option("--format", help="text or json.")] = Report.TEXT,
 ) -> None:
-    """Run unit tests of severity rules: print a diff for each failure, and the rules without a test."""
+    """Run unit tests for severity rules: print a diff for each failure, and list the rules without a test."""
     from receiver.config import check_files
     from receiver.triage.rules.rule_tests import untested
 

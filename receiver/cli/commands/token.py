@@ -11,7 +11,7 @@ import typer
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, plain
 
 tokens = typer.Typer(no_args_is_help=True, help="Tokens for callers.")
-sessions = typer.Typer(no_args_is_help=True, help="Sessions of the console: list or end them.")
+sessions = typer.Typer(no_args_is_help=True, help="List or end console sessions.")
 PATH = "/api/v1/sessions"
 
 

@@ -23,7 +23,7 @@ REGROUP = "write group_by: [alertname, service], or set incidents.correlate_by"
 
 
 def compare_all(routings: list[Routing], draft: Draft) -> tuple[list[Problem], list[Problem]]:
-    """Return the mistakes in the parts of one file compared with the configuration, and the warnings."""
+    """Return the errors in the parts of one file compared with the configuration, and the warnings."""
     # If a file has several objects, it is enough that one of them points here.
     leading = [routing for routing in routings if webhook_receivers.webhooks(routing)] or routings[:1]
     problems = [problem for routing in routings if routing not in leading for problem in routing.problems]

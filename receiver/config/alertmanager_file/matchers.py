@@ -86,7 +86,7 @@ def refuses(error: MatcherError, pattern: str) -> bool:
 
 
 def explained(error: MatcherError, pattern: str) -> str:
-    """Return the message for `error`. A pattern that Alertmanager accepts is not a mistake; it is only unknown here."""
+    """Return the message for `error`. A pattern that Alertmanager accepts is not an error; it is only unknown here."""
     if refuses(error, pattern):
         return str(error)
     return f"{error} here; Alertmanager accepts it, so what this route matches is unknown"

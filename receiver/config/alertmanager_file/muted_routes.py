@@ -26,7 +26,7 @@ class MutedRoutes:
     routing: Routing
     intervals: Mapping[str, Sequence[TimeInterval]]
     unread: tuple[str, ...] = ()
-    """The mistakes in intervals that cannot be read; routes that name them count as muted."""
+    """The errors in intervals that cannot be read; routes that name them count as muted."""
 
     def holds_back(self, receiver: str, group: Mapping[str, str], labels: Mapping[str, str], moment: datetime) -> bool:
         """Return whether every route that sends an alert to `receiver`, in the group `group`, is muted at `moment`."""

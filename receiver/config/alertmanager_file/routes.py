@@ -48,7 +48,7 @@ class Route:
 
 @dataclass
 class Routing:
-    """The routes and receivers of a file, and the mistakes in them."""
+    """The routes and receivers of a file, and the errors in them."""
 
     document: Document
     root: Route | None = None

@@ -1,1 +1,1 @@
-"""Reads files and the environment into a checked configuration, or reports every mistake."""
+"""Reads files and the environment into a checked configuration, or reports every error."""

@@ -19,7 +19,7 @@ from receiver.triage.rules.rules_file import RulesSettings
 
 @dataclass
 class Draft:
-    """The valid sections; an entry with a mistake is absent, but its name is included in `names`."""
+    """The valid sections; an entry with an error is absent, but its name is included in `names`."""
 
     document: Document
     raw: dict[str, Any]
@@ -27,7 +27,7 @@ class Draft:
     rules: RulesSettings | None
 
     def names(self, section: str) -> set[str]:
-        """Return the names that a section defines, including those of entries with mistakes."""
+        """Return the names that a section defines, including those of entries with errors."""
         given = self.raw.get(section)
         if isinstance(given, dict):
             return set(given)

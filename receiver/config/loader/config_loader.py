@@ -1,4 +1,4 @@
-"""Loads a configuration from a file and an environment, or reports all mistakes at once."""
+"""Loads a configuration from a file and an environment, or reports all errors at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(path: FilePath | None, env: Mapping[str, str], overrides: Mapping[str, 
     """Return the configuration in the file `path`, or the default that ships with the service if there is none.
 
     `env` is the environment that `${NAME}` reads. `overrides` maps dotted keys (`server.listen`, `redis.url`) to
-    values from the command line; they are checked like the file. Raises ConfigError with every mistake.
+    values from the command line; they are checked like the file. Raises ConfigError with every error.
     """
     file = PACKAGED / "receiver.yaml" if path is None else path
     return load_text(read_file(file), str(file), env, file.parent, overrides)
@@ -33,7 +33,7 @@ def load_text(
 ) -> Config:
     """Return the configuration in `text`; `name` is its name in messages, and its files are relative to `base`.
 
-    Raises ConfigError with every mistake.
+    Raises ConfigError with every error.
     """
     return reading_of(text, name, env, base, overrides).config()
 
@@ -41,7 +41,7 @@ def load_text(
 def reading_of(
     text: str, name: str, env: Mapping[str, str], base: FilePath, overrides: Mapping[str, str] | None = None
 ) -> Reading:
-    """Return the readable parts of the configuration in `text`, with every mistake and note."""
+    """Return the readable parts of the configuration in `text`, with every error and note."""
     environment = Environment(env)
     document = read(text, name, environment.expand)
     given = dict(overrides or {})

@@ -1,4 +1,4 @@
-"""Reads one configuration section by section and collects every mistake."""
+"""Reads one configuration section by section and collects every error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HASH_DIGITS = 16
 
 
 class Reading:
-    """The parts of a document that have been read so far, and the mistakes in it."""
+    """The parts of a document that have been read so far, and the errors in it."""
 
     def __init__(self, document: Document, base: FilePath) -> None:
         """Create it for a document; its files are relative to the folder `base`."""
@@ -42,7 +42,7 @@ class Reading:
         self.rules_document: Document | None = None
         self.draft: Draft | None = None
         self.partly: dict[str, dict[Any, Any]] = {}
-        """Entries with mistakes of their own, without the settings that are wrong."""
+        """Entries with errors of their own, without the settings that are wrong."""
         self.off: dict[str, str] = {}
         self.hash = ""
 
@@ -109,7 +109,7 @@ class Reading:
             if not problems:
                 self.parts[name] = found
             return
-        # Each entry is read separately: one with a mistake must not hide the mistakes of the others.
+        # Each entry is read separately: one with an error must not hide the errors of the others.
         self.parts[name] = {}
         for key, item in value.items():
             found, problems = validate(kind, {key: item}, self.document, (name,))
@@ -155,14 +155,14 @@ class Reading:
 
     @property
     def mistakes(self) -> list[Problem]:
-        """Every mistake."""
+        """Every error."""
         places = {(problem.file, problem.line, problem.column) for problem in self.document.problems}
         # An error of YAML is not reported again for the value that is missing.
         later = [problem for problem in self.problems if (problem.file, problem.line, problem.column) not in places]
         return [*self.document.problems, *later]
 
     def config(self) -> Config:
-        """Return the configuration. Raises ConfigError if there was a mistake."""
+        """Return the configuration. Raises ConfigError if there was an error."""
         if self.rules is None or self.mistakes:
             raise ConfigError(self.mistakes)
         notes = tuple(sorted(set(self.notes)))

@@ -21,7 +21,7 @@ Reference = tuple[Path, str, str]
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield the mistakes across sections."""
+    """Yield the errors across sections."""
     yield from names(draft)
     yield from _addresses(draft)
     yield from _words(draft)
@@ -190,7 +190,7 @@ def _words(draft: Draft) -> Iterator[Problem]:
             if scope not in scopes and "customer_visible" in draft.raw["incidents"]:
                 message = f"the severity rules have no scope {scope!r:.60}"
                 yield document.problem(where, message, one_of(scope, scopes))
-    # A page with a mistake has components, but they are unknown.
+    # A page with an error has components, but they are unknown.
     known = "status_page" not in draft.raw or "status_page" in sections.model_fields_set
     components = {component.id for component in sections.status_page.components}
     for index, window in enumerate(sections.maintenance):
@@ -205,7 +205,7 @@ def _paging(draft: Draft) -> Iterator[Problem]:
     views = [draft, *team_checks.merged_drafts(draft)]
     paged = [(view, path, contact) for view in views for path, contact in view.paged()]
     if paged and not draft.pagers:
-        # A channel with a mistake may be the pager: that mistake is reported first.
+        # A channel with an error may be the pager: that error is reported first.
         if draft.names("channels") == set(channels):
             kinds = ", ".join(sorted(kind for kind, channel in discover().items() if channel.paging))
             yield document.problem(

@@ -23,7 +23,7 @@ PUBLIC_SERVER = "ntfy.sh"
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield the mistakes in channels that page phones."""
+    """Yield the errors in channels that page phones."""
     for name, settings in draft.sections.channels.items():
         if isinstance(settings, NtfySettings):
             yield from _ntfy(draft, name, settings)

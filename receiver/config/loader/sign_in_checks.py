@@ -11,7 +11,7 @@ from receiver.config.settings.addresses import is_loopback
 
 
 def sign_in_problems(draft: Draft) -> Iterator[Problem]:
-    """Yield the mistakes: two people with one subject, a provider without TLS."""
+    """Yield the errors: two people with one subject, a provider without TLS."""
     oidc = draft.sections.auth.oidc
     if oidc is None:
         return

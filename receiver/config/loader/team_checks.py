@@ -60,7 +60,7 @@ def merged_drafts(draft: Draft) -> Iterator[Draft]:
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Yield the mistakes in teams, except undefined names."""
+    """Yield the errors in teams, except undefined names."""
     teams = draft.sections.teams
     for name, team in teams.items():
         yield from _matchers(draft, name, team)

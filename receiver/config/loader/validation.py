@@ -62,7 +62,7 @@ def explain(error: ValidationError, annotation: Any, value: Any, document: Docum
     places = [where for _, where, _ in located]
     problems = []
     for item, where, skipped in located:
-        # Each branch of a union reports an error: the one that got furthest has the actual mistake. A list counts as
+        # Each branch of a union reports an error: the one that got furthest has the actual problem. A list counts as
         # too short if one of its entries is invalid.
         follows = item["type"] == "too_short" or (skipped and item["type"].endswith("_type"))
         if follows and any(_inside(place, where) for place in places):
@@ -71,7 +71,7 @@ def explain(error: ValidationError, annotation: Any, value: Any, document: Docum
             continue
         problems.append(_problem(item, annotation, value, document, path, where))
     if len(every) > MOST:
-        problems.append(document.problem(path, f"{len(every) - MOST} more mistakes here", "fix the first of these"))
+        problems.append(document.problem(path, f"{len(every) - MOST} more errors here", "fix the first of these"))
     return problems
 
 

@@ -143,7 +143,7 @@ class Objective(Settings):
     severities: tuple[Severity, ...] = Field(default=(Severity.SEV1, Severity.SEV2), min_length=1)
     """Incidents that spend the budget."""
     promql: Annotated[str | None, AfterValidator(_check_window)] = None
-    """A query for the bad fraction over `{{ window }}`, 0 to 1; none: the duration of incidents counts as bad."""
+    """A query for the bad fraction over `{{ window }}`, 0 to 1; none: the duration of incidents counts as bad time."""
 
 
 def _under_a_week(lasts: timedelta) -> timedelta:
@@ -179,7 +179,7 @@ class Monthly(Settings):
     """The monthly review."""
 
     channel: str
-    """A key of `channels`, in which it is posted."""
+    """A key of `channels`: where it is posted."""
     wiki: bool = False
     """Whether it becomes a page of the wiki."""
 

@@ -69,7 +69,8 @@ class Incidents(Settings):
     service_from: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] = SERVICE_FROM
     """Labels that name an incident's service; the first whose value is not an exporter is used."""
     detect_at_most: PositiveDuration = timedelta(hours=1)
-    """An alert that had fired for longer than this at its first notification is excluded from the time to detect."""
+    """An alert that had been firing for longer than this at its first notification is excluded from the time to
+    detect."""
     monitor_for: Duration = timedelta(minutes=15)
     """How long to monitor after every alert has ended, before resolving."""
     auto_resolve: bool = True
@@ -77,13 +78,14 @@ class Incidents(Settings):
     reopen_within: Duration = timedelta(hours=1)
     """An alert that fires again within this time after the resolution reopens the incident."""
     new_alert_while_acknowledged: NewAlert | None = None
-    """If a new alert joins an acknowledged incident: `page` the person who acknowledged, if it is more severe than all
-    before or starts over 10 min later; `notify`: chat; `ignore`; none: `page` for SEV-1 and SEV-2, else `notify`."""
+    """If a new alert joins an acknowledged incident: `page` the person who acknowledged, if it is more severe than
+    all earlier ones or starts more than 10 min later; `notify`: chat; `ignore`; none: `page` for SEV-1 and SEV-2, else
+    `notify`."""
     history: PositiveDuration = timedelta(days=400)
     """How long closed incidents are kept in the store."""
     compress_after: PositiveDuration | None = timedelta(days=1)
-    """How long after its last change an incident that is over is compressed; null: none are, and those that are
-    compressed are expanded again."""
+    """How long after its last change an incident that is over is compressed; null: none is compressed, and
+    compressed ones are expanded again."""
     archive: Annotated[str | None, EmptyIsNone] = None
     """Folder for older incidents, in JSON Lines, one file per month; none: they are deleted."""
     customer_visible: CustomerVisibility = CustomerVisibility()

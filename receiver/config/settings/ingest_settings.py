@@ -34,7 +34,7 @@ class Storm(Settings):
     incidents: int = Field(20, ge=1)
     """If more incidents than this are opened `within` the time below, later ones join one storm incident."""
     within: PositiveDuration = timedelta(minutes=1)
-    """The time in which `incidents` are counted. A storm incident pages once."""
+    """The period in which `incidents` are counted. A storm incident pages once."""
 
 
 class Reconcile(Settings):
@@ -43,10 +43,11 @@ class Reconcile(Settings):
     every: PositiveDuration = timedelta(seconds=30)
     """Interval."""
     forgotten_after: PositiveDuration = timedelta(minutes=10)
-    """An alert that Alertmanager has not listed for this long has ended. Allow for a restart of Alertmanager."""
+    """An alert that Alertmanager has not listed for this long is considered ended. Allow for a restart of
+    Alertmanager."""
     unheard_after: PositiveDuration = timedelta(minutes=6)
-    """An alert that has fired there for this long without a notification opens an incident. Use more than
-    group_interval."""
+    """An alert that has been firing in Alertmanager for this long without a notification opens an incident. Use more
+    than group_interval."""
 
 
 class History(Settings):

@@ -57,7 +57,7 @@ class Server(Settings):
     shutdown_grace: Duration = timedelta(seconds=20)
     """How long shutdown waits for current work to finish."""
     max_body: Size = 32 * 1024 * 1024
-    """Maximum size of a request body; ten thousand alerts are about 7 MiB."""
+    """Maximum size of a request body; ten thousand alerts take about 7 MiB."""
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -116,7 +116,8 @@ class Oidc(Settings):
     client_id: str = Field(min_length=1)
     """The client id of this service."""
     client_secret: SecretStr = SecretStr("")
-    """The client secret; empty: sign-in with the provider is off. A new secret ends the sessions of the provider."""
+    """The client secret; empty: sign-in with the provider is off. A new secret ends all sessions that
+    began with this provider."""
     read_groups: tuple[str, ...] = ()
     """Groups whose members may read."""
     respond_groups: tuple[str, ...] = ()

@@ -60,7 +60,7 @@ class Subscriptions(Settings):
     """Email to people who subscribed on the page."""
 
     email: Annotated[str | None, EmptyIsNone] = None
-    """A key of `channels`, of kind email, that sends the mail; none: no one can subscribe. Requires
+    """A key of `channels`: a channel of kind email, which sends the mail; none: no one can subscribe. Requires
     `service.public_url`."""
     most: int = Field(10_000, ge=1, le=100_000)
     """Maximum number of subscribed addresses."""

@@ -101,7 +101,7 @@ class Sections(Settings):
     objectives: tuple[Objective, ...] = (Objective(name="availability", target=0.999),)
     """Error budgets; default: 99.9% availability over 30 days."""
     maintenance: tuple[Maintenance, ...] = ()
-    """Windows in which no one is paged."""
+    """Windows during which no one is paged."""
     texts: Texts = Texts()
     """Titles of incidents."""
     reviews: Reviews = Reviews()

@@ -35,7 +35,7 @@ def in_rules(rules: RulesSettings, document: Document) -> Iterator[Problem]:
 
 
 def in_config(draft: Draft, now: datetime) -> Iterator[Problem]:
-    """Yield warnings about a configuration without mistakes; schedules are checked from `now` on."""
+    """Yield warnings about a configuration without errors; schedules are checked from `now` on."""
     yield from regexes.unwise(draft.document)
     yield from unused_names.unwise(draft)
     yield from unreachable_contacts.unwise(draft)

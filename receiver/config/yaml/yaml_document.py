@@ -34,7 +34,7 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 Expand = Callable[[str, Path], str]
-"""Expands the references in a scalar; raises ValueError with the mistake."""
+"""Expands the references in a scalar; raises ValueError with the message."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Document:
 
 
 def read(text: str, file: str, expand: Expand | None = None) -> Document:
-    """Return the document in `text`; its mistakes are in `problems`, and what could be read is in `value`.
+    """Return the document in `text`; its errors are in `problems`, and what could be read is in `value`.
 
     `file` is the name in messages; `expand` is applied to every scalar that is not a key. Top-level keys that begin
     with `x-` are left out.

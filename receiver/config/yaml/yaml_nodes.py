@@ -20,7 +20,7 @@ Place = tuple[int, int]
 
 
 class NodeError(ValueError):
-    """A text that is not YAML, or YAML that is not supported: the mistake and its place."""
+    """A text that is not YAML, or YAML that is not supported: the error and its place."""
 
     def __init__(self, message: str, place: Place) -> None:
         super().__init__(message)

@@ -57,7 +57,7 @@ _FIRING = AlertStatus.FIRING
 class BadNotification(ValueError):
     """A body that can never be accepted: not JSON, not version 4, or without a required field.
 
-    `errors` has `{"path", "message"}` for each mistake; no text of the body is repeated in it.
+    `errors` has `{"path", "message"}` for each error; no text of the body is repeated in it.
     """
 
     def __init__(self, detail: str, errors: list[dict[str, str]] | None = None) -> None:

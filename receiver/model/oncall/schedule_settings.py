@@ -191,12 +191,13 @@ class Schedule(Line):
     overrides: tuple[Planned, ...] = ()
     """Temporary replacements; the last one wins, and those made by command override all others."""
     handoff_channel: str | None = None
-    """A key of `channels`, in which the hand-off is posted; none: the chat of the schedule's team."""
+    """A key of `channels`: where the hand-off is posted; none: the chat of the schedule's team."""
     weekly_plan: bool | None = None
-    """Whether the shifts of the next seven days are posted each Monday at 09:00 in the channel of the hand-off; none:
+    """Whether the shifts of the next seven days are posted each Monday at 09:00 in the hand-off channel; none:
     only if that is the chat of its team."""
     user_groups: dict[str, str] = {}
-    """By key of `channels`: the user group in that channel whose only member is the person on call (Slack: `S...`)."""
+    """For each key of `channels`: the user group in that channel whose only member is the person on call (Slack:
+    `S...`)."""
     respond_within: PositiveDuration | None = None
     """Response time of the person on call; none: that of the severity."""
 

@@ -59,11 +59,11 @@ class Team(Settings):
     any: tuple[tuple[str, ...], ...] = ()
     """Lists of matchers: one list whose matchers all match is enough."""
     labels: dict[str, str] = {}
-    """Labels with their values, a short form of matchers with `=`."""
+    """Labels with their values: shorthand for matchers with `=`."""
     priority: int = 0
     """If several teams could own an alert, the one with the highest priority does; in a tie, the first in the file."""
     contacts: dict[str, Contact] = {}
-    """Roles of this team; one of the same name at the top level is not used for it."""
+    """Roles of this team; a top-level contact with the same name is not used for this team."""
     schedules: dict[str, Schedule] = {}
     """Schedules of this team."""
     severities: dict[Severity, TeamSeverity] = {}

@@ -20,7 +20,9 @@ from receiver.triage.measurements.units import Unit, Unreadable, parse_quantity
 class MeasurementSettings(Frozen):
     """A named quantity: its unit and its sources."""
 
-    unit: Unit = Field(description="`ratio`, `seconds` or `factor`: how texts are read and thresholds are written")
+    unit: Unit = Field(
+        description="`ratio`, `seconds` or `factor`: how text values are parsed and thresholds are written"
+    )
     sources: tuple[SourceSettings, ...] = Field(
         (),
         alias="from",

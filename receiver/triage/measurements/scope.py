@@ -21,11 +21,11 @@ DEFAULT_ORDER = (ALL_USERS, MANY_USERS, SINGLE_TENANT, "internal")
 class ScopeSettings(Frozen):
     """The scope of a problem, and its source in an alert."""
 
-    order: tuple[str, ...] = Field(DEFAULT_ORDER, description="The words, widest first")
+    order: tuple[str, ...] = Field(DEFAULT_ORDER, description="The scope values, widest first")
     sources: tuple[SourceSettings, ...] = Field(
         (SourceSettings(source="labels.scope"), SourceSettings(source="annotations.scope")),
         alias="from",
-        description="Fields of an alert that may hold one of the words; the first that does is used",
+        description="Fields of an alert that may contain one of these values; the first that does is used",
     )
     tenant_label: str | None = Field(
         "tenant",

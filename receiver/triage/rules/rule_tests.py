@@ -29,7 +29,7 @@ class CaseAlert(Frozen):
 class ExpectedPage(Frozen):
     """A page at a certain minute, if no one has responded by then."""
 
-    minute: float = Field(ge=0, description="Minutes after the opening")
+    minute: float = Field(ge=0, description="Minutes after the incident opens")
     contact: str | None = Field(None, description="The contact; default: any")
     person: str | None = Field(None, description="The person; default: any")
 

@@ -1,4 +1,4 @@
-"""The settings of a severity rules file, and the check for every mistake in one."""
+"""The settings of a severity rules file, and the check for every error in one."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class OtherwiseSettings(Frozen):
 class RulesSettings(Frozen):
     """A whole severity rules file.
 
-    Validation reports every mistake at once, each with its path; a condition's path is that of the condition.
+    Validation reports every error at once, each with its path; a condition's path is that of the condition.
     """
 
     measurements: dict[Annotated[str, AfterValidator(_measurement_name)], MeasurementSettings] = Field(
@@ -109,7 +109,8 @@ class RulesSettings(Frozen):
     scope: ScopeSettings = Field(default_factory=ScopeSettings, description="Who is affected by a problem")
     rules: tuple[RuleSettings, ...] = Field(
         (),
-        description="The most severe matching rule wins, then the strictest matching cap limits it, in any order",
+        description="The most severe matching rule wins, then the strictest matching cap limits it, regardless of their"
+        " order in the file",
     )
     otherwise: OtherwiseSettings = Field(
         default_factory=OtherwiseSettings, description="The severity if no rule matches"

@@ -85,7 +85,7 @@ def archive_operations(api: ArchiveApi) -> list[Operation]:
     )
     return [
         Operation(
-            "GET", "/api/v1/archive", Scope.ADMIN, "Finished incidents in full, oldest first.", api.out,
+            "GET", "/api/v1/archive", Scope.ADMIN, "Resolved and closed incidents in full, oldest first.", api.out,
             "ThingList", query=query,
         ),
         Operation(

@@ -211,8 +211,8 @@ def review_operations(api: IncidentReviewApi) -> list[Operation]:
             "Clocks", refuses=(404,),
         ),
         Operation(
-            "POST", f"{INCIDENT}/clocks", do, "Set an actual time.", api.set_clock, "Incident", ClockBody,
-            refuses=conflict,
+            "POST", f"{INCIDENT}/clocks", do, "Set or correct one of an incident's times.", api.set_clock, "Incident",
+            ClockBody, refuses=conflict,
         ),
         Operation(
             "GET", f"{INCIDENT}/customer-email", read, "The customer email, as a draft.", api.letter, "Text",

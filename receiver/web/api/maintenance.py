@@ -83,6 +83,13 @@ def maintenance_operations(api: MaintenanceApi) -> list[Operation]:
         Operation("POST", path, do, "Create a maintenance window.", api.add, "Window", MaintenanceBody, status=201),
         Operation("DELETE", f"{path}/{{id}}", do, "End a maintenance window.", api.remove, "Window", refuses=(404,)),
         Operation(
-            "DELETE", path, do, "End a maintenance window, by ?id=.", api.remove, "Window", refuses=(404,), query=(ID,)
+            "DELETE",
+            path,
+            do,
+            "End a maintenance window, given as the query parameter `id`.",
+            api.remove,
+            "Window",
+            refuses=(404,),
+            query=(ID,),
         ),
     ]

@@ -126,7 +126,7 @@ def incident_operations(api: IncidentApi, respond: IncidentCommandApi, stream: S
         *_lifecycle_operations(respond),
         *_record_operations(respond),
         *_draft_operations(respond),
-        Operation("POST", "/api/v1/pages", RESPOND, "Page a contact outside any incident.", respond.call, "Pages",
+        Operation("POST", "/api/v1/pages", RESPOND, "Page a contact without an incident.", respond.call, "Pages",
                   b.PageBody, status=201, refuses=(404,)),
         Operation("GET", "/api/v1/teams", READ, "Teams, in the order in which they are matched.", api.teams,
                   "TeamList"),
@@ -149,9 +149,9 @@ def _incident_reads(api: IncidentApi) -> list[Operation]:
 
 def _lifecycle_operations(respond: IncidentCommandApi) -> list[Operation]:
     moves = {
-        "acknowledge": "Acknowledge an incident; its severity's settings decide whether anyone else is paged.",
+        "acknowledge": "Acknowledge an incident; the settings for its severity determine whether anyone else is paged.",
         "identify": "Mark the cause as known.",
-        "mitigate": "Mark the fix as in place: the incident is monitored.",
+        "mitigate": "Record that the fix is in place; the incident is then monitored.",
         "resolve": "Resolve an incident.",
         "reopen": "Reopen an incident: its contacts are paged again.",
         "escalate": "Take the next step of the escalation now.",
@@ -181,16 +181,16 @@ def _record_operations(respond: IncidentCommandApi) -> list[Operation]:
         ("notes", b.NoteBody, respond.notes, "Add a note to the timeline."),
         ("roles", b.RoleBody, respond.roles, "Assign a role."),
         ("status-updates", b.UpdateBody, respond.status_updates, "Post a status update for the public."),
-        ("checklist", b.ChecklistBody, respond.checklist, "Check an item of the investigation checklist."),
+        ("checklist", b.ChecklistBody, respond.checklist, "Check off an item on the investigation checklist."),
         ("actions", b.ActionBody, respond.actions, "Add an action item."),
         ("mitigations", b.MitigationBody, respond.mitigations, "Record a mitigation."),
-        ("pages", b.PageBody, respond.pages, "Page another contact into the incident."),
+        ("pages", b.PageBody, respond.pages, "Page another contact for the incident."),
         ("silence", b.SilenceBody, respond.silence,
          "Silence an incident's alerts in Alertmanager; the silence ends with the incident."),
         ("visibility", b.VisibilityBody, respond.visibility,
          "Set who can see an incident: only its own team, or every reader."),
         ("team", b.TeamBody, respond.team,
-         "Hand an incident over to another team: page the new team, and end the pages of the old one."),
+         "Hand an incident over to another team: page the new team, and end the old team's pages."),
         ("timer", b.TimerBody, respond.timer, "Start or stop the timer."),
     ]  # fmt: skip
     return [
@@ -211,8 +211,8 @@ def _draft_operations(respond: IncidentCommandApi) -> list[Operation]:
     return [
         Operation("POST", f"{draft}/approve", RESPOND, "Publish a draft.", respond.approve, "Incident", b.Body,
                   optional=True, refuses=CONFLICT),
-        Operation("POST", f"{draft}/discard", RESPOND, "Discard a draft; it is kept as discarded.", respond.discard,
-                  "Incident", b.Body, optional=True, refuses=CONFLICT),
+        Operation("POST", f"{draft}/discard", RESPOND, "Discard a draft; it is kept, marked as discarded.",
+                  respond.discard, "Incident", b.Body, optional=True, refuses=CONFLICT),
         Operation("PATCH", draft, RESPOND, "Change the text of a draft.", respond.edit_draft, "Incident", b.DraftBody,
                   refuses=CONFLICT),
     ]  # fmt: skip

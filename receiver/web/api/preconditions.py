@@ -26,7 +26,7 @@ Model = TypeVar("Model", bound=BaseModel)
 async def read(request: web.Request, model: type[Model], *, optional: bool = False) -> tuple[Model, bytes]:
     """Return the body as `model`, and the raw body; with `optional` an empty body is an empty object.
 
-    Raises Refusal: 400 with every mistake, 413, 415.
+    Raises Refusal: 400 with every error, 413, 415.
     """
     if optional and request.content_length in (0, None) and not request.can_read_body:
         raw = b""
@@ -45,7 +45,7 @@ async def read(request: web.Request, model: type[Model], *, optional: bool = Fal
 
 
 def check(model: type[Model], value: object) -> Model:
-    """Return `value` as `model`. Raises Refusal (400) with every mistake, including unknown fields."""
+    """Return `value` as `model`. Raises Refusal (400) with every error, including unknown fields."""
     try:
         return model.model_validate_json(orjson.dumps(value))
     except orjson.JSONEncodeError:
@@ -56,7 +56,7 @@ def check(model: type[Model], value: object) -> Model:
 
 
 def refusal_of(error: ValidationError) -> Refusal:
-    """Return the refusal that names every mistake of a body."""
+    """Return the refusal that names every error of a body."""
     errors = [
         {"path": ".".join(str(part) for part in one["loc"])[:200], "message": plain_message(one["type"], one["msg"])}
         for one in error.errors(include_url=False, include_input=False)[:50]

@@ -26,7 +26,7 @@ MONTH = Parameter(
     "A month, such as 2026-11; default: this one.",
     {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"},
 )
-TEAM = Parameter("team", "Only the incidents of this team; empty: of the top level.", {"type": "string"})
+TEAM = Parameter("team", "Only the incidents of this team; empty: those of the top level.", {"type": "string"})
 
 
 class ReportApi:
@@ -78,11 +78,11 @@ def report_operations(api: ReportApi) -> list[Operation]:
     """Return the operations for months."""
     return [
         Operation(
-            "GET", "/api/v1/reports/monthly", Scope.READ, "The review of a month.", api.monthly, "Monthly",
+            "GET", "/api/v1/reports/monthly", Scope.READ, "A month's review.", api.monthly, "Monthly",
             query=(MONTH, TEAM), refuses=(404,),
         ),
         Operation(
-            "GET", "/api/v1/reports/metrics", Scope.READ, "The figures of a month, compared with their targets.",
+            "GET", "/api/v1/reports/metrics", Scope.READ, "A month's figures, compared with their targets.",
             api.metrics, "Figures", query=(MONTH, TEAM), refuses=(404,),
         ),
     ]  # fmt: skip

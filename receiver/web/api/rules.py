@@ -108,7 +108,7 @@ def _simulated(setting: ActiveConfig, raw: bytes, now: datetime) -> bytes:
 
 
 def _parsed(raw: bytes) -> Notification:
-    # A dry run rejects mistakes; the webhook accepts the readable part, and reports the rest.
+    # A dry run rejects a body with errors; the webhook accepts the readable part, and reports the rest.
     try:
         return parse_notification(raw, in_part=False)
     except BadNotification as bad:
@@ -127,9 +127,9 @@ def rules_operations(api: RulesApi) -> list[Operation]:
     return [
         Operation("GET", "/api/v1/rules/unknowns", read, "Labels and values that were missing.", api.unknowns,
                   "UnknownList"),
-        Operation("GET", "/api/v1/rules/hits", read, "Alerts by rule, today (UTC) and in 30 days.", api.hits,
+        Operation("GET", "/api/v1/rules/hits", read, "Alerts by rule, today (UTC) and in the last 30 days.", api.hits,
                   "RuleHitList"),
-        Operation("GET", "/api/v1/rules/history", read, "Kept notifications, oldest first.", api.history,
+        Operation("GET", "/api/v1/rules/history", read, "Stored notifications, oldest first.", api.history,
                   "KeptList", query=(since, cursor)),
         Operation("POST", "/api/v1/simulate", read, "What a notification would do; nothing is stored or sent.",
                   api.simulate, "Simulated", SimulateBody),

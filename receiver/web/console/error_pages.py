@@ -27,11 +27,11 @@ WRITTEN = (
 AGAIN = (403, 503)
 """Error statuses after which the same form may succeed: the session ended, or the store was unavailable."""
 ADVICE = {
-    400: "Go back and correct the mistake above.",
+    400: "Go back and correct the error above.",
     401: "Sign in again.",
     403: "You may not have the permission for this, or the page is older than your session. Open the page again.",
     404: "Check the address, or find the incident in the list.",
-    422: "Correct the configuration; `receiver check-config` names every mistake.",
+    422: "Correct the configuration; `receiver check-config` names every error.",
     409: "Someone else may have changed it first. Open the page again to see its current state.",
     502: "The other system did not accept the request. Check its address and credentials.",
     503: "Try again in a moment.",

@@ -49,7 +49,7 @@ class Refusal(Exception):
         self, status: int, reason: str, detail: str, *,
         errors: Sequence[Mapping[str, str]] = (), headers: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        """`errors` has `{"path", "message"}` for each mistake of a body."""
+        """`errors` has `{"path", "message"}` for each error of a body."""
         super().__init__(detail)
         self.status = status
         self.reason = reason

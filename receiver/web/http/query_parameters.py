@@ -109,7 +109,7 @@ def _contains(incident: Incident | IncidentSummary, text: str) -> bool:
 
 
 def read_filters(request: web.Request) -> Filters:
-    """Return the filters in the query of `request`. Raises Refusal (400) with every mistake.
+    """Return the filters in the query of `request`. Raises Refusal (400) with every error.
 
     `state`, `severity`, `service` and `team` may occur several times: any value matches. Of several `label`, all must.
     """

@@ -21,7 +21,7 @@ ALWAYS = (400, 401, 403, 503)
 """Errors that every operation may return."""
 _PLACE = re.compile(r"\{(\w+)\}")
 _SAID = {
-    400: "The request is invalid; `errors` names every mistake.",
+    400: "The request is invalid; `errors` names every error.",
     401: "Missing or unknown token.",
     403: "The token lacks the scope.",
     404: "There is no such incident, contact or item.",

@@ -51,8 +51,8 @@
     });
   }
 
-  // The wall screen may sound for each incident that waits for an answer: once somebody has pressed the button,
-  // which browsers ask for. The tones are made here; no file is played.
+  // The wall screen may sound for each incident that waits for an answer, once a person has pressed the button,
+  // which browsers require. The tones are made here; no file is played.
   const sound = document.getElementById("sound");
   const waiting = () => all("[data-unanswered]").map((one) => one.id);
   let tones = null, known = new Set(waiting());

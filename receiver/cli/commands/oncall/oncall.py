@@ -16,16 +16,16 @@ import typer
 from receiver.cli.service_client import HERE, AsJson, Token, Url, ask, fetch, plain, table, whole_id
 from receiver.cli.terminal_view import progress
 
-oncall = typer.Typer(no_args_is_help=True, help="Who is on call now and next, overrides and hand-offs.")
+oncall = typer.Typer(no_args_is_help=True, help="Show who is on call now and next; manage overrides and hand-offs.")
 Schedule = Annotated[str, typer.Argument(metavar="SCHEDULE", help="A key of `schedules`.")]
 EVERY = 2.0
 """Seconds between two checks for responses to test pages."""
-TIMES = "a time with an offset, such as 2026-12-24T09:00:00Z; without an offset, in UTC"
+TIMES = "such as 2026-12-24T09:00:00Z (UTC if there is no offset)"
 
 
 @oncall.command("show")
 def show(
-    at: Annotated[str, typer.Option("--at", metavar="TIME", help=f"Show this time: {TIMES}.")] = "",
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help=f"Show who is on call at this time, {TIMES}.")] = "",
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",
@@ -60,7 +60,9 @@ def following(
 def override(
     schedule: Schedule,
     person: Annotated[str, typer.Argument(metavar="PERSON", help="A key of `people`, with or without @.")],
-    until: Annotated[str, typer.Option("--until", metavar="TIME", help=f"End: {TIMES}; or a duration, such as 2h.")],
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help=f"End: a time, {TIMES}, or a duration, such as 2h.")
+    ],
     begins: Annotated[str, typer.Option("--from", metavar="TIME", help="Start time; default: now.")] = "",
     form: AsJson = "text",
     url: Url = HERE,
@@ -130,7 +132,7 @@ def calendar(
     url: Url = HERE,
     token: Token = "",
 ) -> None:
-    """Create a secret address for a person's calendar program; the previous one is revoked."""
+    """Create a secret address for a person's calendar app; the previous one is revoked."""
     path = f"/api/v1/oncall/{quote(schedule, safe='')}/calendar"
     if end:
         ended = ask(url, f"{path}?{urlencode({'person': person})}", token, method="DELETE")
@@ -264,7 +266,7 @@ def as_json(form: str, value: Any) -> bool:
 
 def _shift(shift: dict[str, Any]) -> tuple[str, ...]:
     return (
-        shift["person"] or "nobody", shift["since"] or "", shift["until"], shift["next"] or "nobody", shift["reason"],
+        shift["person"] or "no one", shift["since"] or "", shift["until"], shift["next"] or "no one", shift["reason"],
     )  # fmt: skip
 
 

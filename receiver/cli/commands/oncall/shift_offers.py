@@ -18,7 +18,9 @@ Id = Annotated[str, typer.Argument(metavar="OFFER", help="Its id, from `offers`.
 def offer(
     days: Annotated[list[str], typer.Argument(metavar="DATE..", help="Days, such as 2026-12-24.")],
     schedule: Annotated[str, typer.Option("--schedule", help="A key of `schedules`; default: all of yours.")] = "",
-    by: Annotated[str, typer.Option("--by", help="Whose shifts; required unless the token names a person.")] = "",
+    by: Annotated[
+        str, typer.Option("--by", help="The person whose shifts are offered; required unless the token names a person.")
+    ] = "",
     form: AsJson = "text",
     url: Url = HERE,
     token: Token = "",

@@ -60,7 +60,7 @@ Moment = Annotated[
 class Body(Frozen):
     """A field of every request: the person who acts; default: the token's name."""
 
-    by: Name | None = Field(None, description="The person who acts; default: the token's name.")
+    by: Name | None = Field(None, description="The person performing the action; default: the token's name.")
 
 
 class LifecycleBody(Body):
@@ -82,7 +82,7 @@ class DeclareBody(Body):
     severity: Severity = Field(description="The severity.")
     service: Name | None = Field(None, description="The affected service.")
     summary: Prose | None = Field(None, description="A summary of what is known.")
-    drill: StrictBool = Field(False, description="A drill: marked everywhere and excluded from figures.")
+    drill: StrictBool = Field(False, description="A drill: marked everywhere and excluded from all statistics.")
     team: Name | Literal[""] = Field("", description="The team that owns it; empty: the top level.")
 
     def request(self) -> Declare:

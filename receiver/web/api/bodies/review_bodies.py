@@ -36,7 +36,7 @@ class ClockBody(Body):
 
     clock: CorrectedTime = Field(description="Which time to set.")
     at: Moment | None = Field(description="The actual time (RFC 3339).")
-    text: Prose | None = Field(None, description="The source of the time.")
+    text: Prose | None = Field(None, description="Where the time comes from.")
 
     def command(self) -> Command:
         """Return the command."""

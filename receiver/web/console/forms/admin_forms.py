@@ -16,7 +16,7 @@ from receiver.web.console.frame import ConsoleFrame
 from receiver.web.http.error_responses import Refusal
 
 SHOWN = 5
-"""Maximum number of configuration mistakes on a page; `receiver check-config` lists all of them."""
+"""Maximum number of configuration errors on a page; `receiver check-config` lists all of them."""
 ACTIONS = {
     "retry": "dead_letter_replay", "retry_all": "dead_letter_replay", "drop": "dead_letter_drop",
     "test": "channel_test", "reload": "reload",
