@@ -54,8 +54,8 @@ REASONS = {
     Cleanup("pipeline/context/recent_changes.py", "RecentChangesReader.on_timer", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/context/expression_graphs.py", "ExpressionGraphs._series", "prometheus.query_range"): OWN_REQUEST,
     Cleanup(
-        "pipeline/context/chart_process.py", "ChartProcess._drawn", "process.wait"
-    ): "the process was killed and is nobody else's, so that it ends at once and raises nothing",
+        "pipeline/context/chart_process.py", "ChartProcess._drawn", "_ended"
+    ): "the process was killed and is no one else's, so that it ends; a cancellation is one that the caller was sent",
     Cleanup("pipeline/response/silences.py", "Silences.end", "self.intake.due.later"): OWN_COMMAND,
     Cleanup("pipeline/delivery/row_notices.py", "RowNotices.read", "self.unreadable.to_page"): OWN_COMMAND,
     Cleanup(

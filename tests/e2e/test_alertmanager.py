@@ -121,6 +121,7 @@ def fires(name: str = "ApiDown", *, ends: bool = False, **labels: str) -> list[d
     return [alert]
 
 
+@pytest.mark.timeout(300)
 async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench, aiohttp_server: AiohttpServer) -> None:
     ratio = {"now": 0.2}
 
@@ -158,7 +159,7 @@ async def test_a_prometheus_rule_pages_and_its_recovery_resolves(bench: Bench, a
     async def drawn() -> bool:
         return any(file["shared"] for file in bench.chat.files.values())
 
-    await until(drawn, "the expression's picture is in the thread")
+    await until(drawn, "the expression's picture is in the thread", 150)
     (first, *_) = bench.chat.files.values()
     assert first["bytes"].startswith(b"\x89PNG"), "drawn by the library, in a process of its own"
 
