@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, 611000, UTC)
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
     """Restore the logging setup."""
-    root = logging.getLogger()
+    root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp")}
     yield
@@ -32,7 +32,8 @@ def restored() -> Iterator[None]:
     root.setLevel(level)
     for name, old in levels.items():
         logging.getLogger(name).setLevel(old)
-    structlog.reset_defaults()
+    # Not its defaults, whose tracebacks took the tests after these up to 45 seconds each.
+    structlog.configure(**configured)
 
 
 def written(say: Any, *, terminal: bool = False) -> str:
