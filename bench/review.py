@@ -27,7 +27,7 @@ from receiver.model.incident.state import State
 from receiver.model.severity import Decision, Severity
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.review_record import read_review_record
-from receiver.review.review_targets import Budget, ReviewTargets, month_of
+from receiver.review.review_settings import Budget, ReviewTargets, month_of
 from receiver.store.client.connection import Connection
 from receiver.store.embedded.embedded_store import EmbeddedStore
 from receiver.store.incidents.review_record_reader import ReviewRecordReader

@@ -15,7 +15,7 @@ from receiver.incident.paging.policy import Listener
 from receiver.incident.title import Named
 from receiver.model.severity import Severity
 from receiver.model.severity_policy import Audience, Postmortem
-from receiver.review.review_targets import Budget, ReviewTargets
+from receiver.review.review_settings import Budget, ReviewTargets
 from receiver.triage.matchers import parse_matcher
 
 

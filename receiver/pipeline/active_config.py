@@ -18,7 +18,7 @@ from receiver.model.delivery.public_incident import PublicAnnouncement
 from receiver.model.incident.event import Event
 from receiver.model.incident.incident import Incident
 from receiver.model.severity import Severity
-from receiver.review.review_targets import ReviewTargets
+from receiver.review.review_settings import ReviewTargets
 from receiver.sources.alertmanager import Address
 from receiver.triage.heartbeat_alerts import is_no_alarm
 from receiver.triage.matchers import Matcher

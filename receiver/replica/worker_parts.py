@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from receiver.pipeline.delivery.channel_test import ChannelTest
 from receiver.pipeline.delivery.orphaned_rows import OrphanedRows
-from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
-from receiver.pipeline.worker.heartbeat import Heartbeat
+from receiver.pipeline.worker.external_heartbeat import NAME as HEARTBEAT
+from receiver.pipeline.worker.external_heartbeat import Heartbeat
 from receiver.pipeline.worker.overdue_work_check import Auditor
 from receiver.replica.base import ReplicaBase
 from receiver.store.due.lane_owners import LaneOwners

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from receiver.review.review_record import ReviewRecord
-from receiver.review.review_targets import Budget
+from receiver.review.review_settings import Budget
 
 MERGE_AT = 512
 """Maximum number of separate spans of time: a month with many incidents has few gaps between them."""

@@ -12,7 +12,7 @@ from receiver.model.base import from_ms, to_ms
 from receiver.review.error_budget import Spent
 from receiver.review.response_statistics import Figures, targets
 from receiver.review.review_record import ReviewRecord
-from receiver.review.review_targets import NIGHT, Month, ReviewTargets, before, quarter_of
+from receiver.review.review_settings import NIGHT, Month, ReviewTargets, before, quarter_of
 from receiver.review.weekly_counts import WeeklyCounts
 
 TOP = 10

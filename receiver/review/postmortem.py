@@ -17,7 +17,7 @@ from receiver.review.charts.timeline_chart import phase_table, timeline_chart_of
 from receiver.review.expression.graph import EXPRESSION, graph_table, newest_graph
 from receiver.review.incident_times import clocks, spans
 from receiver.review.markdown_html import escaped, span, table
-from receiver.review.review_targets import Budget
+from receiver.review.review_settings import Budget
 from receiver.review.timeline import Receipts, cause_of, choices_of, duration, resolution_of, rows
 
 _NOBODY: Mapping[str, str] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from receiver.model.severity import Severity
 from receiver.review.review_record import ReviewRecord
-from receiver.review.review_targets import ReviewTargets
+from receiver.review.review_settings import ReviewTargets
 
 MINUTE, HOUR = 60.0, 3600.0
 

@@ -10,7 +10,7 @@ from typing import Any
 from receiver.model.base import from_ms
 from receiver.model.incident.business_hours import add_business_time
 from receiver.model.incident.policy_snapshot import ResponseHours
-from receiver.review.review_targets import ReviewTargets
+from receiver.review.review_settings import ReviewTargets
 
 NONE = "none"
 """The category of incidents without a configured one."""

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from receiver.model.severity import Severity
-from receiver.review.review_targets import Month
+from receiver.review.review_settings import Month
 
 
 class WeeklyCounts:

@@ -12,7 +12,7 @@ from receiver.model.base import to_ms
 from receiver.model.incident.incident_summary import IncidentSummary
 from receiver.pipeline.open_incidents.incident_follower import IncidentFollower
 from receiver.pipeline.review.reports import Reports
-from receiver.review.review_targets import quarter_of
+from receiver.review.review_settings import quarter_of
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.tokens import Caller
 from receiver.web.http.error_responses import Refusal

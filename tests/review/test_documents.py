@@ -16,7 +16,7 @@ from receiver.model.incident.response_records import ActionItem, Mitigation, Sta
 from receiver.review.customer_email_text import customer_email
 from receiver.review.markdown_html import clock, escaped, html, span
 from receiver.review.postmortem import postmortem
-from receiver.review.review_targets import Budget
+from receiver.review.review_settings import Budget
 from receiver.review.timeline import timeline
 from tests.channels.notices import HOSTILE, NOW, event, incident
 

@@ -22,7 +22,7 @@ from receiver.model.incident.review_record import review_record_fields
 from receiver.model.incident.state import State
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.review_record import read_review_record
-from receiver.review.review_targets import month_at
+from receiver.review.review_settings import month_at
 from receiver.review.timeline import timeline
 from receiver.store.incidents.stored_records import event_of
 from tests.stories.world import reference

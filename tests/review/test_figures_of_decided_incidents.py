@@ -39,7 +39,7 @@ from receiver.model.incident.review_record import review_record_fields
 from receiver.model.severity import Severity
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.review_record import read_review_record
-from receiver.review.review_targets import Budget, ReviewTargets, month_of
+from receiver.review.review_settings import Budget, ReviewTargets, month_of
 from tests.incident.fixtures import STARTS, Store, alert, part, policy
 
 END = datetime(2026, 12, 9, 12, tzinfo=UTC)

@@ -25,7 +25,7 @@ from receiver.review.error_budget import Spent
 from receiver.review.monthly_figures import MonthlyReview
 from receiver.review.monthly_report import brief, figures_text, review_text
 from receiver.review.review_record import ReviewRecord, read_review_record
-from receiver.review.review_targets import Budget, ReviewTargets, before, month_at, month_of, quarter_of
+from receiver.review.review_settings import Budget, ReviewTargets, before, month_at, month_of, quarter_of
 
 NOW = datetime(2026, 12, 9, 12, tzinfo=UTC)
 ZONE = "America/Sao_Paulo"

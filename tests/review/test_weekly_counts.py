@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from receiver.review.charts.report_charts import weeks_svg
-from receiver.review.review_targets import month_of
+from receiver.review.review_settings import month_of
 from receiver.review.weekly_counts import WeeklyCounts
 
 

@@ -11,7 +11,7 @@ from receiver.config.loader.config_draft import Draft
 from receiver.config.loader.team_checks import shared, team_drafts
 from receiver.config.warnings import (
     components,
-    escalations,
+    escalation_steps,
     phone_rules,
     regexes,
     routing_keys,
@@ -43,7 +43,7 @@ def in_config(draft: Draft, now: datetime) -> Iterator[Problem]:
     yield from components.unwise(draft)
     yield from routing_keys.unwise(draft)
     yield from phone_rules.unwise(draft)
-    yield from escalations.unwise(draft)
+    yield from escalation_steps.unwise(draft)
     yield from shifts.unwise(draft, now)
     yield from token_expiry.unwise(draft, now)
     yield from islice(shared(draft), MOST)

@@ -22,7 +22,7 @@ from receiver.model.incident.postmortem import CorrectedTime
 from receiver.pipeline.active_config import ActiveConfig
 from receiver.pipeline.intake.intake import Intake
 from receiver.review.error_budget import spent_of
-from receiver.review.review_targets import Budget, ReviewTargets
+from receiver.review.review_settings import Budget, ReviewTargets
 from receiver.sources.http_client import SourceClient, SourceError
 from receiver.sources.prometheus import Prometheus
 from receiver.store.incidents.commit_request import StaleVersion

@@ -21,7 +21,7 @@ from receiver.pipeline.review.error_budgets import ErrorBudgets
 from receiver.review.monthly_figures import MonthlyReview, pages_in
 from receiver.review.monthly_report import brief, review_text
 from receiver.review.review_record import read_review_record
-from receiver.review.review_targets import Month, before, month_at, month_of
+from receiver.review.review_settings import Month, before, month_at, month_of
 from receiver.store.client.connection import StoreAway
 from receiver.store.due.due_set import DueSet
 from receiver.store.incidents.review_record_reader import ReviewRecordReader

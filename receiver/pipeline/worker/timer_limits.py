@@ -20,7 +20,7 @@ from receiver.pipeline.review.incident_archive import NAME as ARCHIVE
 from receiver.pipeline.review.incident_compression import EVERY as COMPRESSED
 from receiver.pipeline.review.incident_compression import NAME as COMPRESS
 from receiver.pipeline.review.reports import NAME as MONTHLY
-from receiver.pipeline.worker.heartbeat import NAME as HEARTBEAT
+from receiver.pipeline.worker.external_heartbeat import NAME as HEARTBEAT
 
 SLACK = timedelta(seconds=5)
 """Maximum difference between the clocks of two replicas."""

@@ -10,7 +10,7 @@ from receiver.config.settings.service_settings import Scope
 from receiver.pipeline.review.reports import HISTORY
 from receiver.review.charts.report_charts import load_svg, months_svg
 from receiver.review.monthly_report import figures_text, review_text
-from receiver.review.review_targets import Month
+from receiver.review.review_settings import Month
 from receiver.web.api.incident_reviews import JSON, TextAnswers, wanted
 from receiver.web.api.operations import Operation, Parameter
 from receiver.web.app_keys import AppParts

@@ -28,7 +28,7 @@ from receiver.web.console.forms.form_values import SENT_BEFORE, marked, text_of
 from receiver.web.console.forms.incident_forms import IncidentForms
 from receiver.web.console.forms.sample_alert import sample_notification
 from receiver.web.console.frame import COUNTED, ConsoleFrame
-from receiver.web.console.incident_sections import Section, sections
+from receiver.web.console.incident_list_sections import Section, sections
 from receiver.web.http.error_responses import Refusal
 from receiver.web.http.query_parameters import LABEL, Filters, Place, read_filters_of
 from receiver.web.incident_queries import LOOKED_AT as LABELS_READ

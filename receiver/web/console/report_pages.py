@@ -13,7 +13,7 @@ from receiver.model.incident.postmortem import ReviewStatus
 from receiver.pipeline.review.reports import HISTORY
 from receiver.review.charts.report_charts import load_svg, months_svg, weeks_svg
 from receiver.review.monthly_report import NAMES, review_text
-from receiver.review.review_targets import Month
+from receiver.review.review_settings import Month
 from receiver.store.client.connection import StoreAway
 from receiver.web.app_keys import AppParts
 from receiver.web.auth.signed_in_person import SignedInPerson

@@ -11,7 +11,7 @@ from receiver.model.command import Declare
 from receiver.model.incident.event import Actor, ActorKind
 from receiver.model.severity import Severity
 from receiver.store.client.connection import StoreAway
-from receiver.web.console import incident_sections
+from receiver.web.console import incident_list_sections
 from tests.stories.world import alert, notification
 from tests.web.conftest import ADMIN, House
 
@@ -214,7 +214,7 @@ async def test_a_list_that_is_not_whole_yet_says_so(house: House) -> None:
 
 
 async def test_the_list_shows_the_worst_and_counts_all(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incident_sections, "CARDS", 2)
+    monkeypatch.setattr(incident_list_sections, "CARDS", 2)
     for number in range(4):
         house.world.clock.forward("1s")
         rate = {"error_rate": "61%" if number == 1 else "1.2%"}
