@@ -48,12 +48,13 @@ def soon(content: dict[str, Any]) -> None:
 
 
 SLOW_STORE = "StoreAway: TimeoutError"
-"""The earlier release logs a command that exceeded its time limit as an error of the step, which it then repeats."""
+"""The earlier release logs a step whose command exceeded its time limit as an error, and repeats it. A busy machine is
+enough for that; this release must not do it."""
 
 
 def mistakes(log: Path) -> list[str]:
-    """Return the lines of a replica's log that report a failure, apart from a store that is slow on a busy machine."""
-    lines = [line for line in log.read_text("utf-8").splitlines() if SLOW_STORE not in line]
+    """Return the lines of a replica's log that report a failure."""
+    lines = log.read_text("utf-8").splitlines()
     levels = [json.loads(line).get("level") if line.startswith("{") else "no JSON" for line in lines]
     return [line for line, level in zip(lines, levels, strict=True) if level not in ("debug", "info", "warning")]
 
@@ -177,7 +178,9 @@ async def test_each_goes_on_with_what_the_other_has_begun(tmp_path: Path) -> Non
             await over(made)
         finally:
             await made.end()
-        assert [mistakes(service.log) for service in made.services] == [[], []]
+        old, new = (mistakes(made.services[one].log) for one in (OLD, NEW))
+        assert [line for line in old if SLOW_STORE not in line] == []
+        assert new == []
 
 
 async def ended(made: Stage, probes: Sequence[Probe]) -> None:
